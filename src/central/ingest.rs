@@ -1,0 +1,178 @@
+//! A batch on its way in: verified, unpacked, each line judged on itself, each body opened.
+//!
+//! This is pure but for the memory of ratchets, which only saves time: a batch that continues
+//! where the last one of its epoch ended does not walk the ratchet again from the start.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use ed25519_dalek::VerifyingKey;
+
+use super::store::{Entry, Verified};
+use crate::domain::batch::{BadBatch, Content, Header, Unverified, body_part};
+use crate::domain::form::Forms;
+use crate::domain::ids::{Epoch, Hash, KioskId};
+use crate::domain::line::{Event, Line};
+use crate::domain::seal::{Answer, Kind, OpeningKey, Ratchet};
+use crate::domain::series::SealedBody;
+use crate::domain::time::At;
+
+/// Most epochs whose ratchets are remembered.
+const REMEMBERED: usize = 4_096;
+
+/// Verifies and opens batches.
+pub struct Intake {
+    opening_key: OpeningKey,
+    forms: Forms,
+    ratchets: Mutex<HashMap<(KioskId, Epoch), Ratchet>>,
+}
+
+impl Intake {
+    /// With the key that opens bodies and the forms that are known.
+    pub fn new(opening_key: OpeningKey, forms: Forms) -> Self {
+        Self { opening_key, forms, ratchets: Mutex::default() }
+    }
+
+    /// Judges a request of which the header was read: `key` is that of the kiosk it names.
+    pub fn verify(
+        &self,
+        unverified: Unverified<'_>,
+        signature: &str,
+        key: &VerifyingKey,
+        received: At,
+    ) -> Result<Verified, BadBatch> {
+        let header_line = unverified.header_line.to_vec();
+        let (header, content) = unverified.verify(signature, key)?;
+        if content.lines().last().map(Hash::of) != Some(header.head) {
+            return Err(BadBatch::Content("another last line"));
+        }
+        let entries = self.open(&header, &content);
+        Ok(Verified {
+            header_line,
+            signature: signature.to_owned(),
+            body_part: body_part(&content.bodies),
+            line_part: content.line_part,
+            entries,
+            received,
+            header,
+        })
+    }
+
+    fn open(&self, header: &Header, content: &Content) -> Vec<Entry> {
+        let mut bodies: HashMap<u64, Vec<&SealedBody>> = HashMap::new();
+        for body in &content.bodies {
+            bodies.entry(body.seq).or_default().push(body);
+        }
+        let mut ratchet = self.ratchet_at(header);
+        let mut entries = Vec::with_capacity(header.count as usize);
+        for (seq, bytes) in (header.first..).zip(content.lines()) {
+            let mut entry = Entry {
+                seq,
+                hash: Hash::of(bytes),
+                line: Line::read(bytes, &header.kiosk, header.epoch, seq),
+                answers: Vec::new(),
+                unusable: Vec::new(),
+            };
+            if let Ok(line) = &entry.line {
+                let sealed = bodies.get(&seq).map_or(&[][..], Vec::as_slice);
+                let (answers, unusable) = self.answers(header, line, sealed, ratchet.as_ref());
+                entry.answers = answers;
+                entry.unusable = unusable;
+            }
+            if let Some(ratchet) = &mut ratchet {
+                ratchet.step();
+            }
+            entries.push(entry);
+        }
+        if let Some(ratchet) = ratchet {
+            let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
+            if ratchets.len() >= REMEMBERED {
+                ratchets.clear();
+            }
+            ratchets.insert((header.kiosk.clone(), header.epoch), ratchet);
+        }
+        entries
+    }
+
+    /// The ratchet at the batch's first line, or none when `enc` is not an encapsulation.
+    fn ratchet_at(&self, header: &Header) -> Option<Ratchet> {
+        let position = header.first - header.start;
+        let remembered = {
+            let ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
+            ratchets
+                .get(&(header.kiosk.clone(), header.epoch))
+                .filter(|ratchet| ratchet.position() <= position)
+                .map(Ratchet::fork)
+        };
+        let mut ratchet = match remembered {
+            Some(ratchet) => ratchet,
+            None => {
+                Ratchet::reopen(&header.kiosk, header.epoch, &header.enc, &self.opening_key).ok()?
+            }
+        };
+        while ratchet.position() < position {
+            ratchet.step();
+        }
+        Some(ratchet)
+    }
+
+    fn answers(
+        &self,
+        header: &Header,
+        line: &Line,
+        sealed: &[&SealedBody],
+        ratchet: Option<&Ratchet>,
+    ) -> (Vec<Answer>, Vec<(Kind, String)>) {
+        let mut answers = Vec::new();
+        let mut unusable = Vec::new();
+        let kind = if line.event == Event::Closed { Kind::Reasons } else { Kind::Level };
+        for (kind, hash) in [(kind, line.body), (Kind::Words, line.words)] {
+            let body = sealed.iter().find(|body| body.kind == kind);
+            let (hash, body) = match (hash, body) {
+                (None, None) => continue,
+                (None, Some(_)) => {
+                    unusable.push((kind, "body_not_of_line".to_owned()));
+                    continue;
+                }
+                (Some(_), None) => {
+                    unusable.push((kind, "body_missing".to_owned()));
+                    continue;
+                }
+                (Some(hash), Some(body)) => (hash, body),
+            };
+            let opened = match ratchet {
+                Some(ratchet) => ratchet
+                    .open(&header.kiosk, header.epoch, line.seq, kind, &body.bytes, hash)
+                    .map_err(|error| error.to_string()),
+                None => Err("body_not_opened".to_owned()),
+            };
+            match opened.and_then(|answer| self.known(line, answer)) {
+                Ok(answer) => answers.push(answer),
+                Err(reason) => unusable.push((kind, reason)),
+            }
+        }
+        (answers, unusable)
+    }
+
+    /// Whether an answer is one that a form allows.
+    fn known(&self, line: &Line, answer: Answer) -> Result<Answer, String> {
+        match &answer {
+            Answer::Level(level) => match &line.form {
+                Some(reference) => match self.forms.get(reference) {
+                    Some(form) if form.level(level).is_some() => Ok(answer),
+                    Some(_) => Err("unknown_level".to_owned()),
+                    None => Err("unknown_form".to_owned()),
+                },
+                None if self.forms.has_level(level) => Ok(answer),
+                None => Err("unknown_level".to_owned()),
+            },
+            Answer::Reasons(codes) => {
+                let known = |code: &String| {
+                    self.forms.iter().any(|form| form.reasons.iter().any(|r| r.code == *code))
+                };
+                if codes.iter().all(known) { Ok(answer) } else { Err("unknown_reason".to_owned()) }
+            }
+            Answer::Words(_) => Ok(answer),
+        }
+    }
+}

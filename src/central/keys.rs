@@ -1,0 +1,127 @@
+//! The central service's secrets, in `keys.json` (mode 0600).
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::domain::ids::Hash;
+use crate::domain::seal::OpeningKey;
+use crate::domain::system_random;
+
+const FILE: &str = "keys.json";
+
+/// Why the secrets could not be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file could not be read or written.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// The file does not hold the secrets.
+    #[error("{0} is damaged ({1}); restore it from its backup: without it no answer can be opened")]
+    Damaged(PathBuf, String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    /// X25519: opens bodies.
+    opening: Zeroizing<String>,
+    /// Ed25519: signs receipts.
+    receipt: Zeroizing<String>,
+    /// Ed25519: signs the own series.
+    series: Zeroizing<String>,
+    /// HMAC: makes the tokens of phone forms.
+    form: Zeroizing<String>,
+    /// What opens the staff's pages.
+    staff: Zeroizing<String>,
+}
+
+/// The central service's secrets.
+pub struct Keys {
+    /// Opens bodies.
+    pub opening: OpeningKey,
+    /// Signs receipts.
+    pub receipt: SigningKey,
+    /// Signs the own series.
+    pub series: SigningKey,
+    /// Makes the tokens of phone forms.
+    pub form: Zeroizing<[u8; 32]>,
+    /// What opens the staff's pages.
+    pub staff: Zeroizing<String>,
+}
+
+impl Keys {
+    /// Reads the secrets in `folder`, or draws new ones and keeps them there.
+    pub fn load_or_create(folder: &Path) -> Result<Self, KeysError> {
+        let file = folder.join(FILE);
+        let bytes = match fs::read(&file) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let bytes = draw().map_err(|error| KeysError::Damaged(file.clone(), error))?;
+                write(&file, &bytes).map_err(|error| KeysError::File(file.clone(), error))?;
+                bytes
+            }
+            Err(error) => return Err(KeysError::File(file, error)),
+        };
+        Self::read(&bytes).map_err(|why| KeysError::Damaged(file, why))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let key = |hex: &str| -> Result<Zeroizing<[u8; 32]>, String> {
+            data_encoding::HEXLOWER
+                .decode(hex.as_bytes())
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(Zeroizing::new)
+                .ok_or_else(|| "a key is not 64 hex digits".to_owned())
+        };
+        Ok(Self {
+            opening: OpeningKey::from_bytes(&*key(&stored.opening)?)
+                .map_err(|error| error.to_string())?,
+            receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
+            series: SigningKey::from_bytes(&*key(&stored.series)?),
+            form: key(&stored.form)?,
+            staff: stored.staff.clone(),
+        })
+    }
+
+    /// Whether `given` is the staff's secret, compared without telling by time how much of it is.
+    pub fn is_staff(&self, given: &str) -> bool {
+        Hash::of(given.as_bytes()) == Hash::of(self.staff.as_bytes())
+    }
+}
+
+fn draw() -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut random = system_random();
+    let mut secret = || {
+        let mut bytes = Zeroizing::new([0; 32]);
+        random.fill_bytes(&mut *bytes);
+        Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
+    };
+    let (receipt, series, form, staff) = (secret(), secret(), secret(), secret());
+    let (_, opening) = OpeningKey::generate(&mut random);
+    let stored = Stored {
+        opening: Zeroizing::new(data_encoding::HEXLOWER.encode(&opening)),
+        receipt,
+        series,
+        form,
+        staff: Zeroizing::new(staff[..32].to_owned()),
+    };
+    serde_json::to_vec_pretty(&stored).map(Zeroizing::new).map_err(|error| error.to_string())
+}
+
+fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut opened = options.open(file)?;
+    opened.write_all(bytes)?;
+    opened.sync_all()
+}

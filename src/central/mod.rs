@@ -1,0 +1,14 @@
+//! The central service: takes journals in, counts, and publishes.
+
+pub mod config;
+pub mod ingest;
+pub mod keys;
+pub mod pages;
+pub mod phone;
+pub mod problem;
+pub mod report;
+pub mod service;
+pub mod staff;
+pub mod store;
+pub mod summary;
+pub mod table;

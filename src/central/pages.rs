@@ -1,0 +1,150 @@
+//! Rendering the pages under `ui/web`, and the files they use.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value};
+use serde::Serialize;
+
+use crate::domain::statistics::Interval;
+
+/// Pages load their style and fonts from this service, and nothing from anywhere else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The pages, ready to be rendered.
+pub struct Pages {
+    templates: Environment<'static>,
+}
+
+impl Pages {
+    /// Reads all templates.
+    ///
+    /// # Errors
+    /// A template that is not one; tests render every page.
+    pub fn new() -> Result<Self, minijinja::Error> {
+        let mut templates = Environment::new();
+        for (name, source) in [
+            ("base.html", include_str!("../../ui/web/base.html")),
+            ("faces.html", include_str!("../../ui/web/faces.html")),
+            ("phone.html", include_str!("../../ui/web/phone.html")),
+            ("message.html", include_str!("../../ui/web/message.html")),
+            ("summary.html", include_str!("../../ui/web/summary.html")),
+            ("error.html", include_str!("../../ui/web/error.html")),
+        ] {
+            templates.add_template(name, source)?;
+        }
+        templates.add_filter("pct", percent);
+        templates.add_filter("pct_range", |interval: Value| -> Result<String, minijinja::Error> {
+            let end = |name| interval.get_attr(name).and_then(f64::try_from);
+            Ok(percent_range(&Interval { low: end("low")?, high: end("high")? }))
+        });
+        templates.add_filter("num", number);
+        templates
+            .add_filter("hm", |moment: &str| moment.get(11..16).unwrap_or_default().to_owned());
+        templates.add_filter("short_digest", |digest: &str| {
+            let groups: Vec<&str> =
+                [0..4, 4..8, 8..12].into_iter().filter_map(|range| digest.get(range)).collect();
+            groups.join(" ")
+        });
+        Ok(Self { templates })
+    }
+
+    /// A page, never stored by browsers or caches on the way.
+    pub fn page(&self, status: StatusCode, name: &str, context: impl Serialize) -> Response {
+        let rendered = self
+            .templates
+            .get_template(name)
+            .and_then(|template| template.render(Value::from(Serde(&context))));
+        match rendered {
+            Ok(html) => {
+                let mut response = (status, Html(html)).into_response();
+                for (header, value) in [
+                    (header::CONTENT_SECURITY_POLICY, POLICY),
+                    (header::CACHE_CONTROL, "no-store"),
+                    (header::REFERRER_POLICY, "no-referrer"),
+                    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                    (HeaderName::from_static("x-frame-options"), "DENY"),
+                ] {
+                    response.headers_mut().insert(header, HeaderValue::from_static(value));
+                }
+                response
+            }
+            Err(error) => {
+                tracing::error!(page = name, %error, "page not rendered");
+                (StatusCode::INTERNAL_SERVER_ERROR, "page not rendered").into_response()
+            }
+        }
+    }
+}
+
+/// A file that the pages use.
+pub fn file(name: &str) -> Option<Response> {
+    let (kind, bytes): (&str, &'static [u8]) = match name {
+        "style.css" => ("text/css; charset=utf-8", include_bytes!("../../ui/web/style.css")),
+        "fonts/BeVietnamPro-Regular.ttf" => {
+            ("font/ttf", include_bytes!("../../ui/kiosk/fonts/BeVietnamPro-Regular.ttf"))
+        }
+        "fonts/BeVietnamPro-Medium.ttf" => {
+            ("font/ttf", include_bytes!("../../ui/kiosk/fonts/BeVietnamPro-Medium.ttf"))
+        }
+        "fonts/BeVietnamPro-SemiBold.ttf" => {
+            ("font/ttf", include_bytes!("../../ui/kiosk/fonts/BeVietnamPro-SemiBold.ttf"))
+        }
+        "fonts/BeVietnamPro-Bold.ttf" => {
+            ("font/ttf", include_bytes!("../../ui/kiosk/fonts/BeVietnamPro-Bold.ttf"))
+        }
+        _ => return None,
+    };
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).ok()?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
+
+/// 0.9225 → “92,3%”: one decimal, half up; nothing and all are “0%” and “100%”.
+pub fn percent(fraction: f64) -> String {
+    match (fraction * 1_000.0 + 0.5 + 1e-9).floor() as i64 {
+        0 => "0%".to_owned(),
+        1_000 => "100%".to_owned(),
+        tenths => format!("{},{}%", tenths / 10, tenths % 10),
+    }
+}
+
+/// “86,7–95,6%”.
+pub fn percent_range(interval: &Interval) -> String {
+    let low = percent(interval.low);
+    format!("{}–{}", low.trim_end_matches('%'), percent(interval.high))
+}
+
+/// 9120 → “9.120”.
+pub fn number(n: i64) -> String {
+    let digits = n.abs().to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push('.');
+        }
+        grouped.push(digit);
+    }
+    if n < 0 { format!("-{grouped}") } else { grouped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_people_here_write_them() {
+        assert_eq!(percent(0.9225), "92,3%");
+        assert_eq!(percent(1.0), "100%");
+        assert_eq!(percent(0.0), "0%");
+        assert_eq!(percent_range(&Interval { low: 0.8666, high: 0.9562 }), "86,7–95,6%");
+        assert_eq!(number(9_120), "9.120");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_234_567), "1.234.567");
+    }
+}

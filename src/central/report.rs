@@ -1,0 +1,128 @@
+//! The daily summary read from a data folder, beside a service that may be running there.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::config::Config;
+use super::service::DEMO_MARK;
+use super::store::sqlite::{self, SqliteStore};
+use super::store::{Store, StoreError};
+use super::summary::{self, SummaryError};
+use super::table;
+use crate::domain::form::{Form, Forms};
+use crate::domain::office::Directory;
+use crate::domain::summary::Summary;
+use crate::domain::time::At;
+
+/// What the service was last started with, kept beside the database so that it can be read alone.
+const FILE: &str = "setting.json";
+
+#[derive(Serialize, Deserialize)]
+struct Setting {
+    offices: Vec<Directory>,
+    forms: Vec<Form>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// No store in the folder.
+    #[error("{0} holds no central.db; name the central service's data folder with --data")]
+    NoStore(PathBuf),
+    /// The setting beside the store is missing or damaged.
+    #[error("{0} cannot be read; start the central service once on this folder")]
+    Setting(PathBuf),
+    /// Which office is meant is not clear.
+    #[error("name an office with --office: {0}")]
+    Office(String),
+    /// Nothing happened yet.
+    #[error("there is no day with a contact yet")]
+    NoDay,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The summary.
+    #[error(transparent)]
+    Summary(#[from] SummaryError),
+}
+
+/// Keeps what the service was started with beside its database.
+pub fn keep_setting(config: &Config) -> std::io::Result<()> {
+    let setting =
+        Setting { offices: config.offices.clone(), forms: config.forms.iter().cloned().collect() };
+    let bytes = serde_json::to_vec(&setting).map_err(std::io::Error::other)?;
+    let new = config.data.join("setting.new");
+    std::fs::write(&new, bytes)?;
+    std::fs::rename(new, config.data.join(FILE))
+}
+
+/// One office's day, and what is needed to write it in words.
+pub struct Report {
+    summary: Summary,
+    directory: Directory,
+    forms: Forms,
+}
+
+impl Report {
+    /// In words.
+    pub fn table(&self) -> String {
+        table::of(&self.summary, &self.directory, &self.forms)
+    }
+
+    /// As published.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(&self.summary).unwrap_or_default()
+    }
+}
+
+/// The summary of a day from the store in `folder` (or in its folder `central`).
+pub fn of_folder(
+    folder: &Path,
+    office: Option<&str>,
+    date: Option<Date>,
+) -> Result<Report, ReportError> {
+    let inner = folder.join("central");
+    let folder = if inner.join(sqlite::FILE).exists() { inner } else { folder.to_owned() };
+    if !folder.join(sqlite::FILE).exists() {
+        return Err(ReportError::NoStore(folder));
+    }
+    let file = folder.join(FILE);
+    let setting: Setting = std::fs::read(&file)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or(ReportError::Setting(file))?;
+    let codes =
+        || setting.offices.iter().map(|d| d.office.code.to_string()).collect::<Vec<_>>().join(", ");
+    let directory = match (office, setting.offices.as_slice()) {
+        (None, [only]) => only,
+        (None, _) => return Err(ReportError::Office(codes())),
+        (Some(code), offices) => offices
+            .iter()
+            .find(|directory| directory.office.code.as_str() == code)
+            .ok_or_else(|| ReportError::Office(codes()))?,
+    };
+    let forms = Forms::new(setting.forms);
+    let store = SqliteStore::open_read_only(&folder)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::Refused(error.to_string()))?;
+    let summary = runtime.block_on(async {
+        let code = &directory.office.code;
+        let date = match date {
+            Some(date) => date,
+            None => store.latest_day(code).await?.ok_or(ReportError::NoDay)?,
+        };
+        let mut now = At::new(Timestamp::now());
+        if folder.join(DEMO_MARK).exists() {
+            // A demo's days are ahead of the machine's clock: now is when it last heard anything.
+            let record = store.day(code, date).await?;
+            now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
+        }
+        Ok::<_, ReportError>(summary::of_day(&store, directory, &forms, date, now).await?)
+    })?;
+    Ok(Report { summary, directory: directory.clone(), forms })
+}

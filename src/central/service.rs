@@ -1,0 +1,429 @@
+//! The service itself: what it holds, its two listeners, and the doors for kiosks.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use ed25519_dalek::VerifyingKey;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use super::config::Config;
+use super::ingest::Intake;
+use super::keys::{Keys, KeysError};
+use super::pages::{self, Pages};
+use super::problem::Problem;
+use super::store::sqlite::{Author, SqliteStore};
+use super::store::{Admission, EnrolmentCode, Kiosk, Store, StoreError};
+use super::{phone, report, staff};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::batch::{MAX_PACKED, Unverified, verify};
+use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
+use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode};
+use crate::domain::office::Directory;
+use crate::domain::receipt::{Receipt, sign_receipt};
+use crate::domain::seal::key_id;
+use crate::domain::system_random;
+use crate::domain::ticket::TicketKey;
+use crate::domain::time::At;
+
+/// An enrolment code is valid this long, in minutes.
+pub const CODE_MINUTES: i64 = 15;
+/// Most batches worked on at once; more are asked to come again.
+const AT_ONCE: usize = 64;
+/// No request takes longer.
+const LONGEST: Duration = Duration::from_secs(60);
+/// Letters and digits of enrolment codes: none that are mistaken for another.
+const CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Marks a folder that was lived in demo time.
+pub const DEMO_MARK: &str = "demo.json";
+
+/// Why the service cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The data folder could not be used.
+    #[error("{0}: {1}")]
+    Folder(String, std::io::Error),
+    /// Another process has the data folder.
+    #[error("{0} is in use by a running hailong; stop it first, or ask it with --server")]
+    InUse(String),
+    /// The folder was lived in demo time.
+    #[error("{0} holds a demo's invented days; give the central service a folder of its own")]
+    DemoFolder(String),
+    /// The secrets could not be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The store could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A page is not one.
+    #[error("a page cannot be read: {0}")]
+    Pages(#[from] minijinja::Error),
+    /// A listener could not be opened.
+    #[error("cannot listen on {0}: {1}; stop the program that uses it, or change central.toml")]
+    Listen(SocketAddr, std::io::Error),
+}
+
+/// A data folder that is ours until this is dropped.
+pub struct Lock(#[allow(dead_code)] std::fs::File);
+
+impl Lock {
+    /// Takes the folder, making it if need be.
+    pub fn take(folder: &Path) -> Result<Self, ServiceError> {
+        let name = folder.display().to_string();
+        let failed = |error| ServiceError::Folder(name.clone(), error);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("lock"))
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ServiceError::InUse(name)),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// Everything that a request may need.
+pub struct Central {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The secrets.
+    pub keys: Keys,
+    /// The configuration.
+    pub config: Config,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The pages.
+    pub pages: Pages,
+    intake: Intake,
+    admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
+    at_once: Semaphore,
+}
+
+impl Central {
+    /// Opens the service's folder, which the caller has [locked](Lock::take).
+    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, ServiceError> {
+        let keys = Keys::load_or_create(&config.data)?;
+        let author = Author {
+            signing_key: keys.series.clone(),
+            sealing_key: keys.opening.sealing_key(),
+            clock: Arc::clone(&clock),
+            forms: config.forms.clone(),
+            closes: config
+                .offices
+                .iter()
+                .map(|directory| (directory.office.code.clone(), directory.office.closes))
+                .collect(),
+        };
+        let store = Arc::new(SqliteStore::open(&config.data, author)?);
+        report::keep_setting(&config)
+            .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
+        for directory in &config.offices {
+            store.direct(&directory.office.code, directory.digest()).await?;
+        }
+        Ok(Arc::new(Self {
+            intake: Intake::new(keys.opening.clone(), config.forms.clone()),
+            store,
+            keys,
+            config,
+            clock,
+            pages: Pages::new()?,
+            admitted: RwLock::default(),
+            at_once: Semaphore::new(AT_ONCE),
+        }))
+    }
+
+    /// The clock's now.
+    pub fn now(&self) -> At {
+        At::new(self.clock.now())
+    }
+
+    /// The directory of an office.
+    pub fn directory(&self, office: &OfficeCode) -> Option<&Directory> {
+        self.config.offices.iter().find(|directory| directory.office.code == *office)
+    }
+
+    /// An admitted kiosk.
+    pub async fn kiosk(&self, id: &KioskId) -> Result<Option<Arc<Kiosk>>, StoreError> {
+        let known = self.admitted.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let kiosk = self.store.kiosk(id).await?.map(Arc::new);
+        if let Some(kiosk) = &kiosk {
+            let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
+            admitted.insert(id.clone(), Arc::clone(kiosk));
+        }
+        Ok(kiosk)
+    }
+
+    /// The ticket key of a kiosk.
+    pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
+        let opened = self.keys.opening.open_small(TICKET_KEY_INFO, &kiosk.ticket_key).ok()?;
+        opened.as_slice().try_into().ok()
+    }
+
+    /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].
+    pub async fn offer(
+        &self,
+        kiosk: KioskId,
+        office: OfficeCode,
+        counter: CounterId,
+    ) -> Result<String, StoreError> {
+        let mut random = system_random();
+        let mut bytes = [0; 10];
+        random.fill_bytes(&mut bytes);
+        let code: String =
+            bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect();
+        let expires = self.now().plus_minutes(CODE_MINUTES);
+        let hash = Hash::of(code.as_bytes());
+        self.store.offer(EnrolmentCode { code: hash, kiosk, office, counter, expires }).await?;
+        Ok(code)
+    }
+}
+
+/// Serves until `end` says so and requests under way are answered.
+pub async fn serve(
+    central: Arc<Central>,
+    citizens: TcpListener,
+    staff: TcpListener,
+    end: watch::Receiver<bool>,
+) {
+    let ended = |mut end: watch::Receiver<bool>| async move {
+        // A sender that is gone ends it, too.
+        let _ = end.wait_for(|ended| *ended).await;
+    };
+    let one = axum::serve(citizens, citizens_routes(Arc::clone(&central)))
+        .with_graceful_shutdown(ended(end.clone()));
+    let other =
+        axum::serve(staff, staff::routes(central)).with_graceful_shutdown(ended(end.clone()));
+    // Answers under way are waited for, a phone that keeps its connection open is not.
+    let mut late = end;
+    let last = async move {
+        let _ = late.wait_for(|ended| *ended).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    };
+    let both = async { tokio::join!(one.into_future(), other.into_future()) };
+    tokio::select! {
+        (one, other) = both => {
+            for error in [one, other].into_iter().filter_map(Result::err) {
+                tracing::error!(%error, "listener");
+            }
+        }
+        () = last => {}
+    }
+}
+
+/// `hailong central`: serves until it is asked to end (Ctrl-C or SIGTERM).
+pub fn run(config: Config) -> Result<(), ServiceError> {
+    let folder = config.data.clone();
+    let failed = |error| ServiceError::Folder(folder.display().to_string(), error);
+    let _lock = Lock::take(&folder)?;
+    if folder.join(DEMO_MARK).exists() {
+        return Err(ServiceError::DemoFolder(folder.display().to_string()));
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
+    runtime.block_on(async {
+        let listen = async |address| {
+            TcpListener::bind(address).await.map_err(|error| ServiceError::Listen(address, error))
+        };
+        let citizens = listen(config.citizens).await?;
+        let staff = listen(config.staff).await?;
+        let at = staff.local_addr().map_err(failed)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let central = Central::open(config, clock).await?;
+        println!("citizens and kiosks  {}", central.config.public_url);
+        println!("staff                http://{at}/?key={}", *central.keys.staff);
+        let (end, ended) = watch::channel(false);
+        tokio::spawn(async move {
+            asked_to_end().await;
+            end.send_replace(true);
+        });
+        serve(Arc::clone(&central), citizens, staff, ended).await;
+        central.store.close().await?;
+        Ok(())
+    })
+}
+
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn citizens_routes(central: Arc<Central>) -> Router {
+    let kiosks = Router::new()
+        .route("/api/v1/journal", axum::routing::post(journal))
+        .layer(DefaultBodyLimit::max(MAX_PACKED));
+    Router::new()
+        .route("/", get(phone::welcome))
+        .route("/R/{ticket}", get(phone::form).post(phone::send))
+        .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
+        .route("/style.css", get(|| async { file("style.css") }))
+        .route(
+            "/fonts/{name}",
+            get(|UrlPath(name): UrlPath<String>| async move { file(&format!("fonts/{name}")) }),
+        )
+        .layer(DefaultBodyLimit::max(64 * 1024))
+        .merge(kiosks)
+        .layer(time_limit())
+        .with_state(central)
+}
+
+/// Bounds every request in time.
+pub fn time_limit() -> tower_http::timeout::TimeoutLayer {
+    tower_http::timeout::TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, LONGEST)
+}
+
+/// A file of the pages, or 404.
+pub fn file(name: &str) -> Response {
+    pages::file(name).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+}
+
+async fn journal(
+    State(central): State<Arc<Central>>,
+    headers: HeaderMap,
+    request: Bytes,
+) -> Result<Response, Problem> {
+    let Ok(_working) = central.at_once.try_acquire() else {
+        return Err(Problem::busy("many kiosks are sending at once", 2));
+    };
+    let unverified = Unverified::read(&request)?;
+    let stranger = || Problem::new(StatusCode::UNAUTHORIZED, "no such kiosk is admitted here");
+    if unverified.header.kiosk.is_central() {
+        return Err(stranger());
+    }
+    let kiosk = central.kiosk(&unverified.header.kiosk).await?.ok_or_else(stranger)?;
+    let signature = headers
+        .get("hailong-signature")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let received = central.now();
+    let working = Arc::clone(&central);
+    let bytes = request.clone();
+    let verified = tokio::task::spawn_blocking(move || {
+        let unverified = Unverified::read(&bytes)?;
+        working.intake.verify(unverified, &signature, &kiosk.key, received)
+    })
+    .await
+    .map_err(|_| Problem::busy("the batch could not be worked on", 5))??;
+    let (id, epoch) = (verified.header.kiosk.clone(), verified.header.epoch);
+    let placed = central.store.place(verified).await?;
+    let receipt = Receipt {
+        kiosk: id,
+        epoch,
+        watermark: placed.watermark,
+        head: placed.head,
+        holes: placed.holes,
+        quarantined: placed.quarantined,
+        conflicts: placed.conflicts,
+        at: received,
+    };
+    let body = serde_json::to_vec(&receipt)
+        .map_err(|error| Problem::busy(format!("no receipt could be written: {error}"), 5))?;
+    let signature = sign_receipt(&central.keys.receipt, &body);
+    let key = key_id(central.keys.receipt.verifying_key().as_bytes());
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
+        ("hailong-signature", signature),
+        ("hailong-key", key),
+    ];
+    Ok((headers, body).into_response())
+}
+
+async fn enrolment_keys(State(central): State<Arc<Central>>) -> Json<CentralKeys> {
+    Json(central_keys(&central))
+}
+
+fn central_keys(central: &Central) -> CentralKeys {
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    CentralKeys {
+        opening_key: hex(&central.keys.opening.sealing_key().to_bytes()),
+        receipt_key: hex(central.keys.receipt.verifying_key().as_bytes()),
+    }
+}
+
+async fn enrol(
+    State(central): State<Arc<Central>>,
+    headers: HeaderMap,
+    request: Bytes,
+) -> Result<Json<Enrolled>, Problem> {
+    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let asked: Request = serde_json::from_slice(&request)
+        .map_err(|error| bad(&format!("the request is not an enrolment: {error}")))?;
+    let key = data_encoding::HEXLOWER
+        .decode(asked.key.as_bytes())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
+        .ok_or_else(|| bad("key is not an Ed25519 key of 64 hex digits"))?;
+    let signature =
+        headers.get("hailong-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !verify(&key, SIGNED, &request, signature) {
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "the request is not signed by the key that it brings",
+        ));
+    }
+    let sealed = data_encoding::BASE64URL_NOPAD
+        .decode(asked.ticket_key.as_bytes())
+        .map_err(|_| bad("ticket_key is not base64url"))?;
+    let opened = central.keys.opening.open_small(TICKET_KEY_INFO, &sealed);
+    if !opened.is_ok_and(|key| key.len() == 32) {
+        return Err(bad("ticket_key is not sealed to this service's opening key"));
+    }
+    let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
+    let kiosk = match central.store.admit(code, key, sealed, central.now()).await? {
+        Admission::Admitted(kiosk) => kiosk,
+        Admission::WrongCode => {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "the code is wrong, used or older than 15 minutes; ask for a new one",
+            ));
+        }
+    };
+    let directory = central
+        .directory(&kiosk.office)
+        .ok_or_else(|| bad("the kiosk's office is no longer in central.toml"))?;
+    let keys = central_keys(&central);
+    tracing::info!(kiosk = %kiosk.id, number = kiosk.number, "kiosk enrolled");
+    Ok(Json(Enrolled {
+        kiosk: kiosk.id,
+        number: kiosk.number,
+        counter: kiosk.counter,
+        opening_key: keys.opening_key,
+        receipt_key: keys.receipt_key,
+        public_url: central.config.public_url.clone(),
+        directory: directory.clone(),
+        forms: central
+            .config
+            .forms
+            .iter()
+            .filter(|form| form.code == directory.office.form)
+            .cloned()
+            .collect(),
+    }))
+}

@@ -1,0 +1,351 @@
+//! The staff's listener: the daily summary as page, JSON and table, and enrolment codes.
+//!
+//! Everything here needs the staff's secret: in the printed link (`?key=…`, which becomes a
+//! cookie), or as a bearer token.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::problem::Problem;
+use super::service::{CODE_MINUTES, Central, file, time_limit};
+use super::store::StoreError;
+use super::summary::{self, SummaryError};
+use super::table;
+use crate::domain::form::in_language;
+use crate::domain::ids::{CounterId, KioskId, OfficeCode};
+use crate::domain::office::Directory;
+use crate::domain::summary::{State as DayState, Summary};
+
+const COOKIE: &str = "hailong_staff";
+
+pub(super) fn routes(central: Arc<Central>) -> Router {
+    let closed = Router::new()
+        .route("/", get(front))
+        .route("/summary/{office}/{date}", get(page))
+        .route("/api/v1/summary/{office}/{date}", get(api))
+        .route("/api/v1/enrolment-codes", post(enrolment_code))
+        .layer(middleware::from_fn_with_state(Arc::clone(&central), staff_only));
+    Router::new()
+        .route("/style.css", get(|| async { file("style.css") }))
+        .route(
+            "/fonts/{name}",
+            get(|Path(name): Path<String>| async move { file(&format!("fonts/{name}")) }),
+        )
+        .merge(closed)
+        .layer(time_limit())
+        .with_state(central)
+}
+
+#[derive(Deserialize)]
+struct Key {
+    key: Option<String>,
+}
+
+async fn staff_only(
+    State(central): State<Arc<Central>>,
+    Query(query): Query<Key>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(key) = query.key {
+        if !central.keys.is_staff(&key) {
+            return refused(&central, request.headers());
+        }
+        if request.method() != axum::http::Method::GET || request.uri().path().starts_with("/api/")
+        {
+            return next.run(request).await;
+        }
+        // The secret goes from the address into a cookie, so that it is not left on the screen.
+        let mut response = Redirect::to(request.uri().path()).into_response();
+        let cookie = format!("{COOKIE}={key}; Path=/; HttpOnly; SameSite=Strict");
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().insert(header::SET_COOKIE, value);
+        }
+        return response;
+    }
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let cookie = text(header::COOKIE).and_then(|cookies| {
+        cookies.split("; ").find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))
+    });
+    if bearer.or(cookie).is_some_and(|given| central.keys.is_staff(given)) {
+        next.run(request).await
+    } else {
+        refused(&central, headers)
+    }
+}
+
+fn refused(central: &Central, headers: &HeaderMap) -> Response {
+    let status = StatusCode::UNAUTHORIZED;
+    let html = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    if html {
+        central.pages.page(
+            status,
+            "error.html",
+            json!({
+                "title": "Chưa được phép xem",
+                "text": "Trang này dành cho người phụ trách.",
+                "hint": "Xin mở bằng đường dẫn được in ra khi hệ thống khởi động.",
+            }),
+        )
+    } else {
+        Problem::new(status, "open the link printed at start, or send its key as a bearer token")
+            .into_response()
+    }
+}
+
+enum Missing {
+    Office,
+    Date,
+    NoDay,
+    Summary(SummaryError),
+}
+
+impl From<StoreError> for Missing {
+    fn from(error: StoreError) -> Self {
+        Self::Summary(error.into())
+    }
+}
+
+impl From<SummaryError> for Missing {
+    fn from(error: SummaryError) -> Self {
+        Self::Summary(error)
+    }
+}
+
+impl Missing {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Summary(SummaryError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::NOT_FOUND,
+        }
+    }
+}
+
+async fn find<'a>(
+    central: &'a Central,
+    office: &str,
+    date: &str,
+) -> Result<(&'a Directory, Summary), Missing> {
+    let code: OfficeCode = office.parse().map_err(|_| Missing::Office)?;
+    let directory = central.directory(&code).ok_or(Missing::Office)?;
+    let date: Date = if date == "latest" {
+        central.store.latest_day(&code).await?.ok_or(Missing::NoDay)?
+    } else {
+        date.parse().map_err(|_| Missing::Date)?
+    };
+    let forms = &central.config.forms;
+    let now = central.now();
+    let summary = summary::of_day(central.store.as_ref(), directory, forms, date, now).await?;
+    Ok((directory, summary))
+}
+
+async fn front(State(central): State<Arc<Central>>) -> Response {
+    let Some(directory) = central.config.offices.first() else {
+        return missing_page(&central, &Missing::Office);
+    };
+    let office = &directory.office.code;
+    match central.store.latest_day(office).await {
+        Ok(day) => {
+            let day = day.unwrap_or_else(|| central.now().date());
+            Redirect::to(&format!("/summary/{office}/{day}")).into_response()
+        }
+        Err(error) => missing_page(&central, &error.into()),
+    }
+}
+
+async fn page(
+    State(central): State<Arc<Central>>,
+    Path((office, date)): Path<(String, String)>,
+) -> Response {
+    let (directory, summary) = match find(&central, &office, &date).await {
+        Ok(found) => found,
+        Err(missing) => return missing_page(&central, &missing),
+    };
+    let form = central.config.forms.in_force(&directory.office.form, summary.date);
+    let one_line = |text: &str| text.replace('\n', " ");
+    let levels: Vec<serde_json::Value> = form
+        .iter()
+        .flat_map(|form| &form.levels)
+        .map(|level| {
+            json!({
+                "code": level.code,
+                "label": one_line(in_language(&level.label, "vi")),
+                "face": level.face,
+                "satisfied": level.satisfied,
+            })
+        })
+        .collect();
+    let reason_texts: serde_json::Map<String, serde_json::Value> = central
+        .config
+        .forms
+        .iter()
+        .flat_map(|form| &form.reasons)
+        .map(|reason| (reason.code.clone(), json!(in_language(&reason.text, "vi"))))
+        .collect();
+    let counters: serde_json::Map<String, serde_json::Value> = directory
+        .counters
+        .iter()
+        .map(|counter| (counter.id.to_string(), json!(counter.label())))
+        .collect();
+    let mut kiosks = serde_json::Map::new();
+    let named = summary.down.iter().map(|down| &down.kiosk);
+    for kiosk in named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id)) {
+        kiosks.insert(kiosk.to_string(), json!(kiosk_name(&central, directory, kiosk).await));
+    }
+    let other_day = |date: Option<Date>| {
+        date.map(|date| {
+            json!({
+                "href": format!("/summary/{}/{date}", directory.office.code),
+                "label": format!("{:02}/{:02}", date.day(), date.month()),
+            })
+        })
+    };
+    let today = central.now().date();
+    let next = summary.date.tomorrow().ok().filter(|next| *next <= today);
+    let context = json!({
+        "s": summary,
+        "office_name": directory.office.name,
+        "date_long": table::date_in_words(summary.date),
+        "state_text": state_text(&central, &summary),
+        "json_href": format!("/api/v1/summary/{}/{}", directory.office.code, summary.date),
+        "form_levels": levels,
+        "reason_texts": reason_texts,
+        "counters": counters,
+        "kiosks": kiosks,
+        "prev": other_day(summary.date.yesterday().ok()),
+        "next": other_day(next),
+    });
+    central.pages.page(StatusCode::OK, "summary.html", context)
+}
+
+/// A kiosk by the counter it stands at, as people call it.
+async fn kiosk_name(central: &Central, directory: &Directory, kiosk: &KioskId) -> String {
+    let row = central.kiosk(kiosk).await.ok().flatten();
+    row.and_then(|kiosk| directory.counter(&kiosk.counter).map(|counter| counter.short_label()))
+        .unwrap_or_else(|| kiosk.to_string())
+}
+
+fn state_text(central: &Central, summary: &Summary) -> String {
+    let now = central.now().civil();
+    let waiting = if summary.phone_waiting > 0 {
+        format!(" · còn chờ {} lượt đánh giá", summary.phone_waiting)
+    } else {
+        String::new()
+    };
+    match summary.state {
+        DayState::Open => {
+            format!("Số liệu tạm tính đến {:02}:{:02}{waiting}", now.hour(), now.minute())
+        }
+        DayState::Provisional => format!(
+            "Số liệu tạm tính · còn chờ {} thiết bị gửi dữ liệu{waiting}",
+            summary.silent_kiosks.len()
+        ),
+        DayState::Complete => {
+            "Đã nhận đủ dữ liệu từ các quầy · còn nhận đánh giá qua điện thoại".to_owned()
+        }
+        DayState::Final => "Số liệu chính thức".to_owned(),
+    }
+}
+
+fn missing_page(central: &Central, missing: &Missing) -> Response {
+    let (text, hint) = match missing {
+        Missing::Office => ("Không có đơn vị này trong hệ thống.", "Xin kiểm tra lại đường dẫn."),
+        Missing::Date => ("Ngày không hợp lệ.", "Xin ghi ngày theo dạng 2026-11-24."),
+        Missing::NoDay => ("Chưa có ngày nào có dữ liệu.", "Xin xem lại sau khi có lượt đánh giá."),
+        Missing::Summary(SummaryError::NoForm(..)) => {
+            ("Chưa có phiếu đánh giá nào có hiệu lực vào ngày này.", "Xin chọn một ngày khác.")
+        }
+        Missing::Summary(error) => {
+            tracing::error!(%error, "summary");
+            ("Hệ thống đang bận.", "Xin thử lại sau ít phút.")
+        }
+    };
+    let context = json!({ "title": "Không xem được báo cáo", "text": text, "hint": hint });
+    central.pages.page(missing.status(), "error.html", context)
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: Option<String>,
+}
+
+async fn api(
+    State(central): State<Arc<Central>>,
+    Path((office, date)): Path<(String, String)>,
+    Query(query): Query<Format>,
+) -> Result<Response, Problem> {
+    let office = match (office.as_str(), central.config.offices.as_slice()) {
+        ("only", [only]) => only.office.code.to_string(),
+        _ => office,
+    };
+    let (directory, summary) = find(&central, &office, &date).await.map_err(|missing| {
+        let detail = match &missing {
+            Missing::Office => "no such office; name one with --office".to_owned(),
+            Missing::Date => "the date is not one such as 2026-11-24".to_owned(),
+            Missing::NoDay => "there is no day with a contact yet".to_owned(),
+            Missing::Summary(error) => error.to_string(),
+        };
+        Problem::new(missing.status(), detail)
+    })?;
+    match query.format.as_deref() {
+        None | Some("json") => Ok(Json(summary).into_response()),
+        Some("table") => Ok(table::of(&summary, directory, &central.config.forms).into_response()),
+        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json or table")),
+    }
+}
+
+/// What an enrolment code is asked for with.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRequest {
+    /// The kiosk's name to be.
+    pub kiosk: KioskId,
+    /// Its office.
+    pub office: OfficeCode,
+    /// The counter it will stand at.
+    pub counter: CounterId,
+}
+
+/// An enrolment code.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CodeReply {
+    /// The one-time code.
+    pub code: String,
+    /// How long it is valid.
+    pub minutes: i64,
+}
+
+async fn enrolment_code(
+    State(central): State<Arc<Central>>,
+    Json(asked): Json<CodeRequest>,
+) -> Result<Json<CodeReply>, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    let directory = central
+        .directory(&asked.office)
+        .ok_or_else(|| bad(format!("no office {} in central.toml", asked.office)))?;
+    if directory.counter(&asked.counter).is_none() {
+        return Err(bad(format!("no counter {} in the office's counters.csv", asked.counter)));
+    }
+    if asked.kiosk.is_central() {
+        return Err(bad("central is the service's own name".into()));
+    }
+    if central.store.kiosk(&asked.kiosk).await?.is_some() {
+        return Err(bad(format!("a kiosk {} is admitted already", asked.kiosk)));
+    }
+    let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
+    Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))
+}

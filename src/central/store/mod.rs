@@ -1,0 +1,309 @@
+//! What the central service keeps, behind one trait.
+//!
+//! The journals are the truth: segments hold lines, signatures and sealed bodies as received.
+//! Contacts and tallies are derived from them in the transaction that stores the segment, so that
+//! everything a summary needs per day is already counted. Duplicates are decided by position and
+//! bytes; no random key is indexed.
+
+pub mod sqlite;
+
+use async_trait::async_trait;
+use ed25519_dalek::VerifyingKey;
+use jiff::civil::Date;
+
+use crate::domain::batch::Header;
+use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode};
+use crate::domain::line::{BadLine, Line};
+use crate::domain::rating::Key;
+use crate::domain::receipt::Quarantined;
+use crate::domain::seal::{Answer, Kind};
+use crate::domain::summary::Rated;
+use crate::domain::ticket::Claims;
+use crate::domain::time::At;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database or its disk refused; nothing of the request was kept.
+    #[error("the store refused: {0}")]
+    Refused(String),
+    /// The file is of a newer version.
+    #[error("{0} was written by a newer version of hailong; start that version")]
+    Newer(String),
+    /// What is stored cannot be read.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// An admitted kiosk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kiosk {
+    /// Its name.
+    pub id: KioskId,
+    /// Its number on tickets.
+    pub number: u32,
+    /// Its office.
+    pub office: OfficeCode,
+    /// The counter it stands at.
+    pub counter: CounterId,
+    /// The key that signs its batches.
+    pub key: VerifyingKey,
+    /// Its ticket key, sealed to the opening key.
+    pub ticket_key: Vec<u8>,
+    /// When it was admitted.
+    pub enrolled: At,
+}
+
+/// A one-time enrolment code, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentCode {
+    /// SHA-256 of the code.
+    pub code: Hash,
+    /// The kiosk that it admits.
+    pub kiosk: KioskId,
+    /// Its office.
+    pub office: OfficeCode,
+    /// The counter it stands at.
+    pub counter: CounterId,
+    /// Until when.
+    pub expires: At,
+}
+
+/// What became of an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// The kiosk is admitted (again, when the same key asks with the same code).
+    Admitted(Kiosk),
+    /// No such code, or expired, or used by another key.
+    WrongCode,
+}
+
+/// One line of a batch whose signature was verified, with its answers opened.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Hash,
+    /// The line, or why it cannot be placed.
+    pub line: Result<Line, BadLine>,
+    /// What was answered.
+    pub answers: Vec<Answer>,
+    /// Bodies that cannot be used, and why, as a code.
+    pub unusable: Vec<(Kind, String)>,
+}
+
+/// A batch whose signature was verified.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Its header.
+    pub header: Header,
+    /// The header's bytes as signed.
+    pub header_line: Vec<u8>,
+    /// Its signature.
+    pub signature: String,
+    /// The lines as sent.
+    pub line_part: Vec<u8>,
+    /// The bodies as sent.
+    pub body_part: Vec<u8>,
+    /// The lines one by one, `header.count` of them.
+    pub entries: Vec<Entry>,
+    /// When it was received.
+    pub received: At,
+}
+
+/// What the store has of a kiosk's journal after a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// See [`crate::domain::receipt::Receipt::watermark`].
+    pub watermark: u64,
+    /// Hash of the line at the watermark.
+    pub head: Hash,
+    /// Missing ranges above the watermark.
+    pub holes: Vec<(u64, u64)>,
+    /// Lines and bodies of this batch in quarantine.
+    pub quarantined: Vec<Quarantined>,
+    /// Numbers of this batch that conflict.
+    pub conflicts: Vec<u64>,
+}
+
+/// A phone's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneForm {
+    /// The ticket's claims.
+    pub claims: Claims,
+    /// The kiosk they name.
+    pub kiosk: KioskId,
+    /// The level.
+    pub level: String,
+    /// The reasons, in the form's order.
+    pub reasons: Vec<String>,
+}
+
+/// What became of a phone's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// It is kept.
+    Kept,
+    /// The ticket was used before.
+    Used,
+}
+
+/// What is known of the contact that a ticket names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketState {
+    /// Whether it was used.
+    pub used: bool,
+    /// The opening line, once it has arrived.
+    pub opening: Option<Line>,
+}
+
+/// What kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// A line or body that could not be placed.
+    Quarantine,
+    /// Two lines of one number.
+    Conflict,
+    /// A line that does not name the one before it.
+    Break,
+    /// Two epochs that continue one past: a restored disk or a clone.
+    Fork,
+}
+
+impl FindingKind {
+    /// Its word in the store and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quarantine => "quarantine",
+            Self::Conflict => "conflict",
+            Self::Break => "break",
+            Self::Fork => "fork",
+        }
+    }
+}
+
+/// Something that a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// What kind.
+    pub kind: String,
+    /// Whose journal.
+    pub kiosk: String,
+    /// Which epoch.
+    pub epoch: String,
+    /// At which line.
+    pub seq: u64,
+    /// Why, as a code.
+    pub reason: String,
+}
+
+/// How far a kiosk's journal has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The kiosk.
+    pub kiosk: KioskId,
+    /// When it was admitted.
+    pub enrolled: At,
+    /// The last day that its journal, as far as it is here without a hole, has passed.
+    pub passed: Option<Date>,
+    /// When its last batch arrived.
+    pub last_heard: Option<At>,
+}
+
+/// A time in which a kiosk's process was not running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The kiosk.
+    pub kiosk: KioskId,
+    /// Last known alive.
+    pub from: At,
+    /// Started again.
+    pub to: At,
+}
+
+/// One office's day as stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayRecord {
+    /// Tallies.
+    pub tallies: Vec<(Key, u64)>,
+    /// The office's kiosks.
+    pub progress: Vec<Progress>,
+    /// Gaps that touch the day.
+    pub gaps: Vec<Gap>,
+}
+
+/// A contact with a counted or waiting rating, by its number: for the demo's own check.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContactNumber {
+    /// The kiosk.
+    pub kiosk: String,
+    /// The epoch.
+    pub epoch: String,
+    /// The opening line's number.
+    pub seq: u64,
+}
+
+/// The store of the central service.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Keeps an enrolment code.
+    async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError>;
+
+    /// Admits the kiosk that a code was made for, and writes a line of it.
+    async fn admit(
+        &self,
+        code: Hash,
+        key: VerifyingKey,
+        ticket_key: Vec<u8>,
+        now: At,
+    ) -> Result<Admission, StoreError>;
+
+    /// The admitted kiosk of this name.
+    async fn kiosk(&self, id: &KioskId) -> Result<Option<Kiosk>, StoreError>;
+
+    /// The admitted kiosk of this number.
+    async fn kiosk_by_number(&self, number: u32) -> Result<Option<Kiosk>, StoreError>;
+
+    /// Compares, stores and counts a batch in one transaction.
+    async fn place(&self, batch: Verified) -> Result<Placed, StoreError>;
+
+    /// What is known of the contact that a ticket names.
+    async fn ticket(&self, kiosk: &KioskId, claims: Claims) -> Result<TicketState, StoreError>;
+
+    /// Consumes a ticket: writes the answer into the central service's own series and counts it.
+    async fn answer(&self, form: PhoneForm) -> Result<Answered, StoreError>;
+
+    /// Writes a `directory` line, unless the last one of the office names the same digest.
+    async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError>;
+
+    /// One office's day.
+    async fn day(&self, office: &OfficeCode, date: Date) -> Result<DayRecord, StoreError>;
+
+    /// The day's counted ratings in placing order.
+    async fn ratings(&self, office: &OfficeCode, date: Date) -> Result<Vec<Rated>, StoreError>;
+
+    /// Tallies of ratings of the days `from..=to`, summed.
+    async fn tallies(
+        &self,
+        office: &OfficeCode,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Key, u64)>, StoreError>;
+
+    /// The latest day with a contact.
+    async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError>;
+
+    /// Everything that a person should look at, in the order found.
+    async fn findings(&self) -> Result<Vec<Finding>, StoreError>;
+
+    /// Contacts whose rating counts, stands beside or waits.
+    async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError>;
+
+    /// SHA-256 of the canonical dump: contacts, tallies and findings in text, sorted, without
+    /// anything that depends on the order of arrival (`docs/protocol.md`).
+    async fn canonical_digest(&self) -> Result<Hash, StoreError>;
+
+    /// Writes `stopped` into the own series and ends.
+    async fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,258 @@
+//! What is here of each kiosk's journal: branches (epochs), their ranges, watermark, holes, forks.
+
+use crate::domain::ids::Epoch;
+
+/// Most holes named in one receipt.
+const MAX_HOLES: usize = 100;
+
+/// Ranges of numbers, sorted, apart from each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ranges(pub Vec<(u64, u64)>);
+
+impl Ranges {
+    /// Whether `seq` is here.
+    pub fn has(&self, seq: u64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= seq);
+        after > 0 && self.0[after - 1].1 >= seq
+    }
+
+    /// Adds one number.
+    pub fn add(&mut self, seq: u64) {
+        let after = self.0.partition_point(|(first, _)| *first <= seq);
+        let joins_before = after > 0 && self.0[after - 1].1 + 1 >= seq;
+        let joins_after = self.0.get(after).is_some_and(|(first, _)| *first == seq + 1);
+        match (joins_before, joins_after) {
+            (true, true) => {
+                self.0[after - 1].1 = self.0[after].1;
+                self.0.remove(after);
+            }
+            (true, false) => self.0[after - 1].1 = self.0[after - 1].1.max(seq),
+            (false, true) => self.0[after].0 = seq,
+            (false, false) => self.0.insert(after, (seq, seq)),
+        }
+    }
+
+    /// The highest number here.
+    pub fn last(&self) -> Option<u64> {
+        self.0.last().map(|(_, last)| *last)
+    }
+}
+
+/// One epoch of a kiosk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its row.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Number of its `started` line.
+    pub start: u64,
+    /// The epoch before and its last number, once `started` is here and if it names one.
+    pub prev: Option<(Epoch, u64)>,
+    /// Whether `started` is here and names no epoch before: a first or a lost journal.
+    pub rooted: bool,
+    /// Whether another epoch names this one as the one before.
+    pub superseded: bool,
+    /// What is here.
+    pub ranges: Ranges,
+}
+
+/// All epochs of one kiosk.
+#[derive(Debug, Clone, Default)]
+pub struct Branches(pub Vec<Branch>);
+
+/// A stretch of the way to a branch's last line: the branch, and from where to where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    place: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Branches {
+    /// Place of the branch of an epoch.
+    pub fn place(&self, epoch: Epoch) -> Option<usize> {
+        self.0.iter().position(|branch| branch.epoch == epoch)
+    }
+
+    /// The way from the first line to the last one here of the branch at `place`, or nothing when
+    /// a `started` line on it is missing.
+    fn way(&self, place: usize) -> Option<Vec<Stretch>> {
+        let mut way = Vec::new();
+        let mut at = place;
+        let mut last = self.0[place].ranges.last().unwrap_or(self.0[place].start);
+        loop {
+            let branch = &self.0[at];
+            way.push(Stretch { place: at, first: branch.start, last });
+            if way.len() > self.0.len() {
+                return None; // a circle: forged
+            }
+            match branch.prev {
+                None if branch.rooted => break,
+                None => return None,
+                Some((epoch, seq)) => {
+                    at = self.place(epoch)?;
+                    if self.0[at].start > seq {
+                        return None;
+                    }
+                    last = seq;
+                }
+            }
+        }
+        way.reverse();
+        (way[0].first == 1).then_some(way)
+    }
+
+    /// Every number up to the watermark is here on the way to the branch at `place`; and the
+    /// branch that holds the line at the watermark.
+    pub fn watermark(&self, place: usize) -> (u64, Option<i64>) {
+        let mut mark = (0, None);
+        for stretch in self.way(place).unwrap_or_default() {
+            let branch = &self.0[stretch.place];
+            let reach = branch
+                .ranges
+                .0
+                .iter()
+                .find(|(first, last)| *first <= stretch.first && *last >= stretch.first)
+                .map(|(_, last)| (*last).min(stretch.last));
+            match reach {
+                Some(reach) => mark = (reach, Some(branch.id)),
+                None => break,
+            }
+            if mark.0 < stretch.last {
+                break;
+            }
+        }
+        mark
+    }
+
+    /// The missing ranges on the way to the branch's last line.
+    pub fn holes(&self, place: usize) -> Vec<(u64, u64)> {
+        let way = self.way(place).unwrap_or_else(|| {
+            // Where the way is not known, nothing before this epoch is known to be here.
+            let last = self.0[place].ranges.last().unwrap_or(self.0[place].start);
+            vec![Stretch { place, first: 1, last }]
+        });
+        let mut holes: Vec<(u64, u64)> = Vec::new();
+        for stretch in way {
+            let mut next = stretch.first;
+            for (first, last) in &self.0[stretch.place].ranges.0 {
+                if *first > next && next <= stretch.last {
+                    push(&mut holes, next, (*first - 1).min(stretch.last));
+                }
+                next = next.max(last + 1);
+            }
+            if next <= stretch.last {
+                push(&mut holes, next, stretch.last);
+            }
+        }
+        holes.truncate(MAX_HOLES);
+        holes
+    }
+
+    /// Pairs of epochs that continue one past: they have a number in common, or name the same
+    /// epoch before. Each pair once, the later epoch first, with the number where they part.
+    pub fn forks(&self, place: usize) -> Vec<(Epoch, Epoch, u64)> {
+        let one = &self.0[place];
+        let mut forks = Vec::new();
+        for other in self.0.iter().filter(|other| other.id != one.id) {
+            let meet = match (one.ranges.last(), other.ranges.last()) {
+                (Some(a), Some(b)) => one.start <= b && other.start <= a,
+                _ => false,
+            };
+            let siblings = matches!(
+                (one.prev, other.prev), (Some((a, _)), Some((b, _))) if a == b
+            );
+            if meet || siblings {
+                let (late, early) = if (one.start, one.epoch) > (other.start, other.epoch) {
+                    (one, other)
+                } else {
+                    (other, one)
+                };
+                forks.push((late.epoch, early.epoch, late.start));
+            }
+        }
+        forks
+    }
+}
+
+fn push(holes: &mut Vec<(u64, u64)>, first: u64, last: u64) {
+    match holes.last_mut() {
+        Some((_, end)) if *end + 1 == first => *end = last,
+        _ => holes.push((first, last)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn branch(id: i64, start: u64, prev: Option<(u64, u64)>, ranges: &[(u64, u64)]) -> Branch {
+        Branch {
+            id,
+            epoch: Epoch(id as u64),
+            start,
+            prev: prev.map(|(epoch, seq)| (Epoch(epoch), seq)),
+            rooted: prev.is_none(),
+            superseded: false,
+            ranges: Ranges(ranges.to_vec()),
+        }
+    }
+
+    #[test]
+    fn ranges_join_as_numbers_come_in_any_order() {
+        let mut ranges = Ranges::default();
+        for seq in [5, 7, 6, 1, 2, 9, 8, 8, 3] {
+            ranges.add(seq);
+        }
+        assert_eq!(ranges.0, [(1, 3), (5, 9)]);
+        assert!(ranges.has(3) && !ranges.has(4) && ranges.has(9) && !ranges.has(10));
+    }
+
+    #[test]
+    fn the_watermark_goes_across_epochs_and_stops_at_a_hole() {
+        let whole = Branches(vec![
+            branch(1, 1, None, &[(1, 10)]),
+            branch(2, 11, Some((1, 10)), &[(11, 14), (17, 20)]),
+        ]);
+        assert_eq!(whole.watermark(1), (14, Some(2)));
+        assert_eq!(whole.holes(1), [(15, 16)]);
+        let holed = Branches(vec![
+            branch(1, 1, None, &[(1, 7)]),
+            branch(2, 11, Some((1, 10)), &[(12, 20)]),
+        ]);
+        assert_eq!(holed.watermark(1), (7, Some(1)));
+        assert_eq!(holed.holes(1), [(8, 11)]);
+    }
+
+    #[test]
+    fn without_the_started_line_nothing_before_it_is_claimed() {
+        let mut second = branch(2, 11, None, &[(12, 20)]);
+        second.rooted = false;
+        let branches = Branches(vec![branch(1, 1, None, &[(1, 10)]), second]);
+        assert_eq!(branches.watermark(1), (0, None));
+        assert_eq!(branches.holes(1), [(1, 11)]);
+    }
+
+    #[test]
+    fn a_restored_disk_is_a_fork_and_a_restart_is_none() {
+        let restart = Branches(vec![
+            branch(1, 1, None, &[(1, 10)]),
+            branch(2, 11, Some((1, 10)), &[(11, 20)]),
+        ]);
+        assert_eq!(restart.forks(1), []);
+        // The disk was restored to line 5, then started again.
+        let restored =
+            Branches(vec![branch(1, 1, None, &[(1, 10)]), branch(2, 6, Some((1, 5)), &[(6, 9)])]);
+        assert_eq!(restored.forks(1), [(Epoch(2), Epoch(1), 6)]);
+        assert_eq!(restored.forks(0), [(Epoch(2), Epoch(1), 6)]);
+        assert_eq!(restored.watermark(1), (9, Some(2)));
+        // Two starts from one past, before any line that they have in common is here.
+        let clones = Branches(vec![
+            branch(1, 1, None, &[(1, 3)]),
+            branch(2, 6, Some((1, 5)), &[(6, 6)]),
+            branch(3, 11, Some((1, 10)), &[(11, 11)]),
+        ]);
+        assert_eq!(clones.forks(2), [(Epoch(3), Epoch(2), 11)]);
+    }
+}

@@ -1,0 +1,315 @@
+//! The store in one SQLite file: one writer thread with group commit, readers beside it.
+//!
+//! Invariants:
+//! - Only the writer thread writes. It takes what is waiting, runs it in one transaction, commits,
+//!   and only then answers; when anything in the transaction fails, all of it is rolled back and
+//!   each request in it is refused, to be sent again.
+//! - What the writer remembers of branches is dropped with a transaction that failed.
+//! - After a failed commit the file is closed and opened again and its last segment is checked
+//!   before anything more is acknowledged.
+
+mod branches;
+mod placing;
+mod reading;
+mod schema;
+mod writing;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+
+use async_trait::async_trait;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::civil::Date;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::{
+    Admission, Answered, ContactNumber, DayRecord, EnrolmentCode, Finding, Kiosk, PhoneForm,
+    Placed, Store, StoreError, TicketState, Verified,
+};
+use crate::clock::Clock;
+use crate::domain::form::Forms;
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::rating::Key;
+use crate::domain::seal::SealingKey;
+use crate::domain::summary::Rated;
+use crate::domain::ticket::Claims;
+use crate::domain::time::At;
+
+use writing::Writer;
+
+/// The file's name within the data folder.
+pub const FILE: &str = "central.db";
+/// Most requests in one transaction.
+const GROUP: usize = 256;
+
+/// What the store needs to write the central service's own series and to count.
+#[derive(Clone)]
+pub struct Author {
+    /// Signs the segments of the own series.
+    pub signing_key: SigningKey,
+    /// The bodies of the own series are sealed for it.
+    pub sealing_key: SealingKey,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// All forms known.
+    pub forms: Forms,
+    /// Closing times of the offices, for the `stopped` lines that end a day.
+    pub closes: Vec<(OfficeCode, jiff::civil::Time)>,
+}
+
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&mut Writer) -> Result<Answer, StoreError> + Send>;
+
+/// The store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    read_only: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SqliteStore {
+    /// Opens or creates `folder/central.db` and starts its writer.
+    pub fn open(folder: &Path, author: Author) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let writer = Writer::open(&path, author)?;
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let checkpointer = Checkpointer::start(path.clone());
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || write(writer, waiting, checkpointer))
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(Self {
+            path,
+            jobs: Mutex::new(Some(jobs)),
+            thread: Mutex::new(Some(thread)),
+            readers: Arc::default(),
+            read_only: false,
+        })
+    }
+
+    /// Opens `folder/central.db` for reading only, beside a service that may be running there.
+    pub fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let reader = schema::open_reader(&path)?;
+        Ok(Self {
+            path,
+            jobs: Mutex::new(None),
+            thread: Mutex::new(None),
+            readers: Arc::new(Mutex::new(vec![reader])),
+            read_only: true,
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |writer| match work(writer) {
+            Ok(done) => Ok(Box::new(move |committed| {
+                let _ = tell.send(committed.map(|()| done));
+            })),
+            Err(error) => {
+                let _ = tell.send(Err(error.clone()));
+                Err(error)
+            }
+        });
+        let gone = || StoreError::Refused("the store is closed for writing".into());
+        lock(&self.jobs).as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
+        told.await
+            .map_err(|_| StoreError::Refused("the request was rolled back with others".into()))?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || {
+            let waiting = lock(&readers).pop();
+            let db = match waiting {
+                Some(db) => db,
+                None => schema::open_reader(&path)?,
+            };
+            let result = work(&db);
+            let mut readers = lock(&readers);
+            if result.is_ok() && readers.len() < 4 {
+                readers.push(db);
+            }
+            result
+        })
+        .await
+        .map_err(|error| StoreError::Refused(error.to_string()))?
+    }
+}
+
+/// The writer thread: one transaction for all that is waiting.
+fn write(mut writer: Writer, waiting: mpsc::Receiver<Job>, checkpointer: Checkpointer) {
+    while let Ok(first) = waiting.recv() {
+        let mut jobs = vec![first];
+        while jobs.len() < GROUP {
+            match waiting.try_recv() {
+                Ok(job) => jobs.push(job),
+                Err(_) => break,
+            }
+        }
+        let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
+        let committed = writer.transaction(|writer| {
+            for job in jobs {
+                answers.push(job(writer)?);
+            }
+            Ok(())
+        });
+        if let Err(error) = &committed {
+            tracing::error!(%error, requests = answers.len(), "transaction rolled back");
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
+        checkpointer.wake();
+    }
+}
+
+/// Moves the write-ahead log into the database on a thread and connection of its own.
+struct Checkpointer {
+    wake: mpsc::SyncSender<()>,
+    busy: Arc<AtomicBool>,
+}
+
+impl Checkpointer {
+    fn start(path: PathBuf) -> Self {
+        let (wake, woken) = mpsc::sync_channel::<()>(1);
+        let busy = Arc::new(AtomicBool::new(false));
+        let working = Arc::clone(&busy);
+        let spawned =
+            std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
+                let log = path.with_extension("db-wal");
+                while woken.recv().is_ok() {
+                    let large = std::fs::metadata(&log).is_ok_and(|log| log.len() > 4 << 20);
+                    if large && let Ok(db) = Connection::open(&path) {
+                        let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                    }
+                    working.store(false, Ordering::Release);
+                }
+            });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no checkpoints until the next start");
+        }
+        Self { wake, busy }
+    }
+
+    fn wake(&self) {
+        if !self.busy.swap(true, Ordering::AcqRel) && self.wake.try_send(()).is_err() {
+            self.busy.store(false, Ordering::Release);
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError> {
+        self.write(move |writer| writer.offer(&code)).await
+    }
+
+    async fn admit(
+        &self,
+        code: Hash,
+        key: VerifyingKey,
+        ticket_key: Vec<u8>,
+        now: At,
+    ) -> Result<Admission, StoreError> {
+        self.write(move |writer| writer.admit(code, key, &ticket_key, now)).await
+    }
+
+    async fn kiosk(&self, id: &KioskId) -> Result<Option<Kiosk>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| reading::kiosk(db, &id)).await
+    }
+
+    async fn kiosk_by_number(&self, number: u32) -> Result<Option<Kiosk>, StoreError> {
+        self.read(move |db| reading::kiosk_by_number(db, number)).await
+    }
+
+    async fn place(&self, batch: Verified) -> Result<Placed, StoreError> {
+        self.write(move |writer| writer.place(&batch)).await
+    }
+
+    async fn ticket(&self, kiosk: &KioskId, claims: Claims) -> Result<TicketState, StoreError> {
+        let kiosk = kiosk.clone();
+        self.read(move |db| reading::ticket(db, &kiosk, claims)).await
+    }
+
+    async fn answer(&self, form: PhoneForm) -> Result<Answered, StoreError> {
+        self.write(move |writer| writer.answer(&form)).await
+    }
+
+    async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError> {
+        let office = office.clone();
+        self.write(move |writer| {
+            if reading::knows_directory(&writer.db, &office, digest)? {
+                return Ok(());
+            }
+            writer.direct(&office, digest)
+        })
+        .await
+    }
+
+    async fn day(&self, office: &OfficeCode, date: Date) -> Result<DayRecord, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::day(db, &office, date)).await
+    }
+
+    async fn ratings(&self, office: &OfficeCode, date: Date) -> Result<Vec<Rated>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::ratings(db, &office, date)).await
+    }
+
+    async fn tallies(
+        &self,
+        office: &OfficeCode,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Key, u64)>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::tallies(db, &office, from, to)).await
+    }
+
+    async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::latest_day(db, &office)).await
+    }
+
+    async fn findings(&self) -> Result<Vec<Finding>, StoreError> {
+        self.read(reading::findings).await
+    }
+
+    async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError> {
+        self.read(reading::rated_contacts).await
+    }
+
+    async fn canonical_digest(&self) -> Result<Hash, StoreError> {
+        self.read(reading::canonical_digest).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        if self.read_only {
+            return Ok(());
+        }
+        self.write(Writer::stop).await?;
+        lock(&self.jobs).take();
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! Reading beside the writer.
+
+use ed25519_dalek::VerifyingKey;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::placing::contact_of_row;
+use crate::central::store::{
+    ContactNumber, DayRecord, Finding, Gap, Kiosk, Progress, StoreError, TicketState,
+};
+use crate::domain::batch::Lines;
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::line::Line;
+use crate::domain::rating::Key;
+use crate::domain::summary::Rated;
+use crate::domain::ticket::Claims;
+use crate::domain::time::At;
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(what.to_owned())
+}
+
+const KIOSK: &str = "SELECT number, id, office, counter, key, ticket_key, enrolled FROM kiosk";
+
+type KioskRow = (u32, String, String, String, [u8; 32], Vec<u8>, String);
+
+fn kiosk_row(row: &Row<'_>) -> rusqlite::Result<KioskRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+}
+
+fn kiosk_of_row(row: KioskRow) -> Result<Kiosk, StoreError> {
+    let (number, id, office, counter, key, ticket_key, enrolled) = row;
+    Ok(Kiosk {
+        id: id.parse().map_err(|_| damaged("a kiosk's name"))?,
+        number,
+        office: office.parse().map_err(|_| damaged("an office's code"))?,
+        counter: counter.parse().map_err(|_| damaged("a counter's code"))?,
+        key: VerifyingKey::from_bytes(&key).map_err(|_| damaged("a kiosk's key"))?,
+        ticket_key,
+        enrolled: At::try_from(enrolled).map_err(|_| damaged("a moment"))?,
+    })
+}
+
+pub(super) fn kiosk(db: &Connection, id: &KioskId) -> Result<Option<Kiosk>, StoreError> {
+    db.prepare_cached(&format!("{KIOSK} WHERE id = ?"))?
+        .query_row([id.as_str()], kiosk_row)
+        .optional()?
+        .map(kiosk_of_row)
+        .transpose()
+}
+
+pub(super) fn kiosk_by_number(db: &Connection, number: u32) -> Result<Option<Kiosk>, StoreError> {
+    db.prepare_cached(&format!("{KIOSK} WHERE number = ?"))?
+        .query_row([number], kiosk_row)
+        .optional()?
+        .map(kiosk_of_row)
+        .transpose()
+}
+
+pub(super) fn ticket(
+    db: &Connection,
+    kiosk: &KioskId,
+    claims: Claims,
+) -> Result<TicketState, StoreError> {
+    let used = db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM phone WHERE kiosk = ? AND seq = ? AND prefix = ?)",
+        )?
+        .query_row(params![kiosk.as_str(), claims.seq, claims.epoch], |row| row.get(0))?;
+    let mut branches = db.prepare_cached(
+        "SELECT id, epoch FROM branch WHERE kiosk = ? AND start <= ? AND epoch LIKE ?
+         ORDER BY start DESC LIMIT 1",
+    )?;
+    let branch: Option<(i64, String)> = branches
+        .query_row(params![kiosk.as_str(), claims.seq, format!("{:04x}%", claims.epoch)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let opening = match branch {
+        Some((branch, epoch)) => {
+            let epoch: Epoch = epoch.parse().map_err(|_| damaged("an epoch"))?;
+            let seq = u64::from(claims.seq);
+            line(db, branch, seq)?.and_then(|bytes| Line::read(&bytes, kiosk, epoch, seq).ok())
+        }
+        None => None,
+    };
+    Ok(TicketState { used, opening })
+}
+
+fn line(db: &Connection, branch: i64, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let row: Option<(i64, Vec<u8>)> = db
+        .prepare_cached(
+            "SELECT first, lines FROM segment
+             WHERE branch = ?1 AND first BETWEEN ?2 - 500 AND ?2 AND last >= ?2
+             ORDER BY id LIMIT 1",
+        )?
+        .query_row(params![branch, seq as i64], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(row.and_then(|(first, lines)| {
+        Lines::of(&lines).nth((seq as i64 - first) as usize).map(<[u8]>::to_vec)
+    }))
+}
+
+pub(super) fn knows_directory(
+    db: &Connection,
+    office: &OfficeCode,
+    digest: Hash,
+) -> Result<bool, StoreError> {
+    let known: Option<[u8; 32]> = db
+        .query_row("SELECT digest FROM directory WHERE office = ?", [office.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(known == Some(digest.0))
+}
+
+pub(super) fn tallies(
+    db: &Connection,
+    office: &OfficeCode,
+    from: Date,
+    to: Date,
+) -> Result<Vec<(Key, u64)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT key, sum(n) FROM tally WHERE office = ? AND day BETWEEN ? AND ?
+         GROUP BY key HAVING sum(n) > 0",
+    )?;
+    let rows = statement
+        .query_map(params![office.as_str(), from.to_string(), to.to_string()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?;
+    let mut tallies = Vec::new();
+    for row in rows {
+        let (key, n) = row?;
+        let key = Key::parse(&key).ok_or_else(|| StoreError::Damaged(format!("tally {key}")))?;
+        tallies.push((key, n as u64));
+    }
+    Ok(tallies)
+}
+
+pub(super) fn day(
+    db: &Connection,
+    office: &OfficeCode,
+    date: Date,
+) -> Result<DayRecord, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, enrolled, passed, last_heard FROM kiosk WHERE office = ? ORDER BY number",
+    )?;
+    let mut rows = statement.query([office.as_str()])?;
+    let mut progress = Vec::new();
+    let moment = |text: String| At::try_from(text).map_err(|_| damaged("a moment"));
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        progress.push(Progress {
+            kiosk: id.parse().map_err(|_| damaged("a kiosk's name"))?,
+            enrolled: moment(row.get(1)?)?,
+            passed: row.get::<_, Option<String>>(2)?.and_then(|date| date.parse().ok()),
+            last_heard: row.get::<_, Option<String>>(3)?.map(moment).transpose()?,
+        });
+    }
+    let mut statement = db.prepare_cached(
+        "SELECT g.kiosk, g.alive, g.started FROM gap g JOIN kiosk k ON k.id = g.kiosk
+         WHERE k.office = ?1 AND substr(g.alive, 1, 10) <= ?2 AND substr(g.started, 1, 10) >= ?2
+         ORDER BY g.alive, g.kiosk",
+    )?;
+    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
+    let mut gaps = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        gaps.push(Gap {
+            kiosk: id.parse().map_err(|_| damaged("a kiosk's name"))?,
+            from: moment(row.get(1)?)?,
+            to: moment(row.get(2)?)?,
+        });
+    }
+    Ok(DayRecord { tallies: tallies(db, office, date, date)?, progress, gaps })
+}
+
+pub(super) fn ratings(
+    db: &Connection,
+    office: &OfficeCode,
+    date: Date,
+) -> Result<Vec<Rated>, StoreError> {
+    let completed: Option<i64> = db
+        .query_row(
+            "SELECT ord FROM completion WHERE office = ? AND day = ?",
+            params![office.as_str(), date.to_string()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let mut statement = db.prepare_cached(
+        "SELECT p.ord, c.day, c.hour, c.counter, c.official, c.form, c.opened_by, c.level_seq,
+                c.level, c.end_seq, c.how, c.reasons, c.superseded, c.phone_day, c.phone_level,
+                c.phone_reasons
+         FROM placed p JOIN contact c ON c.branch = p.branch AND c.seq = p.seq
+         WHERE p.office = ? AND p.day = ? ORDER BY p.ord",
+    )?;
+    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
+    let mut ratings = Vec::new();
+    while let Some(row) = rows.next()? {
+        let ord: i64 = row.get(0)?;
+        let contact = contact_of_row(row, 1).ok_or_else(|| damaged("a contact"))?;
+        let (Some(opening), Some(counted)) = (&contact.opening, contact.counted()) else {
+            continue;
+        };
+        ratings.push(Rated {
+            counter: opening.counter.clone(),
+            official: opening.official.clone(),
+            hour: opening.hour,
+            channel: counted.channel,
+            form: opening.form.clone(),
+            level: counted.level.to_owned(),
+            reasons: counted.reasons.to_vec(),
+            when_complete: completed.is_some_and(|completed| ord <= completed),
+        });
+    }
+    Ok(ratings)
+}
+
+pub(super) fn latest_day(db: &Connection, office: &OfficeCode) -> Result<Option<Date>, StoreError> {
+    let day: Option<String> = db.query_row(
+        "SELECT max(day) FROM tally WHERE office = ? AND day <> 'review' AND n > 0",
+        [office.as_str()],
+        |row| row.get(0),
+    )?;
+    Ok(day.and_then(|day| day.parse().ok()))
+}
+
+pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT kind, kiosk, epoch, seq, reason FROM finding ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        Ok(Finding {
+            kind: row.get(0)?,
+            kiosk: row.get(1)?,
+            epoch: row.get(2)?,
+            seq: row.get::<_, i64>(3)? as u64,
+            reason: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT b.kiosk, b.epoch, c.seq FROM contact c JOIN branch b ON b.id = c.branch
+         WHERE c.day IS NOT NULL AND (c.level IS NOT NULL OR c.phone_level IS NOT NULL)",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(ContactNumber {
+            kiosk: row.get(0)?,
+            epoch: row.get(1)?,
+            seq: row.get::<_, i64>(2)? as u64,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Each row of the dump as one line of JSON, sorted, hashed with a newline after each.
+pub(super) fn canonical_digest(db: &Connection) -> Result<Hash, StoreError> {
+    let mut lines = Vec::new();
+    let mut dump = |sql: &str, columns: usize| -> Result<(), StoreError> {
+        let mut statement = db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut line = Vec::with_capacity(columns);
+            for at in 0..columns {
+                line.push(match row.get::<_, rusqlite::types::Value>(at)? {
+                    rusqlite::types::Value::Integer(n) => serde_json::json!(n),
+                    rusqlite::types::Value::Text(text) => serde_json::json!(text),
+                    _ => serde_json::Value::Null,
+                });
+            }
+            lines.push(serde_json::Value::Array(line).to_string());
+        }
+        Ok(())
+    };
+    dump(
+        "SELECT 'contact', b.kiosk, b.epoch, c.seq, c.day, c.hour, c.counter, c.official, c.form,
+                c.opened_by, c.level_seq, c.level, c.end_seq, c.how, c.reasons, c.superseded,
+                c.phone_day, c.phone_level, c.phone_reasons
+         FROM contact c JOIN branch b ON b.id = c.branch",
+        19,
+    )?;
+    dump("SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", 5)?;
+    dump("SELECT 'finding', kind, kiosk, epoch, seq, reason FROM finding", 6)?;
+    lines.sort();
+    let mut hash = Sha256::new();
+    for line in lines {
+        hash.update(line.as_bytes());
+        hash.update(b"\n");
+    }
+    Ok(Hash(hash.finalize().into()))
+}

@@ -1,0 +1,427 @@
+//! The writer: its transaction, the own series, enrolment and tickets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::VerifyingKey;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Author;
+use super::branches::{Branch, Branches, Ranges};
+use super::reading;
+use super::schema;
+use crate::central::store::{
+    Admission, Answered, EnrolmentCode, Entry, PhoneForm, StoreError, Verified,
+};
+use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::line::{By, Event, How, Line};
+use crate::domain::rating::Cell;
+use crate::domain::seal::Answer;
+use crate::domain::series::{Before, Series, Tail};
+use crate::domain::system_random;
+use crate::domain::time::At;
+
+/// What the writer remembers of a kiosk.
+#[derive(Debug, Clone)]
+pub(super) struct KioskState {
+    /// None for the central service's own series.
+    pub office: Option<OfficeCode>,
+    pub branches: Branches,
+    pub passed: Option<jiff::civil::Date>,
+}
+
+/// The one writer of the database.
+pub struct Writer {
+    path: PathBuf,
+    pub(super) db: Connection,
+    pub(super) author: Author,
+    own: Option<Series>,
+    pub(super) kiosks: HashMap<KioskId, KioskState>,
+    /// How the tallies move when the transaction ends.
+    moves: BTreeMap<(OfficeCode, Cell), i64>,
+    /// The last place given out in `placed`.
+    pub(super) last_ord: i64,
+    damaged: bool,
+}
+
+impl Writer {
+    pub(super) fn open(path: &Path, author: Author) -> Result<Self, StoreError> {
+        let db = schema::open_writer(path)?;
+        let last_ord = last_ord(&db)?;
+        Ok(Self {
+            path: path.to_owned(),
+            db,
+            author,
+            own: None,
+            kiosks: HashMap::new(),
+            moves: BTreeMap::new(),
+            last_ord,
+            damaged: false,
+        })
+    }
+
+    /// Runs `work` in one transaction: all of it is committed, or none.
+    pub(super) fn transaction(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.damaged {
+            self.reopen()?;
+        }
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let worked = work(self).and_then(|()| self.flush());
+        let committed = match worked {
+            Ok(()) => self.db.execute_batch("COMMIT").map_err(|error| {
+                // Whether the disk has it is not known: nothing goes on with this connection.
+                self.damaged = true;
+                StoreError::from(error)
+            }),
+            Err(error) => Err(error),
+        };
+        if committed.is_err() {
+            if self.db.execute_batch("ROLLBACK").is_err() {
+                self.damaged = true;
+            }
+            self.kiosks.clear();
+            self.moves.clear();
+            // Its numbers may or may not be on the disk: the own series goes on in a new epoch.
+            self.own = None;
+            self.last_ord = last_ord(&self.db).unwrap_or(self.last_ord);
+        }
+        committed
+    }
+
+    /// Opens the file again after a failed commit and checks what was stored last.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.db = schema::open_writer(&self.path)?;
+        let last: Option<(Vec<u8>, Vec<u8>)> = self
+            .db
+            .query_row("SELECT header, lines FROM segment ORDER BY id DESC LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        if let Some((header, lines)) = last {
+            let header: Header = serde_json::from_slice(&header)
+                .map_err(|error| StoreError::Damaged(error.to_string()))?;
+            if Hash::of(&lines) != header.lines {
+                return Err(StoreError::Damaged("the last segment is not what was signed".into()));
+            }
+        }
+        self.last_ord = last_ord(&self.db)?;
+        self.damaged = false;
+        Ok(())
+    }
+
+    /// Moves a tally when the transaction ends.
+    pub(super) fn move_tally(&mut self, office: &OfficeCode, cell: Cell, by: i64) {
+        *self.moves.entry((office.clone(), cell)).or_default() += by;
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let mut upsert = self.db.prepare_cached(
+            "INSERT INTO tally (office, day, key, n) VALUES (?, ?, ?, ?)
+             ON CONFLICT (office, day, key) DO UPDATE SET n = n + excluded.n",
+        )?;
+        for ((office, cell), by) in std::mem::take(&mut self.moves) {
+            if by != 0 {
+                upsert.execute(params![
+                    office.as_str(),
+                    cell.day.to_string(),
+                    cell.key.text(),
+                    by
+                ])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that `kiosk` is remembered.
+    pub(super) fn remember(&mut self, kiosk: &KioskId) -> Result<(), StoreError> {
+        if self.kiosks.contains_key(kiosk) {
+            return Ok(());
+        }
+        let row: Option<(String, Option<String>)> = self
+            .db
+            .query_row("SELECT office, passed FROM kiosk WHERE id = ?", [kiosk.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let (office, passed) = match row {
+            Some((office, passed)) => (
+                Some(office.parse().map_err(|_| StoreError::Damaged("an office's code".into()))?),
+                passed.and_then(|date| date.parse().ok()),
+            ),
+            None => (None, None),
+        };
+        let branches = self.read_branches(kiosk)?;
+        self.kiosks.insert(kiosk.clone(), KioskState { office, branches, passed });
+        Ok(())
+    }
+
+    fn read_branches(&self, kiosk: &KioskId) -> Result<Branches, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, epoch, start, prev_epoch, prev_seq, rooted, superseded
+             FROM branch WHERE kiosk = ? ORDER BY id",
+        )?;
+        let mut rows = statement.query([kiosk.as_str()])?;
+        let epoch = |text: String| -> Result<Epoch, StoreError> {
+            text.parse().map_err(|_| StoreError::Damaged(format!("epoch {text}")))
+        };
+        let mut branches = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let prev = match (row.get::<_, Option<String>>(3)?, row.get::<_, Option<i64>>(4)?) {
+                (Some(text), Some(seq)) => Some((epoch(text)?, seq as u64)),
+                _ => None,
+            };
+            let mut ranges = self
+                .db
+                .prepare_cached("SELECT first, last FROM range WHERE branch = ? ORDER BY first")?;
+            let ranges = ranges
+                .query_map([id], |row| {
+                    Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+                })?
+                .collect::<Result<_, _>>()?;
+            branches.push(Branch {
+                id,
+                epoch: epoch(row.get(1)?)?,
+                start: row.get::<_, i64>(2)? as u64,
+                prev,
+                rooted: row.get(5)?,
+                superseded: row.get(6)?,
+                ranges: Ranges(ranges),
+            });
+        }
+        Ok(Branches(branches))
+    }
+
+    /// Writes lines into the central service's own series and places them.
+    pub(super) fn note(&mut self, drafts: Vec<(Line, Vec<Answer>)>) -> Result<(), StoreError> {
+        let at = At::new(self.author.clock.now());
+        let mono_ms = self.author.clock.mono_ms();
+        let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
+        let mut written = Vec::new();
+        let mut answers = Vec::new();
+        if self.own.is_none() {
+            let before = self.own_tail()?.map_or(Before::Nothing, |tail| Before::Line(tail, None));
+            let (series, started) = Series::begin(
+                KioskId::central(),
+                &self.author.sealing_key,
+                before,
+                at,
+                mono_ms,
+                system_random(),
+            )
+            .map_err(|error| refused(&error))?;
+            self.own = Some(series);
+            written.push(started);
+            answers.push(Vec::new());
+        }
+        let Some(series) = self.own.as_mut() else { return Ok(()) };
+        let mut prev = series.head();
+        if let Some(started) = written.first() {
+            // The epoch's first line names what was before it.
+            let line: Line = serde_json::from_slice(&started.bytes).map_err(|e| refused(&e))?;
+            prev = line.prev;
+        }
+        for (draft, given) in drafts {
+            let line = series.write(draft, &given, at, mono_ms).map_err(|error| refused(&error))?;
+            written.push(line);
+            answers.push(given);
+        }
+        let lines: Vec<Vec<u8>> = written.iter().map(|line| line.bytes.clone()).collect();
+        let bodies: Vec<_> = written.iter().flat_map(|line| line.bodies.clone()).collect();
+        let kiosk = KioskId::central();
+        let key = self.author.sealing_key.id();
+        let parts = Parts {
+            kiosk: &kiosk,
+            epoch: series.epoch(),
+            start: series.start(),
+            enc: series.enc(),
+            key: &key,
+            first: written.first().map_or(series.next(), |line| line.seq),
+            prev,
+            lines: &lines,
+            bodies: &bodies,
+        };
+        let packed = pack(&parts, &self.author.signing_key).map_err(|error| refused(&error))?;
+        let header_line = serde_json::to_vec(&packed.header).map_err(|error| refused(&error))?;
+        let entries = written
+            .iter()
+            .zip(answers)
+            .map(|(line, answers)| Entry {
+                seq: line.seq,
+                hash: line.hash,
+                line: Line::read(&line.bytes, &kiosk, packed.header.epoch, line.seq),
+                answers,
+                unusable: Vec::new(),
+            })
+            .collect();
+        let batch = Verified {
+            header: packed.header,
+            header_line,
+            signature: packed.signature,
+            line_part: line_part(&lines),
+            body_part: body_part(&bodies),
+            entries,
+            received: at,
+        };
+        self.place(&batch).map(|_| ())
+    }
+
+    fn own_tail(&self) -> Result<Option<Tail>, StoreError> {
+        let last: Option<Vec<u8>> = self
+            .db
+            .query_row(
+                "SELECT s.lines FROM segment s JOIN branch b ON b.id = s.branch
+                 WHERE b.kiosk = 'central' ORDER BY s.id DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let Some(lines) = last else { return Ok(None) };
+        let Some(bytes) = Lines::of(&lines).last() else { return Ok(None) };
+        let line: Line = serde_json::from_slice(bytes)
+            .map_err(|error| StoreError::Damaged(format!("the own series: {error}")))?;
+        Ok(Some(Tail {
+            epoch: line.epoch,
+            seq: line.seq,
+            hash: Hash::of(bytes),
+            stopped: line.event == Event::Stopped,
+        }))
+    }
+
+    /// Writes `stopped`, if the own series was begun.
+    pub(super) fn stop(&mut self) -> Result<(), StoreError> {
+        if self.own.is_some() {
+            self.note(vec![(Line::draft(Event::Stopped), vec![])])?;
+            self.own = None;
+        }
+        Ok(())
+    }
+
+    pub(super) fn offer(&mut self, code: &EnrolmentCode) -> Result<(), StoreError> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO enrolment_code (code, kiosk, office, counter, expires)
+             VALUES (?, ?, ?, ?, ?)",
+            params![
+                code.code.0,
+                code.kiosk.as_str(),
+                code.office.as_str(),
+                code.counter.as_str(),
+                code.expires.to_string()
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        code: Hash,
+        key: VerifyingKey,
+        ticket_key: &[u8],
+        now: At,
+    ) -> Result<Admission, StoreError> {
+        let row: Option<(String, String, String, String, Option<Vec<u8>>)> = self
+            .db
+            .query_row(
+                "SELECT kiosk, office, counter, expires, used_by FROM enrolment_code WHERE code = ?",
+                [code.0],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            )
+            .optional()?;
+        let Some((kiosk, office, counter, expires, used_by)) = row else {
+            return Ok(Admission::WrongCode);
+        };
+        let damaged = || StoreError::Damaged("an enrolment code".into());
+        let id: KioskId = kiosk.parse().map_err(|_| damaged())?;
+        if let Some(used_by) = used_by {
+            // A lost reply: the same key asks again.
+            let admitted = reading::kiosk(&self.db, &id)?;
+            return Ok(match admitted {
+                Some(kiosk) if used_by == key.as_bytes() && kiosk.key == key => {
+                    Admission::Admitted(kiosk)
+                }
+                _ => Admission::WrongCode,
+            });
+        }
+        let expires = At::try_from(expires).map_err(|_| damaged())?;
+        if now > expires || reading::kiosk(&self.db, &id)?.is_some() {
+            return Ok(Admission::WrongCode);
+        }
+        self.db.execute(
+            "UPDATE enrolment_code SET used_by = ? WHERE code = ?",
+            params![key.as_bytes(), code.0],
+        )?;
+        self.db.execute(
+            "INSERT INTO kiosk (number, id, office, counter, key, ticket_key, enrolled)
+             VALUES ((SELECT coalesce(max(number), 0) + 1 FROM kiosk), ?, ?, ?, ?, ?, ?)",
+            params![id.as_str(), office, counter, key.as_bytes(), ticket_key, now.to_string()],
+        )?;
+        self.kiosks.remove(&id);
+        let line = Line {
+            of_kiosk: Some(id.clone()),
+            office: Some(office),
+            digest: Some(Hash::of(key.as_bytes())),
+            ..Line::draft(Event::Enrolled)
+        };
+        self.note(vec![(line, vec![])])?;
+        reading::kiosk(&self.db, &id)?.map(Admission::Admitted).ok_or_else(damaged)
+    }
+
+    /// Consumes a ticket: the answer becomes lines of the own series in this transaction.
+    pub(super) fn answer(&mut self, form: &PhoneForm) -> Result<Answered, StoreError> {
+        let claims = form.claims;
+        let used: bool = self.db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM phone WHERE kiosk = ? AND seq = ? AND prefix = ?)",
+            params![form.kiosk.as_str(), claims.seq, claims.epoch],
+            |row| row.get(0),
+        )?;
+        if used {
+            return Ok(Answered::Used);
+        }
+        let opening = Line {
+            by: Some(By::Phone),
+            of_kiosk: Some(form.kiosk.clone()),
+            of_epoch: Some(format!("{:04x}", claims.epoch)),
+            of_seq: Some(u64::from(claims.seq)),
+            of_at: Some(claims.opened()),
+            ..Line::draft(Event::Contact)
+        };
+        // The opening line's number is not known before the series writes it; an epoch may begin
+        // in between. So it is written first, then the line that closes it.
+        let level = vec![Answer::Level(form.level.clone())];
+        let closed = |contact| Line {
+            contact: Some(contact),
+            how: Some(How::Sent),
+            ..Line::draft(Event::Closed)
+        };
+        if self.own.is_none() {
+            self.note(vec![])?;
+        }
+        let contact = self.own.as_ref().map_or(0, Series::next);
+        let reasons = vec![Answer::Reasons(form.reasons.clone())];
+        self.note(vec![(opening, level), (closed(contact), reasons)])?;
+        Ok(Answered::Kept)
+    }
+
+    /// Notes a directory in the own series, and as the one in force.
+    pub(super) fn direct(&mut self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError> {
+        let line = Line {
+            office: Some(office.to_string()),
+            digest: Some(digest),
+            ..Line::draft(Event::Directory)
+        };
+        self.note(vec![(line, vec![])])?;
+        self.db.execute(
+            "INSERT OR REPLACE INTO directory (office, digest) VALUES (?, ?)",
+            params![office.as_str(), digest.0],
+        )?;
+        Ok(())
+    }
+}
+
+fn last_ord(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row("SELECT coalesce(max(ord), 0) FROM placed", [], |row| row.get(0))?)
+}

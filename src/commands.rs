@@ -1,0 +1,231 @@
+//! What each command does, and which exit code each failure has: 1 internal, 2 usage,
+//! 3 configuration, 4 unreachable, 5 a promise is broken.
+
+use super::{Admin, Central, Demo, Kiosk, Summary};
+
+/// Why a command ended early.
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What to tell.
+    pub message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl std::fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+}
+
+const INTERNAL: u8 = 1;
+const USAGE: u8 = 2;
+const CONFIGURATION: u8 = 3;
+const UNREACHABLE: u8 = 4;
+const BROKEN: u8 = 5;
+
+#[allow(dead_code)] // Only builds without some feature need it.
+fn not_in_this_build(feature: &str) -> Failure {
+    Failure::new(USAGE, format!("this build was made without the feature {feature}"))
+}
+
+#[cfg(not(all(feature = "kiosk", feature = "central")))]
+pub fn demo(_: &Demo) -> Result<(), Failure> {
+    Err(not_in_this_build("kiosk or central"))
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub fn demo(demo: &Demo) -> Result<(), Failure> {
+    use hailong::central::service::ServiceError;
+    use hailong::demo::{DemoError, Options, run};
+    let options = Options {
+        data: demo.data.clone(),
+        once: demo.once,
+        visitors: demo.visitors,
+        seed: demo.seed,
+        date: demo.date,
+        speed: demo.speed,
+        listen: demo.listen,
+    };
+    run(&options).map_err(|error| {
+        let code = match &error {
+            DemoError::Config(_) | DemoError::Summary(_) => CONFIGURATION,
+            DemoError::Usage(_) | DemoError::Service(ServiceError::InUse(_)) => USAGE,
+            DemoError::Unreachable(_) => UNREACHABLE,
+            DemoError::Broken(_) => BROKEN,
+            _ => INTERNAL,
+        };
+        Failure::new(code, error)
+    })
+}
+
+#[cfg(not(feature = "kiosk"))]
+pub fn kiosk(_: &Kiosk) -> Result<(), Failure> {
+    Err(not_in_this_build("kiosk"))
+}
+
+#[cfg(feature = "kiosk")]
+pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
+    use hailong::kiosk::config::Config;
+    use hailong::kiosk::desk::DeskError;
+    use hailong::kiosk::enrolment::EnrolmentError;
+    use hailong::kiosk::run::{RunError, has_display, run};
+    let config = Config::read(&kiosk.config).map_err(|e| Failure::new(CONFIGURATION, e))?;
+    if !has_display() {
+        let message = "no display found; start the kiosk from a desktop session or a kiosk shell \
+                       such as cage, or try `hailong demo`, which needs none";
+        return Err(Failure::new(USAGE, message));
+    }
+    run(config, kiosk.enrol.as_deref()).map_err(|error| {
+        let code = match &error {
+            RunError::Enrolment(EnrolmentError::Unreachable(_)) => UNREACHABLE,
+            RunError::Enrolment(_) | RunError::Desk(DeskError::NotEnrolled) => CONFIGURATION,
+            RunError::InUse(_) => USAGE,
+            _ => INTERNAL,
+        };
+        Failure::new(code, error)
+    })
+}
+
+#[cfg(not(feature = "central"))]
+pub fn central(_: &Central) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+pub fn central(central: &Central) -> Result<(), Failure> {
+    use hailong::central::config::Config;
+    use hailong::central::service::{ServiceError, run};
+    let config = Config::read(&central.config).map_err(|e| Failure::new(CONFIGURATION, e))?;
+    run(config).map_err(|error| {
+        let code = match &error {
+            ServiceError::InUse(_) | ServiceError::DemoFolder(_) => USAGE,
+            ServiceError::Listen(..) => CONFIGURATION,
+            _ => INTERNAL,
+        };
+        Failure::new(code, error)
+    })
+}
+
+#[cfg(not(feature = "central"))]
+pub fn summary(_: &Summary) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+pub fn summary(asked: &Summary) -> Result<(), Failure> {
+    use super::Format;
+    use hailong::central::report::{ReportError, of_folder};
+    let format = match asked.format {
+        Format::Table => "table",
+        Format::Json => "json",
+    };
+    if let Some(link) = &asked.server {
+        let office = asked.office.as_deref().unwrap_or("only");
+        let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
+        let path = format!("/api/v1/summary/{office}/{date}?format={format}");
+        println!("{}", staff::get(link, &path)?.trim_end());
+        return Ok(());
+    }
+    let office = asked.office.as_deref();
+    let report = of_folder(&asked.data, office, asked.date).map_err(|error| {
+        let code = match &error {
+            ReportError::NoStore(_) | ReportError::Office(_) | ReportError::NoDay => USAGE,
+            ReportError::Store(_) | ReportError::Summary(_) => INTERNAL,
+            ReportError::Setting(_) => CONFIGURATION,
+        };
+        Failure::new(code, error)
+    })?;
+    match asked.format {
+        Format::Table => print!("{}", report.table()),
+        Format::Json => println!("{}", report.json()),
+    }
+    Ok(())
+}
+
+#[cfg(not(all(feature = "kiosk", feature = "central")))]
+pub fn admin(_: Admin) -> Result<(), Failure> {
+    Err(not_in_this_build("kiosk or central"))
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub fn admin(admin: Admin) -> Result<(), Failure> {
+    use hailong::central::staff::{CodeReply, CodeRequest};
+    match admin {
+        Admin::EnrolCode { server, office, counter, kiosk } => {
+            let bad = |name: &str, error| Failure::new(USAGE, format!("--{name}: {error}"));
+            let asked = CodeRequest {
+                kiosk: kiosk.parse().map_err(|error| bad("kiosk", error))?,
+                office: office.parse().map_err(|error| bad("office", error))?,
+                counter: counter.parse().map_err(|error| bad("counter", error))?,
+            };
+            let body = serde_json::to_string(&asked).map_err(|e| Failure::new(INTERNAL, e))?;
+            let said = staff::post(&server, "/api/v1/enrolment-codes", body)?;
+            let reply: CodeReply =
+                serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
+            println!("{}", reply.code);
+            eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
+            Ok(())
+        }
+    }
+}
+
+/// Asking a running service on its staff listener.
+#[cfg(feature = "central")]
+mod staff {
+    use super::Failure;
+    #[cfg(not(feature = "kiosk"))]
+    use super::not_in_this_build;
+
+    #[cfg(not(feature = "kiosk"))]
+    pub fn get(_: &str, _: &str) -> Result<String, Failure> {
+        Err(not_in_this_build("kiosk, which brings the network client"))
+    }
+
+    #[cfg(feature = "kiosk")]
+    pub fn get(link: &str, path: &str) -> Result<String, Failure> {
+        ask(link, path, None)
+    }
+
+    #[cfg(feature = "kiosk")]
+    pub fn post(link: &str, path: &str, body: String) -> Result<String, Failure> {
+        ask(link, path, Some(body))
+    }
+
+    #[cfg(feature = "kiosk")]
+    fn ask(link: &str, path: &str, body: Option<String>) -> Result<String, Failure> {
+        use super::{INTERNAL, UNREACHABLE, USAGE};
+        let (base, key) = link.split_once("/?key=").ok_or_else(|| {
+            let expected = "--server: expected the staff link that the service printed at start, \
+                            such as http://127.0.0.1:8081/?key=…";
+            Failure::new(USAGE, expected)
+        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(INTERNAL, error))?;
+        let client = hailong::kiosk::enrolment::client().map_err(|e| Failure::new(INTERNAL, e))?;
+        let unreachable = |error: reqwest::Error| {
+            let error = error.without_url();
+            Failure::new(UNREACHABLE, format!("{base} cannot be reached: {error}"))
+        };
+        runtime.block_on(async {
+            let address = format!("{base}{path}");
+            let request = match body {
+                None => client.get(address),
+                Some(body) => {
+                    client.post(address).header("content-type", "application/json").body(body)
+                }
+            };
+            let reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
+            let status = reply.status();
+            let text = reply.text().await.map_err(unreachable)?;
+            if status.is_success() {
+                return Ok(text);
+            }
+            let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let detail = problem["detail"].as_str().unwrap_or(&text).to_owned();
+            let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
+            Err(Failure::new(code, format!("{base} answered {status}: {detail}")))
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! An office's directory: its counters, its officials, and who is on shift where and when.
+
+use jiff::civil::{DateTime, Time, Weekday};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CounterId, Hash, OfficeCode, OfficialId};
+
+/// An office (*Bộ phận Một cửa*).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Office {
+    /// Its code.
+    pub code: OfficeCode,
+    /// Its full name, as shown everywhere.
+    pub name: String,
+    /// The form that its kiosks show.
+    pub form: String,
+    /// When it opens on working days.
+    pub opens: Time,
+    /// When it closes; a day's figures are `open` until then.
+    pub closes: Time,
+}
+
+/// A counter (*quầy*).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Its code.
+    pub id: CounterId,
+    /// Its number on the wall.
+    pub number: u16,
+    /// What it serves.
+    pub name: String,
+}
+
+impl Counter {
+    /// “Quầy 3 · Hộ tịch – Chứng thực”.
+    pub fn label(&self) -> String {
+        format!("Quầy {} · {}", self.number, self.name)
+    }
+
+    /// “Quầy 3”.
+    pub fn short_label(&self) -> String {
+        format!("Quầy {}", self.number)
+    }
+}
+
+/// An official (*cán bộ*).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Official {
+    /// The code used in the roster.
+    pub id: OfficialId,
+    /// Full name, family name first.
+    pub name: String,
+    /// Position.
+    pub title: String,
+}
+
+impl Official {
+    /// First letters of the last two words, as people here are called: “Nguyễn Thị Thanh Lan” is
+    /// “TL”.
+    pub fn initials(&self) -> String {
+        let words: Vec<&str> = self.name.split_whitespace().collect();
+        words[words.len().saturating_sub(2)..]
+            .iter()
+            .filter_map(|word| word.chars().next())
+            .flat_map(char::to_uppercase)
+            .collect()
+    }
+}
+
+/// One official at one counter at one time of one weekday.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shift {
+    /// The weekday, 1 (Monday) to 7 (Sunday).
+    pub weekday: i8,
+    /// Where.
+    pub counter: CounterId,
+    /// Who.
+    pub official: OfficialId,
+    /// From this time of day on.
+    pub from: Time,
+    /// Until just before this time of day.
+    pub to: Time,
+}
+
+/// All that a kiosk or a summary needs to know of an office.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// The office.
+    pub office: Office,
+    /// Its counters.
+    pub counters: Vec<Counter>,
+    /// Its officials.
+    pub officials: Vec<Official>,
+    /// Who is where when.
+    pub roster: Vec<Shift>,
+}
+
+impl Directory {
+    /// The official on shift at a counter, or nobody.
+    pub fn on_shift(&self, counter: &CounterId, at: DateTime) -> Option<&Official> {
+        let weekday = at.weekday().to_monday_one_offset();
+        let shift = self.roster.iter().find(|shift| {
+            shift.weekday == weekday
+                && shift.counter == *counter
+                && shift.from <= at.time()
+                && at.time() < shift.to
+        })?;
+        self.official(&shift.official)
+    }
+
+    /// The official with this code.
+    pub fn official(&self, id: &OfficialId) -> Option<&Official> {
+        self.officials.iter().find(|official| official.id == *id)
+    }
+
+    /// The counter with this code.
+    pub fn counter(&self, id: &CounterId) -> Option<&Counter> {
+        self.counters.iter().find(|counter| counter.id == *id)
+    }
+
+    /// Whether the office works on this weekday: whether anybody is on the roster.
+    pub fn works_on(&self, weekday: Weekday) -> bool {
+        self.roster.iter().any(|shift| shift.weekday == weekday.to_monday_one_offset())
+    }
+
+    /// The hash by which a `directory` line names this state.
+    pub fn digest(&self) -> Hash {
+        Hash::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_over_at_noon_has_no_gap_and_no_overlap() {
+        let shift = |official: &str, from: &str, to: &str| Shift {
+            weekday: 2,
+            counter: "q3".parse().unwrap(),
+            official: official.parse().unwrap(),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+        };
+        let official = |id: &str, name: &str| Official {
+            id: id.parse().unwrap(),
+            name: name.into(),
+            title: String::new(),
+        };
+        let directory = Directory {
+            office: Office {
+                code: "phu-sa".parse().unwrap(),
+                name: String::new(),
+                form: "nam-muc".into(),
+                opens: "07:30".parse().unwrap(),
+                closes: "17:00".parse().unwrap(),
+            },
+            counters: vec![],
+            officials: vec![official("cb07", "Nguyễn Thị Thanh Lan"), official("cb08", "Đỗ An")],
+            roster: vec![shift("cb07", "07:30", "12:00"), shift("cb08", "12:00", "17:00")],
+        };
+        let q3 = "q3".parse().unwrap();
+        // 2026-11-24 is a Tuesday.
+        let who = |time: &str| {
+            directory
+                .on_shift(&q3, format!("2026-11-24T{time}").parse().unwrap())
+                .map(|official| official.initials())
+        };
+        assert_eq!(who("07:29:59"), None);
+        assert_eq!(who("07:30:00").as_deref(), Some("TL"));
+        assert_eq!(who("11:59:59").as_deref(), Some("TL"));
+        assert_eq!(who("12:00:00").as_deref(), Some("ĐA"));
+        assert_eq!(who("17:00:00"), None);
+    }
+}

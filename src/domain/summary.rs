@@ -1,0 +1,848 @@
+//! The daily summary: its published shape, and what is withheld from it.
+//!
+//! A [`Figures`] holds one day's counts in slices (all, by official, by counter, …). Publishing
+//! withholds whatever could point at a person (contract, “Summary”):
+//!
+//! - levels and reasons of a slice only from [`FEW`] ratings on;
+//! - complementary suppression: what is withheld may not follow from what is shown, neither as the
+//!   one rest of a partition nor across officials and counters;
+//! - before closing, every slice shows its first 5·⌊n/5⌋ ratings in placing order, and every other
+//!   count is shown in fives; after it was complete, it moves only by five or when it is final.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::MapAccess, de::Visitor};
+
+use super::form::{About, Form, Forms};
+use super::ids::{CounterId, FormRef, Hash, KioskId, OfficeCode, OfficialId};
+use super::office::Directory;
+use super::rating::{Channel, Compared, Key, Outcome};
+use super::statistics::{self, Interval};
+use super::time::At;
+
+/// A slice below this many ratings shows no levels.
+pub const FEW: u64 = 5;
+/// Days before the summary's own that make up `usual`.
+pub const USUAL_DAYS: u32 = 90;
+/// Version of the rules of counting and withholding.
+pub const FORMULA: u32 = 1;
+
+/// How far a day's figures can still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The office has not closed yet.
+    Open,
+    /// Closed, but lines may still be on their way.
+    Provisional,
+    /// Every kiosk's journal has passed the day.
+    Complete,
+    /// The tickets of the day have expired, too.
+    Final,
+}
+
+/// Counts by level, in the form's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels(pub Vec<(String, u64)>);
+
+impl Serialize for Levels {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(code, n)| (code, n)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Levels {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Levels;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("counts by level")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Levels, A::Error> {
+                let mut levels = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    levels.push(entry);
+                }
+                Ok(Levels(levels))
+            }
+        }
+        from.deserialize_map(InOrder)
+    }
+}
+
+/// The rate of the last days, for comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usual {
+    /// How many days.
+    pub days: u32,
+    /// Ratings in them.
+    pub n: u64,
+    /// Their satisfaction rate, null below 30.
+    pub rate: Option<f64>,
+}
+
+/// What became of the contacts opened on the day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contacts {
+    /// All of them.
+    pub opened: u64,
+    /// Opened by invitation.
+    pub invited: u64,
+    /// Declined.
+    pub declined: u64,
+    /// Ended untouched.
+    pub timed_out: u64,
+    /// Cut off.
+    pub interrupted: u64,
+    /// To be rated later, and not yet.
+    pub later: u64,
+    /// With a counted rating.
+    pub rated: u64,
+    /// Citizens served, null when unknown.
+    pub served: Option<u64>,
+}
+
+/// The figures of one official or one counter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The official's or the counter's code.
+    pub id: String,
+    /// The official's or the counter's name.
+    pub name: String,
+    /// Counted ratings.
+    pub n: u64,
+    /// By level, null when withheld.
+    pub levels: Option<Levels>,
+    /// Satisfied ratings, null when withheld.
+    pub satisfied: Option<u64>,
+    /// Satisfaction rate, null when withheld or below 30 ratings.
+    pub rate: Option<f64>,
+    /// Its 95% interval, likewise.
+    pub interval: Option<Interval>,
+    /// The rate of the last days.
+    pub usual: Usual,
+}
+
+/// Counted ratings of contacts opened in one hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hour {
+    /// 0 to 23.
+    pub hour: i8,
+    /// Ratings.
+    pub n: u64,
+}
+
+/// Counted ratings by where they were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channels {
+    /// At a kiosk.
+    pub counter: u64,
+    /// On a phone.
+    pub phone: u64,
+}
+
+/// How often a reason was named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The reason's code.
+    pub code: String,
+    /// What it is about.
+    pub about: About,
+    /// Ratings that named it.
+    pub n: u64,
+}
+
+/// Phone answers beside a rating given at the counter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Better than at the counter.
+    pub higher: u64,
+    /// Worse.
+    pub lower: u64,
+    /// The same.
+    pub same: u64,
+}
+
+/// A time in opening hours in which a kiosk was not running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Down {
+    /// Which.
+    pub kiosk: KioskId,
+    /// Since when.
+    pub from: At,
+    /// Until when.
+    pub to: At,
+}
+
+/// A kiosk whose journal has not passed the day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silent {
+    /// Which.
+    pub id: KioskId,
+    /// When its last batch arrived, null when none has.
+    pub last_heard: Option<At>,
+}
+
+/// One office's day, as published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The office.
+    pub office: OfficeCode,
+    /// The day.
+    pub date: Date,
+    /// How far the figures can still change.
+    pub state: State,
+    /// Counted ratings.
+    pub n: u64,
+    /// By level, null when withheld.
+    pub levels: Option<Levels>,
+    /// Satisfied ratings, null when withheld.
+    pub satisfied: Option<u64>,
+    /// Satisfaction rate, null when withheld or below 30 ratings.
+    pub rate: Option<f64>,
+    /// Its 95% interval (Wilson), likewise.
+    pub interval: Option<Interval>,
+    /// The rate of the last days.
+    pub usual: Usual,
+    /// What became of the contacts.
+    pub contacts: Contacts,
+    /// Rated among served, null when served is unknown.
+    pub response_rate: Option<f64>,
+    /// By official, in the directory's order.
+    pub by_official: Vec<Row>,
+    /// By counter, in the directory's order.
+    pub by_counter: Vec<Row>,
+    /// By hour of opening; never crossed with officials.
+    pub by_hour: Vec<Hour>,
+    /// By where it was given.
+    pub by_channel: Channels,
+    /// Reasons named, the most frequent first; empty when withheld.
+    pub reasons: Vec<Reason>,
+    /// Phone answers beside a rating from the counter.
+    pub phone_beside: Beside,
+    /// Phone answers waiting for their contact's end.
+    pub phone_waiting: u64,
+    /// Ratings while nobody was on shift.
+    pub unattributed: u64,
+    /// Kiosks not running in opening hours.
+    pub down: Vec<Down>,
+    /// Kiosks whose journal has not passed the day.
+    pub silent_kiosks: Vec<Silent>,
+    /// Version of the rules, [`FORMULA`].
+    pub formula: u32,
+    /// [`Summary::digest_of`] this.
+    pub digest: String,
+}
+
+impl Summary {
+    /// SHA-256 of the RFC 8785 form of the published JSON without `digest`, `state` and
+    /// `silent_kiosks`.
+    pub fn digest_of(&self) -> Hash {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = json.as_object_mut() {
+            for key in ["digest", "state", "silent_kiosks"] {
+                object.remove(key);
+            }
+        }
+        Hash::of(&serde_json_canonicalizer::to_vec(&json).unwrap_or_default())
+    }
+}
+
+/// The counts of one slice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Counted ratings.
+    pub n: u64,
+    /// Of them satisfied, as their form says.
+    pub satisfied: u64,
+    /// By level.
+    pub levels: BTreeMap<String, u64>,
+}
+
+impl Slice {
+    fn add(&mut self, form: Option<&Form>, level: &str, times: u64) {
+        self.n += times;
+        *self.levels.entry(level.to_owned()).or_default() += times;
+        let satisfied = form
+            .and_then(|form| form.levels.iter().find(|l| l.code == level))
+            .is_some_and(|l| l.satisfied);
+        self.satisfied += if satisfied { times } else { 0 };
+    }
+}
+
+/// One counted rating, for the views that depend on the order of placing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rated {
+    /// The counter.
+    pub counter: CounterId,
+    /// The official, or nobody.
+    pub official: Option<OfficialId>,
+    /// Hour of opening.
+    pub hour: i8,
+    /// Where it was given.
+    pub channel: Channel,
+    /// The form.
+    pub form: FormRef,
+    /// The level.
+    pub level: String,
+    /// The reasons.
+    pub reasons: Vec<String>,
+    /// Whether it had been placed when the day became complete.
+    pub when_complete: bool,
+}
+
+/// One day's counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// All ratings.
+    pub total: Slice,
+    /// By official; under none the unattributed.
+    pub officials: BTreeMap<Option<OfficialId>, Slice>,
+    /// By counter.
+    pub counters: BTreeMap<CounterId, Slice>,
+    /// How many ratings each counter has of each official.
+    pub crossed: BTreeMap<(CounterId, Option<OfficialId>), u64>,
+    /// By hour.
+    pub hours: BTreeMap<i8, u64>,
+    /// By channel.
+    pub channels: Channels,
+    /// By reason.
+    pub reasons: BTreeMap<(FormRef, String), u64>,
+    /// What became of the contacts.
+    pub contacts: Contacts,
+    /// Phone answers beside.
+    pub beside: Beside,
+    /// Phone answers waiting.
+    pub waiting: u64,
+}
+
+impl Figures {
+    /// Sums up tallies.
+    pub fn of_tallies(tallies: impl IntoIterator<Item = (Key, u64)>, forms: &Forms) -> Self {
+        let mut figures = Self::default();
+        for (key, times) in tallies {
+            match key {
+                Key::Rating { counter, official, hour, channel, form, level } => {
+                    let definition = forms.get(&form);
+                    figures.total.add(definition, &level, times);
+                    figures
+                        .officials
+                        .entry(official.clone())
+                        .or_default()
+                        .add(definition, &level, times);
+                    figures
+                        .counters
+                        .entry(counter.clone())
+                        .or_default()
+                        .add(definition, &level, times);
+                    *figures.crossed.entry((counter, official)).or_default() += times;
+                    *figures.hours.entry(hour).or_default() += times;
+                    match channel {
+                        Channel::Counter => figures.channels.counter += times,
+                        Channel::Phone => figures.channels.phone += times,
+                    }
+                }
+                Key::Opened => figures.contacts.opened += times,
+                Key::Invited => figures.contacts.invited += times,
+                Key::Outcome(Outcome::Rated) => figures.contacts.rated += times,
+                Key::Outcome(Outcome::Declined) => figures.contacts.declined += times,
+                Key::Outcome(Outcome::TimedOut) => figures.contacts.timed_out += times,
+                Key::Outcome(Outcome::Interrupted) => figures.contacts.interrupted += times,
+                Key::Outcome(Outcome::Later) => figures.contacts.later += times,
+                Key::Reason(form, code) => {
+                    *figures.reasons.entry((form, code)).or_default() += times;
+                }
+                Key::Beside(Compared::Higher) => figures.beside.higher += times,
+                Key::Beside(Compared::Lower) => figures.beside.lower += times,
+                Key::Beside(Compared::Same) => figures.beside.same += times,
+                Key::Waiting => figures.waiting += times,
+            }
+        }
+        figures
+    }
+
+    /// The view before a day is complete, and between complete and final: each slice shows the
+    /// ratings it had when complete, and of those placed later (before completion: of all) its
+    /// first 5·⌊n/5⌋. `ratings` are in placing order. Counts that are no slices are kept, in fives
+    /// when `in_fives`.
+    pub fn in_steps(&self, ratings: &[Rated], forms: &Forms, in_fives: bool) -> Self {
+        let mut view = Self { crossed: self.crossed.clone(), ..Self::default() };
+        for rated in first_fives(ratings, |_| ()) {
+            let form = forms.get(&rated.form);
+            view.total.add(form, &rated.level, 1);
+            for code in &rated.reasons {
+                *view.reasons.entry((rated.form.clone(), code.clone())).or_default() += 1;
+            }
+        }
+        for rated in first_fives(ratings, |rated| rated.official.clone()) {
+            let slice = view.officials.entry(rated.official.clone()).or_default();
+            slice.add(forms.get(&rated.form), &rated.level, 1);
+        }
+        for rated in first_fives(ratings, |rated| rated.counter.clone()) {
+            let slice = view.counters.entry(rated.counter.clone()).or_default();
+            slice.add(forms.get(&rated.form), &rated.level, 1);
+        }
+        for rated in first_fives(ratings, |rated| rated.hour) {
+            *view.hours.entry(rated.hour).or_default() += 1;
+        }
+        for rated in first_fives(ratings, |rated| rated.channel) {
+            match rated.channel {
+                Channel::Counter => view.channels.counter += 1,
+                Channel::Phone => view.channels.phone += 1,
+            }
+        }
+        let step = |n: u64| if in_fives { n / 5 * 5 } else { n };
+        let c = &self.contacts;
+        view.contacts = Contacts {
+            opened: step(c.opened),
+            invited: step(c.invited),
+            declined: step(c.declined),
+            timed_out: step(c.timed_out),
+            interrupted: step(c.interrupted),
+            later: step(c.later),
+            rated: view.total.n,
+            served: c.served,
+        };
+        let b = &self.beside;
+        view.beside = Beside { higher: step(b.higher), lower: step(b.lower), same: step(b.same) };
+        view.waiting = step(self.waiting);
+        view
+    }
+}
+
+/// Of each slice, those placed when complete and the first fives of the others.
+fn first_fives<'a, K: Ord>(
+    ratings: &'a [Rated],
+    slice: impl Fn(&Rated) -> K,
+) -> impl Iterator<Item = &'a Rated> {
+    let mut left: BTreeMap<K, u64> = BTreeMap::new();
+    for rated in ratings.iter().filter(|rated| !rated.when_complete) {
+        *left.entry(slice(rated)).or_default() += 1;
+    }
+    left.values_mut().for_each(|n| *n = *n / 5 * 5);
+    ratings.iter().filter(move |rated| {
+        if rated.when_complete {
+            return true;
+        }
+        match left.get_mut(&slice(rated)) {
+            Some(n) if *n > 0 => {
+                *n -= 1;
+                true
+            }
+            _ => false,
+        }
+    })
+}
+
+/// What a summary needs beside the day's figures.
+#[derive(Debug, Clone)]
+pub struct Setting<'a> {
+    /// The office's directory.
+    pub directory: &'a Directory,
+    /// The form in force: its levels give the order.
+    pub form: &'a Form,
+    /// All forms.
+    pub forms: &'a Forms,
+    /// The day.
+    pub date: Date,
+    /// How far it can still change.
+    pub state: State,
+    /// Figures of the days before.
+    pub usual: &'a Figures,
+    /// Down-times.
+    pub down: Vec<Down>,
+    /// Silent kiosks.
+    pub silent: Vec<Silent>,
+}
+
+/// Publishes a day's figures with what must be withheld left out.
+pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
+    let withheld = Withheld::of(figures);
+    let usual = |slice: Option<&Slice>| {
+        let (satisfied, n) = slice.map_or((0, 0), |slice| (slice.satisfied, slice.n));
+        Usual { days: USUAL_DAYS, n, rate: statistics::rate(satisfied, n) }
+    };
+    let empty = Slice::default();
+    let row = |id: &str, name: &str, slice: Option<&Slice>, hide: bool, usual: Usual| {
+        let slice = slice.unwrap_or(&empty);
+        let shown = (!hide).then_some(slice);
+        Row {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            n: slice.n,
+            levels: shown.map(|slice| in_order(slice, setting.form)),
+            satisfied: shown.map(|slice| slice.satisfied),
+            rate: shown.and_then(|slice| statistics::rate(slice.satisfied, slice.n)),
+            interval: shown.and_then(|slice| statistics::wilson(slice.satisfied, slice.n)),
+            usual,
+        }
+    };
+    let all = row("", "", Some(&figures.total), withheld.all, usual(Some(&setting.usual.total)));
+    let by_official = setting
+        .directory
+        .officials
+        .iter()
+        .map(|official| {
+            let key = Some(official.id.clone());
+            let hide = withheld.officials.contains(&key);
+            let usual = usual(setting.usual.officials.get(&key));
+            row(official.id.as_str(), &official.name, figures.officials.get(&key), hide, usual)
+        })
+        .collect();
+    let by_counter = setting
+        .directory
+        .counters
+        .iter()
+        .map(|counter| {
+            let hide = withheld.counters.contains(&counter.id);
+            let usual = usual(setting.usual.counters.get(&counter.id));
+            let slice = figures.counters.get(&counter.id);
+            row(counter.id.as_str(), &counter.label(), slice, hide, usual)
+        })
+        .collect();
+    let mut reasons = Vec::new();
+    if !withheld.all {
+        // Versions of a form share their reasons' codes.
+        let mut by_code: BTreeMap<(usize, &str), Reason> = BTreeMap::new();
+        for ((form, code), n) in &figures.reasons {
+            let known = setting
+                .forms
+                .get(form)
+                .and_then(|form| form.reasons.iter().enumerate().find(|(_, r)| r.code == *code));
+            if let Some((place, reason)) = known {
+                by_code
+                    .entry((place, code))
+                    .or_insert(Reason { code: code.clone(), about: reason.about, n: 0 })
+                    .n += n;
+            }
+        }
+        reasons.extend(by_code.into_values());
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n));
+    }
+    let mut summary =
+        Summary {
+            office: setting.directory.office.code.clone(),
+            date: setting.date,
+            state: setting.state,
+            n: all.n,
+            levels: all.levels,
+            satisfied: all.satisfied,
+            rate: all.rate,
+            interval: all.interval,
+            usual: all.usual,
+            contacts: figures.contacts.clone(),
+            response_rate: figures.contacts.served.filter(|served| *served > 0).map(|served| {
+                statistics::four_decimals(figures.contacts.rated as f64 / served as f64)
+            }),
+            by_official,
+            by_counter,
+            by_hour: figures.hours.iter().map(|(hour, n)| Hour { hour: *hour, n: *n }).collect(),
+            by_channel: figures.channels.clone(),
+            reasons,
+            phone_beside: figures.beside.clone(),
+            phone_waiting: figures.waiting,
+            unattributed: figures.officials.get(&None).map_or(0, |slice| slice.n),
+            down: setting.down,
+            silent_kiosks: setting.silent,
+            formula: FORMULA,
+            digest: String::new(),
+        };
+    summary.digest = summary.digest_of().to_string();
+    summary
+}
+
+fn in_order(slice: &Slice, form: &Form) -> Levels {
+    let mut levels: Vec<(String, u64)> = form
+        .levels
+        .iter()
+        .map(|level| (level.code.clone(), slice.levels.get(&level.code).copied().unwrap_or(0)))
+        .collect();
+    // Answers under another version may have levels of their own.
+    for (code, n) in &slice.levels {
+        if form.level(code).is_none() {
+            levels.push((code.clone(), *n));
+        }
+    }
+    Levels(levels)
+}
+
+/// Which slices show no levels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Withheld {
+    all: bool,
+    officials: BTreeSet<Option<OfficialId>>,
+    counters: BTreeSet<CounterId>,
+}
+
+impl Withheld {
+    fn of(figures: &Figures) -> Self {
+        let few = |slice: &Slice| slice.n > 0 && slice.n < FEW;
+        if figures.total.n < FEW {
+            return Self {
+                all: true,
+                officials: figures.officials.keys().cloned().collect(),
+                counters: figures.counters.keys().cloned().collect(),
+            };
+        }
+        let mut withheld = Self {
+            all: false,
+            officials: figures
+                .officials
+                .iter()
+                .filter(|(_, slice)| few(slice))
+                .map(|(id, _)| id.clone())
+                .collect(),
+            counters: figures
+                .counters
+                .iter()
+                .filter(|(_, slice)| few(slice))
+                .map(|(id, _)| id.clone())
+                .collect(),
+        };
+        complement(&figures.officials, &mut withheld.officials);
+        complement(&figures.counters, &mut withheld.counters);
+        while withheld.follows_from_shown(figures) {
+            // Hide the smallest slice still shown; in the end nothing is left to follow from.
+            let official = smallest(&figures.officials, &withheld.officials);
+            let counter = smallest(&figures.counters, &withheld.counters);
+            match (official, counter) {
+                (Some((o, id)), Some((c, _))) if o <= c => {
+                    withheld.officials.insert(id);
+                    complement(&figures.officials, &mut withheld.officials);
+                }
+                (_, Some((_, id))) => {
+                    withheld.counters.insert(id);
+                    complement(&figures.counters, &mut withheld.counters);
+                }
+                (Some((_, id)), None) => {
+                    withheld.officials.insert(id);
+                    complement(&figures.officials, &mut withheld.officials);
+                }
+                (None, None) => break,
+            }
+        }
+        withheld
+    }
+
+    /// Whether sums and differences of shown slices give one that is withheld, or the few ratings
+    /// of one official at one counter.
+    fn follows_from_shown(&self, figures: &Figures) -> bool {
+        let atoms: Vec<_> = figures.crossed.iter().filter(|(_, n)| **n > 0).collect();
+        let vector = |inside: &dyn Fn(&CounterId, &Option<OfficialId>) -> bool| -> Vec<u64> {
+            atoms.iter().map(|((c, o), _)| u64::from(inside(c, o))).collect()
+        };
+        let mut shown = Span::default();
+        shown.add(vector(&|_, _| true));
+        for id in figures.officials.keys().filter(|id| !self.officials.contains(*id)) {
+            shown.add(vector(&|_, o| o == id));
+        }
+        for id in figures.counters.keys().filter(|id| !self.counters.contains(*id)) {
+            shown.add(vector(&|c, _| c == id));
+        }
+        let small = |slice: Option<&Slice>| slice.is_some_and(|slice| slice.n < FEW);
+        let officials = self.officials.iter().filter(|id| small(figures.officials.get(*id)));
+        let counters = self.counters.iter().filter(|id| small(figures.counters.get(*id)));
+        officials.map(|id| vector(&|_, o| o == id)).any(|v| shown.holds(v))
+            || counters.map(|id| vector(&|c, _| c == id)).any(|v| shown.holds(v))
+            || atoms
+                .iter()
+                .filter(|(_, n)| **n < FEW)
+                .map(|((counter, official), _)| vector(&|c, o| c == counter && o == official))
+                .any(|v| shown.holds(v))
+    }
+}
+
+/// Withholds more of one partition until what is withheld in it is no single slice and no few
+/// ratings in all.
+fn complement<K: Ord + Clone>(slices: &BTreeMap<K, Slice>, withheld: &mut BTreeSet<K>) {
+    loop {
+        let hidden: Vec<u64> = withheld
+            .iter()
+            .filter_map(|id| slices.get(id))
+            .map(|slice| slice.n)
+            .filter(|n| *n > 0)
+            .collect();
+        if hidden.is_empty() || (hidden.len() > 1 && hidden.iter().sum::<u64>() >= FEW) {
+            return;
+        }
+        match smallest(slices, withheld) {
+            Some((_, id)) => withheld.insert(id),
+            None => return,
+        };
+    }
+}
+
+fn smallest<K: Ord + Clone>(
+    slices: &BTreeMap<K, Slice>,
+    withheld: &BTreeSet<K>,
+) -> Option<(u64, K)> {
+    slices
+        .iter()
+        .filter(|(id, slice)| slice.n > 0 && !withheld.contains(*id))
+        .map(|(id, slice)| (slice.n, id.clone()))
+        .min()
+}
+
+/// The vectors that follow from some given ones, by elimination modulo a prime: exact but for a
+/// chance of about 2^-61.
+#[derive(Debug, Default)]
+struct Span {
+    rows: Vec<(usize, Vec<u64>)>,
+}
+
+const PRIME: u64 = (1 << 61) - 1;
+
+fn times(a: u64, b: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
+}
+
+fn inverse(a: u64) -> u64 {
+    let (mut result, mut base, mut exponent) = (1, a, PRIME - 2);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = times(result, base);
+        }
+        base = times(base, base);
+        exponent >>= 1;
+    }
+    result
+}
+
+impl Span {
+    fn reduce(&self, mut vector: Vec<u64>) -> Vec<u64> {
+        for (pivot, row) in &self.rows {
+            let factor = vector[*pivot];
+            if factor != 0 {
+                for (v, r) in vector.iter_mut().zip(row) {
+                    *v = (*v + PRIME - times(factor, *r)) % PRIME;
+                }
+            }
+        }
+        vector
+    }
+
+    fn add(&mut self, vector: Vec<u64>) {
+        let mut rest = self.reduce(vector);
+        if let Some(pivot) = rest.iter().position(|v| *v != 0) {
+            let scale = inverse(rest[pivot]);
+            rest.iter_mut().for_each(|v| *v = times(*v, scale));
+            self.rows.push((pivot, rest));
+        }
+    }
+
+    fn holds(&self, vector: Vec<u64>) -> bool {
+        self.reduce(vector).iter().all(|v| *v == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(cells: &[(&str, &str, u64)]) -> Figures {
+        let forms = Forms::default();
+        Figures::of_tallies(
+            cells.iter().map(|(counter, official, n)| {
+                let key = Key::Rating {
+                    counter: counter.parse().unwrap(),
+                    official: (*official != "-").then(|| official.parse().unwrap()),
+                    hour: 8,
+                    channel: Channel::Counter,
+                    form: FormRef::new("nam-muc", 1).unwrap(),
+                    level: "hai_long".into(),
+                };
+                (key, *n)
+            }),
+            &forms,
+        )
+    }
+
+    fn hidden(cells: &[(&str, &str, u64)]) -> (Vec<String>, Vec<String>) {
+        let withheld = Withheld::of(&figures(cells));
+        (
+            withheld
+                .officials
+                .iter()
+                .map(|id| id.as_ref().map_or("-".into(), ToString::to_string))
+                .collect(),
+            withheld.counters.iter().map(ToString::to_string).collect(),
+        )
+    }
+
+    #[test]
+    fn a_small_slice_takes_the_next_smallest_with_it() {
+        let (officials, counters) =
+            hidden(&[("q1", "a", 30), ("q2", "b", 3), ("q3", "c", 12), ("q4", "d", 20)]);
+        assert_eq!(officials, ["b", "c"]);
+        assert_eq!(counters, ["q2", "q3"]);
+    }
+
+    #[test]
+    fn two_tiny_slices_do_not_cover_each_other() {
+        let (officials, _) =
+            hidden(&[("q1", "a", 30), ("q1", "b", 1), ("q1", "c", 2), ("q1", "d", 20)]);
+        assert_eq!(officials, ["b", "c", "d"], "1 + 2 ratings would follow as the rest");
+    }
+
+    #[test]
+    fn the_unattributed_are_a_slice_too() {
+        let (officials, _) = hidden(&[("q1", "a", 30), ("q1", "-", 2), ("q1", "d", 20)]);
+        assert_eq!(officials, ["-", "d"]);
+    }
+
+    #[test]
+    fn nothing_withheld_follows_across_officials_and_counters() {
+        // Official b works at q2 (3 ratings) and q3 (9): showing b and q3 would give away q2.
+        let cells =
+            [("q1", "a", 30), ("q2", "b", 3), ("q3", "b", 9), ("q4", "c", 40), ("q5", "d", 6)];
+        let withheld = Withheld::of(&figures(&cells));
+        assert!(!withheld.follows_from_shown(&figures(&cells)), "{withheld:?}");
+        assert!(withheld.counters.contains(&"q2".parse().unwrap()));
+    }
+
+    #[test]
+    fn fewer_than_five_ratings_show_nothing_and_enough_show_all() {
+        assert!(Withheld::of(&figures(&[("q1", "a", 4)])).all);
+        let withheld = Withheld::of(&figures(&[("q1", "a", 5), ("q2", "b", 9)]));
+        assert_eq!(withheld, Withheld::default());
+    }
+
+    fn rated(official: &str, level: &str, when_complete: bool) -> Rated {
+        Rated {
+            counter: "q1".parse().unwrap(),
+            official: Some(official.parse().unwrap()),
+            hour: 8,
+            channel: Channel::Counter,
+            form: FormRef::new("nam-muc", 1).unwrap(),
+            level: level.into(),
+            reasons: vec![],
+            when_complete,
+        }
+    }
+
+    #[test]
+    fn before_closing_a_slice_moves_by_five_in_placing_order() {
+        let forms = Forms::default();
+        let mut ratings: Vec<Rated> = (0..7).map(|_| rated("a", "hai_long", false)).collect();
+        ratings.insert(0, rated("b", "khong_hai_long", false));
+        let view = Figures::default().in_steps(&ratings, &forms, true);
+        assert_eq!(view.total.n, 5);
+        assert_eq!(view.total.levels.get("khong_hai_long"), Some(&1), "the first placed is shown");
+        assert_eq!(view.officials[&Some("a".parse().unwrap())].n, 5);
+        assert_eq!(view.officials.get(&Some("b".parse().unwrap())), None);
+        assert_eq!(view.contacts.rated, 5);
+    }
+
+    #[test]
+    fn after_completion_late_phone_answers_show_by_five() {
+        let forms = Forms::default();
+        let mut ratings: Vec<Rated> = (0..7).map(|_| rated("a", "hai_long", true)).collect();
+        ratings.extend((0..4).map(|_| rated("a", "hai_long", false)));
+        let n = |ratings: &[Rated]| Figures::default().in_steps(ratings, &forms, false).total.n;
+        assert_eq!(n(&ratings), 7);
+        ratings.push(rated("a", "hai_long", false));
+        assert_eq!(n(&ratings), 12);
+    }
+}

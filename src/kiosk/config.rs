@@ -1,0 +1,113 @@
+//! `kiosk.toml` and the texts it names.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::visit::TimeOuts;
+use crate::config::{ConfigError, Source};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: PathBuf,
+    service: Spanned<String>,
+    texts: PathBuf,
+    full_screen: bool,
+    time_outs: TimeOutsFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeOutsFile {
+    reasons: Spanned<u32>,
+    thanks: Spanned<u32>,
+    later: Spanned<u32>,
+    not_kept: Spanned<u32>,
+}
+
+/// All that a kiosk is told at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where its journal, keys and receipts lie.
+    pub data: PathBuf,
+    /// The central service's address.
+    pub service: String,
+    /// What it says.
+    pub texts: Texts,
+    /// Whether it fills the screen and hides the pointer.
+    pub full_screen: bool,
+    /// How long pages wait.
+    pub time_outs: TimeOuts,
+}
+
+/// Every sentence of the screens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // Each is named for the place where it stands on the screens.
+pub struct Texts {
+    pub home_instruction: String,
+    pub official_label: String,
+    pub promise: String,
+    pub later_button: String,
+    pub reasons_title: String,
+    pub reasons_help: String,
+    pub reasons_change: String,
+    pub reasons_timeout: String,
+    pub skip: String,
+    pub send: String,
+    pub thanks_title: String,
+    pub thanks_kept: String,
+    pub thanks_more_title: String,
+    pub thanks_more: String,
+    pub later_title: String,
+    pub later_text: String,
+    pub later_done: String,
+    pub not_kept: String,
+    pub paused: String,
+    pub staff_note: String,
+}
+
+impl Texts {
+    /// Reads a file of texts.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        Source::read(file)?.toml()
+    }
+}
+
+impl Config {
+    /// Reads `kiosk.toml` and the texts it names; paths are relative to it.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let source = Source::read(file)?;
+        let read: File = source.toml()?;
+        let base = file.parent().unwrap_or(Path::new("."));
+        let service = read.service.get_ref();
+        if !service.starts_with("http://") && !service.starts_with("https://") {
+            return Err(source.error(
+                read.service.span(),
+                "expected an address that begins with https:// or http://",
+            ));
+        }
+        let seconds = |value: &Spanned<u32>| match *value.get_ref() {
+            seconds @ 3..=600 => Ok(u64::from(seconds) * 1_000),
+            other => {
+                let expected = format!("expected 3 to 600 seconds, found {other}");
+                Err(source.error(value.span(), expected))
+            }
+        };
+        let time_outs = TimeOuts {
+            reasons_ms: seconds(&read.time_outs.reasons)?,
+            thanks_ms: seconds(&read.time_outs.thanks)?,
+            later_ms: seconds(&read.time_outs.later)?,
+            not_kept_ms: seconds(&read.time_outs.not_kept)?,
+        };
+        Ok(Self {
+            data: base.join(&read.data),
+            service: service.trim_end_matches('/').to_owned(),
+            texts: Texts::read(&base.join(&read.texts))?,
+            full_screen: read.full_screen,
+            time_outs,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! One counter at work: who is on shift, which form is shown, and what a visit's records become
+//! in the journal.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::identity::{Identity, central_keys};
+use super::journal::{Journal, JournalError, Writer};
+use super::visit::Record;
+use crate::clock::Clock;
+use crate::domain::Random;
+use crate::domain::enrolment::Enrolled;
+use crate::domain::form::{Form, Forms};
+use crate::domain::ids::{Epoch, Hash, OfficialId};
+use crate::domain::line::{Event, Line};
+use crate::domain::office::Official;
+use crate::domain::seal::Answer;
+use crate::domain::ticket::{Claims, TicketKey};
+use crate::domain::time::At;
+
+/// Why a desk cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The kiosk was not enrolled.
+    #[error("this kiosk is not enrolled yet; start it once with --enrol CODE")]
+    NotEnrolled,
+    /// What enrolment gave is not usable.
+    #[error("what enrolment gave is not usable: {0}; enrol the kiosk again in an empty folder")]
+    Enrolment(&'static str),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The identity could not be kept.
+    #[error(transparent)]
+    Identity(#[from] super::identity::IdentityError),
+}
+
+/// A record that the disk has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The line's number.
+    pub seq: u64,
+    /// The address for the QR code, if a contact was opened.
+    pub ticket: Option<String>,
+}
+
+/// One counter's journal, and what goes into it.
+pub struct Desk {
+    journal: Journal,
+    enrolled: Arc<Enrolled>,
+    ticket_key: Zeroizing<TicketKey>,
+    clock: Arc<dyn Clock>,
+    forms: Forms,
+    on_shift: Option<OfficialId>,
+    /// The epoch in which `on_shift` was noted.
+    noted: Option<Epoch>,
+}
+
+impl Desk {
+    /// Opens the journal in `folder` and notes configuration and shift.
+    pub fn open(
+        folder: &std::path::Path,
+        identity: &mut Identity,
+        clock: Arc<dyn Clock>,
+        random: Box<dyn FnMut() -> Random + Send>,
+    ) -> Result<Self, DeskError> {
+        let enrolled = Arc::new(identity.enrolled.clone().ok_or(DeskError::NotEnrolled)?);
+        let (sealing_key, _) =
+            central_keys(&enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
+        let forms = Forms::new(enrolled.forms.iter().cloned());
+        let writer =
+            Writer { kiosk: enrolled.kiosk.clone(), sealing_key, begun: identity.journal_begun };
+        let journal = Journal::open_with(folder, writer, Arc::clone(&clock), random)?;
+        if !identity.journal_begun {
+            identity.journal_begun = true;
+            identity.keep()?;
+        }
+        let ticket_key = identity.ticket_key.clone();
+        let mut desk =
+            Self { journal, enrolled, ticket_key, clock, forms, on_shift: None, noted: None };
+        let digest = Hash::of(&serde_json::to_vec(&*desk.enrolled).unwrap_or_default());
+        let config = Line { digest: Some(digest), ..Line::draft(Event::Config) };
+        desk.journal.append(config, &[])?;
+        desk.follow_roster()?;
+        Ok(desk)
+    }
+
+    /// The journal, for the proof of order's negative control.
+    #[doc(hidden)]
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// What enrolment gave.
+    pub fn enrolled(&self) -> &Arc<Enrolled> {
+        &self.enrolled
+    }
+
+    /// The form to show now.
+    pub fn form(&self) -> Option<&Form> {
+        let today = At::new(self.clock.now()).date();
+        self.forms.in_force(&self.enrolled.directory.office.form, today)
+    }
+
+    /// Whom the roster has at this counter now.
+    pub fn rostered(&self) -> Option<&Official> {
+        let now = At::new(self.clock.now()).civil();
+        self.enrolled.directory.on_shift(&self.enrolled.counter, now)
+    }
+
+    /// Notes a change of shift, if there is one.
+    pub fn follow_roster(&mut self) -> Result<(), JournalError> {
+        let rostered = self.rostered().map(|official| official.id.clone());
+        let noted = self.noted.is_some() && self.noted == self.journal.epoch();
+        if noted && rostered == self.on_shift {
+            return Ok(());
+        }
+        let shift = Line {
+            counter: Some(self.enrolled.counter.clone()),
+            official: rostered.clone(),
+            ..Line::draft(Event::Shift)
+        };
+        let committed = self.journal.append(shift, &[])?;
+        self.on_shift = rostered;
+        self.noted = Some(committed.epoch);
+        Ok(())
+    }
+
+    /// Keeps a record. Returns after the disk has it.
+    pub fn keep(&mut self, record: &Record) -> Result<Kept, JournalError> {
+        match record {
+            Record::Open { by, level } => {
+                self.follow_roster()?;
+                let form = self.form().map(Form::reference);
+                let line = Line {
+                    counter: Some(self.enrolled.counter.clone()),
+                    official: self.on_shift.clone(),
+                    form,
+                    by: Some(*by),
+                    ..Line::draft(Event::Contact)
+                };
+                let answer = level.clone().map(Answer::Level);
+                let committed = self.journal.append(line, answer.as_slice())?;
+                let ticket =
+                    Claims::new(self.enrolled.number, committed.seq, committed.epoch, committed.at)
+                        .ok()
+                        .map(|claims| {
+                            let ticket = claims.ticket(&self.ticket_key);
+                            format!("{}/R/{ticket}", self.enrolled.public_url)
+                        });
+                Ok(Kept { seq: committed.seq, ticket })
+            }
+            Record::Change { contact, level } => {
+                let line = Line { contact: Some(*contact), ..Line::draft(Event::Changed) };
+                let answer = [Answer::Level(level.clone())];
+                let committed = self.journal.append(line, &answer)?;
+                Ok(Kept { seq: committed.seq, ticket: None })
+            }
+            Record::Close { contact, how, reasons } => {
+                let line =
+                    Line { contact: Some(*contact), how: Some(*how), ..Line::draft(Event::Closed) };
+                let answer = [Answer::Reasons(reasons.clone())];
+                let committed = self.journal.append(line, &answer)?;
+                Ok(Kept { seq: committed.seq, ticket: None })
+            }
+        }
+    }
+
+    /// Notes that the process is alive.
+    pub fn note_alive(&mut self) -> Result<(), JournalError> {
+        self.journal.note_alive()
+    }
+
+    /// Ends the epoch in good order.
+    pub fn stop(mut self) -> Result<(), JournalError> {
+        self.journal.note_alive()?;
+        self.journal.append(Line::draft(Event::Stopped), &[])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Who this kiosk is: its keys, and what enrolment gave it, in `identity.json` (mode 0600).
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::domain::enrolment::Enrolled;
+use crate::domain::seal::SealingKey;
+use crate::domain::ticket::TicketKey;
+
+const FILE: &str = "identity.json";
+
+/// Why an identity could not be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file could not be read or written.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// The file is not an identity.
+    #[error(
+        "{0} is damaged ({1}); restore it from a backup or enrol the kiosk again in an empty folder"
+    )]
+    Damaged(PathBuf, String),
+}
+
+/// The file's content.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    signing_key: Zeroizing<String>,
+    ticket_key: Zeroizing<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrolled: Option<Enrolled>,
+    journal_begun: bool,
+}
+
+/// A kiosk's keys and what enrolment gave it.
+pub struct Identity {
+    file: PathBuf,
+    /// Signs batches.
+    pub signing_key: SigningKey,
+    /// Makes tickets.
+    pub ticket_key: Zeroizing<TicketKey>,
+    /// What enrolment gave, once it has.
+    pub enrolled: Option<Enrolled>,
+    /// Whether a journal was begun.
+    pub journal_begun: bool,
+}
+
+impl Identity {
+    /// Reads the identity in `folder`, or draws new keys and keeps them there.
+    pub fn load_or_create(folder: &Path, random: &mut dyn Rng) -> Result<Self, IdentityError> {
+        let file = folder.join(FILE);
+        match fs::read(&file) {
+            Ok(bytes) => Self::read(file, &Zeroizing::new(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder)
+                    .map_err(|error| IdentityError::File(folder.to_owned(), error))?;
+                let mut secret = Zeroizing::new([0; 32]);
+                random.fill_bytes(&mut *secret);
+                let mut ticket_key = Zeroizing::new([0; 32]);
+                random.fill_bytes(&mut *ticket_key);
+                let signing_key = SigningKey::from_bytes(&secret);
+                let identity =
+                    Self { file, signing_key, ticket_key, enrolled: None, journal_begun: false };
+                identity.keep()?;
+                Ok(identity)
+            }
+            Err(error) => Err(IdentityError::File(file, error)),
+        }
+    }
+
+    fn read(file: PathBuf, bytes: &[u8]) -> Result<Self, IdentityError> {
+        let damaged = |file: &PathBuf, why: String| IdentityError::Damaged(file.clone(), why);
+        let stored: Stored =
+            serde_json::from_slice(bytes).map_err(|error| damaged(&file, error.to_string()))?;
+        let key = |hex: &str| -> Option<[u8; 32]> {
+            data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
+        };
+        let (Some(signing), Some(ticket)) = (key(&stored.signing_key), key(&stored.ticket_key))
+        else {
+            return Err(damaged(&file, "a key is not 64 hex digits".into()));
+        };
+        Ok(Self {
+            signing_key: SigningKey::from_bytes(&Zeroizing::new(signing)),
+            ticket_key: Zeroizing::new(ticket),
+            enrolled: stored.enrolled,
+            journal_begun: stored.journal_begun,
+            file,
+        })
+    }
+
+    /// Writes the file anew: whole or not at all.
+    pub fn keep(&self) -> Result<(), IdentityError> {
+        let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
+        let stored = Stored {
+            signing_key: hex(self.signing_key.as_bytes()),
+            ticket_key: hex(&*self.ticket_key),
+            enrolled: self.enrolled.clone(),
+            journal_begun: self.journal_begun,
+        };
+        let bytes = serde_json::to_vec_pretty(&stored)
+            .map(Zeroizing::new)
+            .map_err(|error| IdentityError::Damaged(self.file.clone(), error.to_string()))?;
+        write_secret(&self.file, &bytes)
+            .map_err(|error| IdentityError::File(self.file.clone(), error))
+    }
+}
+
+/// Writes `bytes` to `file` with mode 0600, whole or not at all, and syncs file and folder.
+pub fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = file.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut opened = options.open(&beside)?;
+    opened.write_all(bytes)?;
+    opened.sync_all()?;
+    fs::rename(&beside, file)?;
+    if let Some(folder) = file.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The public keys of the central service, as enrolment gave them.
+pub fn central_keys(enrolled: &Enrolled) -> Option<(SealingKey, VerifyingKey)> {
+    let bytes = |hex: &str| -> Option<[u8; 32]> {
+        data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
+    };
+    let opening = SealingKey::from_bytes(&bytes(&enrolled.opening_key)?).ok()?;
+    let receipt = VerifyingKey::from_bytes(&bytes(&enrolled.receipt_key)?).ok()?;
+    Some((opening, receipt))
+}

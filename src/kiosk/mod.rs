@@ -1,0 +1,16 @@
+//! The counter's side: what a citizen sees and taps, kept on the kiosk's own disk and sent on.
+//!
+//! The screen never waits for the network, and shows thanks only after the disk has the answer.
+
+pub mod config;
+pub mod desk;
+pub mod enrolment;
+pub mod headless;
+pub mod identity;
+pub mod journal;
+pub mod qr;
+pub mod recorder;
+pub mod run;
+pub mod uploader;
+pub mod visit;
+pub mod window;

@@ -1,0 +1,134 @@
+//! `hailong kiosk`: one counter's kiosk, with a window.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use slint::ComponentHandle;
+use tokio::sync::{Notify, mpsc};
+
+use super::config::Config;
+use super::desk::{Desk, DeskError};
+use super::enrolment::{EnrolmentError, enrol};
+use super::identity::{Identity, IdentityError, central_keys};
+use super::recorder::Recorder;
+use super::uploader::{Http, Sender, Unreachable, UploadError, Uploader};
+use super::window::{Screen, Setting, WindowError};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::system_random;
+
+/// Why a kiosk cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Enrolment.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    /// Identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The counter's journal.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// The uploader.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// The network client.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// The window.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// A thread or a runtime.
+    #[error("the system gives no thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Another kiosk uses the folder.
+    #[error(
+        "{0} is in use by a running kiosk; stop it first, or give this one a folder of its own"
+    )]
+    InUse(String),
+}
+
+/// Whether the machine offers a display to open a window on.
+pub fn has_display() -> bool {
+    cfg!(feature = "display")
+        && (!cfg!(target_os = "linux")
+            || ["WAYLAND_DISPLAY", "DISPLAY"]
+                .iter()
+                .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())))
+}
+
+/// Chooses the renderer that every machine has: the processor.
+pub fn choose_backend() -> Result<(), slint::PlatformError> {
+    slint::BackendSelector::new().renderer_name("software".into()).select()
+}
+
+/// Takes the kiosk's folder for this process.
+pub fn lock(folder: &Path) -> Result<std::fs::File, RunError> {
+    std::fs::create_dir_all(folder)?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(RunError::InUse(folder.display().to_string()))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Runs a kiosk until its window is closed; enrols it first under `code`, if one is given.
+pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
+    let _lock = lock(&config.data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("network")
+        .enable_all()
+        .build()?;
+    let mut identity = Identity::load_or_create(&config.data, &mut system_random())?;
+    if let Some(code) = code {
+        runtime.block_on(enrol(&config.service, code, &mut identity))?;
+        let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
+        println!("Enrolled as {}.", name.unwrap_or_default());
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let desk =
+        Desk::open(&config.data, &mut identity, Arc::clone(&clock), Box::new(system_random))?;
+    let enrolled = Arc::clone(desk.enrolled());
+    let more = Arc::new(Notify::new());
+    let (answered, answers) = mpsc::unbounded_channel();
+    let recorder = Recorder::start(desk, answered, Arc::clone(&more))?;
+
+    let (_, receipt_key) =
+        central_keys(&enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
+    let sender = Sender {
+        kiosk: enrolled.kiosk.clone(),
+        signing_key: identity.signing_key.clone(),
+        receipt_key,
+    };
+    let transport = Http::new(&config.service)?;
+    let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
+    runtime.spawn(async move {
+        let error = uploader.run(more).await;
+        tracing::error!(%error, "sending has stopped; ratings are still kept on this disk");
+    });
+
+    choose_backend().map_err(WindowError::from)?;
+    let origin = Instant::now();
+    let screen = Screen::new(Setting {
+        enrolled,
+        texts: config.texts,
+        time_outs: config.time_outs,
+        full_screen: config.full_screen,
+        clock,
+        visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
+        recorder,
+        answers,
+    })?;
+    screen.app().run().map_err(WindowError::from)?;
+    screen.stop();
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! `hailong`: a rating kiosk for the counters of Vietnamese one-stop shops, and its central service.
+//!
+//! One rating's way through the modules:
+//!
+//! ```text
+//! tap → kiosk::visit → kiosk::journal → next screen
+//!                          ↓
+//!                    kiosk::uploader → HTTP → central::ingest → central::store → receipt
+//!                                                                   ↓
+//!                                              central::summary → page, table, JSON
+//! ```
+//!
+//! - [`domain`]: pure rules and bytes, no I/O: lines and their chain, bodies and their seal,
+//!   batches, receipts, tickets, forms, ratings and their tallies, summaries and withholding.
+//! - [`clock`]: the one injected source of time.
+//! - [`config`]: reading configuration so that every mistake names file, line and column.
+//! - [`kiosk`]: the counter's side.
+//! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
+//! - [`demo`]: the whole on one machine.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+#[cfg(feature = "central")]
+pub mod central;
+pub mod clock;
+pub mod config;
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub mod demo;
+pub mod domain;
+#[cfg(feature = "kiosk")]
+pub mod kiosk;

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+mod commands;
+
+/// Hài Lòng: a rating kiosk for the counters of one-stop shops, and its central service.
+#[derive(Parser)]
+#[command(name = "hailong", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    demo: Demo,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Live a day of an invented office on this machine (this is also what no command does).
+    Demo(Demo),
+    /// Run one counter's kiosk.
+    Kiosk(Kiosk),
+    /// Run the central service.
+    Central(Central),
+    /// Print an office's daily summary.
+    Summary(Summary),
+    /// Set up offices and kiosks.
+    #[command(subcommand)]
+    Admin(Admin),
+}
+
+/// Options of the demo.
+#[derive(Args, Clone)]
+struct Demo {
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
+    data: PathBuf,
+    /// No window: draw the screens into DIR/screens, end the day, print its summary.
+    #[arg(long)]
+    once: bool,
+    /// Visitors for each neighbour counter, people who walk off included.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    visitors: usize,
+    /// What the invented visitors follow from.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The day to live; by default the first working day from today on that was not lived yet.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<Date>,
+    /// How many times faster than real the day goes until 16:30.
+    #[arg(long, value_name = "X")]
+    speed: Option<f64>,
+    /// A private address of this machine, for phones in a hall: a trial without TLS.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<IpAddr>,
+}
+
+/// Options of a kiosk.
+#[derive(Args)]
+struct Kiosk {
+    /// Its configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Enrol this kiosk first, under a one-time code of the central service.
+    #[arg(long, value_name = "CODE")]
+    enrol: Option<String>,
+}
+
+/// Options of the central service.
+#[derive(Args)]
+struct Central {
+    /// Its configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Options of the summary.
+#[derive(Args)]
+struct Summary {
+    /// The day; by default the latest one in the store.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<Date>,
+    /// The office's code; by default the only one.
+    #[arg(long, value_name = "CODE")]
+    office: Option<String>,
+    /// A table in Vietnamese, or JSON.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Ask a running service: the staff link that it printed at start.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// Read the store in this folder.
+    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
+    data: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Ask a running service for a one-time code that enrols one kiosk within 15 minutes.
+    EnrolCode {
+        /// The staff link that the service printed at start.
+        #[arg(long, value_name = "URL")]
+        server: String,
+        /// The office's code.
+        #[arg(long, value_name = "CODE")]
+        office: String,
+        /// The counter's code.
+        #[arg(long, value_name = "CODE")]
+        counter: String,
+        /// The kiosk's name to be, such as ps-q3.
+        #[arg(long, value_name = "NAME")]
+        kiosk: String,
+    },
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("HAILONG_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("hailong=warn,error")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => commands::demo(&cli.demo),
+        Some(Command::Demo(demo)) => commands::demo(&demo),
+        Some(Command::Kiosk(kiosk)) => commands::kiosk(&kiosk),
+        Some(Command::Central(central)) => commands::central(&central),
+        Some(Command::Summary(summary)) => commands::summary(&summary),
+        Some(Command::Admin(admin)) => commands::admin(admin),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("hailong: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
