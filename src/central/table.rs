@@ -137,7 +137,7 @@ fn write_all(
 }
 
 fn rows(out: &mut String, title: &str, rows: &[Row]) -> std::fmt::Result {
-    writeln!(out, "\n{} {:>6}  Tỷ lệ hài lòng", pad(title, 34), "Lượt")?;
+    writeln!(out, "\n{} {:>6}  Tỷ lệ hài lòng", pad(title, 38), "Lượt")?;
     for row in rows {
         let rate = match (row.rate, &row.interval, row.satisfied) {
             (Some(rate), Some(interval), _) => {
@@ -149,7 +149,7 @@ fn rows(out: &mut String, title: &str, rows: &[Row]) -> std::fmt::Result {
             (None, _, Some(_)) => "–".to_owned(),
             _ => "chưa đủ số liệu".to_owned(),
         };
-        writeln!(out, "  {} {:>6}  {rate}", pad(&row.name, 32), number(row.n as i64))?;
+        writeln!(out, "  {} {:>6}  {rate}", pad(&row.name, 36), number(row.n as i64))?;
     }
     Ok(())
 }

@@ -371,12 +371,12 @@ fn without_window(
         progress.tell(event.at, done, all);
         live(&hall, &mut neighbours, event)?;
     }
+    hall.clock.set(At::from_civil(hall.date.to_datetime(time(16, 30, 0, 0))));
+    print_summary(&hall)?;
     for (at, step) in script {
         hall.clock.set(at);
         front.play(&hall, step)?;
     }
-    hall.clock.set(At::from_civil(hall.date.to_datetime(time(16, 30, 0, 0))));
-    print_summary(&hall)?;
     if !options.once {
         println!("{} pictures in {}.", front.pictures(), options.data.join("screens").display());
     }
