@@ -308,15 +308,28 @@ fn live(hall: &Hall, neighbours: &mut [Neighbour], event: Event) -> Result<(), D
         },
         Action::Look => neighbour.look(),
         Action::Cable(whole) => {
+            let what = if whole { "has its network again" } else { "loses its network" };
+            println!("  {} · {} {what}", hour_and_minute(event.at), neighbour.name());
             neighbour.sending.cable.store(whole, Ordering::Release);
             Ok(())
         }
-        Action::PowerOff => neighbour.power_off(),
-        Action::PowerOn => neighbour.power_on(),
+        Action::PowerOff => {
+            println!("  {} · {} loses its power", hour_and_minute(event.at), neighbour.name());
+            neighbour.power_off()
+        }
+        Action::PowerOn => {
+            println!("  {} · {} starts again", hour_and_minute(event.at), neighbour.name());
+            neighbour.power_on()
+        }
     }
 }
 
-/// Waits in real time until the event at `at` is due; says false when told to hurry.
+fn hour_and_minute(at: At) -> String {
+    let time = at.civil();
+    format!("{:02}:{:02}", time.hour(), time.minute())
+}
+
+/// Waits in real time until the moment `at` is due, unless told to hurry.
 fn pace(begun: Instant, from: At, at: At, speed: Option<f64>, hurry: &AtomicBool) {
     let Some(speed) = speed else { return };
     let passed = at.timestamp().as_millisecond() - from.timestamp().as_millisecond();
@@ -330,14 +343,13 @@ fn pace(begun: Instant, from: At, at: At, speed: Option<f64>, hurry: &AtomicBool
     }
 }
 
+/// Tells how far the day has come, once an hour.
 struct Progress {
     hour: i8,
-    events: usize,
 }
 
 impl Progress {
     fn tell(&mut self, at: At, done: usize, all: usize) {
-        self.events = done;
         let hour = at.civil().hour();
         if hour != self.hour {
             self.hour = hour;
@@ -360,7 +372,7 @@ fn without_window(
     let from = At::from_civil(hall.date.at(7, 30, 0, 0));
     let (begun, calm) = (Instant::now(), AtomicBool::new(false));
     let mut script = front::script(hall.date).into_iter().peekable();
-    let mut progress = Progress { hour: 7, events: 0 };
+    let mut progress = Progress { hour: 7 };
     let all = events.len();
     for (done, event) in events.into_iter().enumerate() {
         while let Some((at, step)) = script.next_if(|(at, _)| *at <= event.at) {
@@ -419,7 +431,7 @@ fn live_day(
 ) -> Result<(), DemoError> {
     let from = At::from_civil(hall.date.at(7, 30, 0, 0));
     let begun = Instant::now();
-    let mut progress = Progress { hour: 7, events: 0 };
+    let mut progress = Progress { hour: 7 };
     let all = events.len();
     for (done, event) in events.into_iter().enumerate() {
         pace(begun, from, event.at, speed, hurry);

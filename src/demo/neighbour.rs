@@ -129,6 +129,12 @@ impl Neighbour {
         })
     }
 
+    /// Its kiosk's name.
+    pub fn name(&self) -> String {
+        let enrolled = self.identity.enrolled.as_ref();
+        enrolled.map_or_else(String::new, |enrolled| enrolled.kiosk.to_string())
+    }
+
     /// A visitor's input; keeps what it records.
     pub fn take(&mut self, input: Input) -> Result<(), DemoError> {
         let Some(desk) = &mut self.desk else { return Ok(()) };

@@ -61,7 +61,9 @@ pub fn day(
 ) -> Vec<Event> {
     let mut events = Vec::new();
     for kiosk in 0..kiosks {
-        let mut random = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003) ^ kiosk as u64);
+        let day = i64::from(date.year()) * 512 + i64::from(date.day_of_year());
+        let mixed = seed.wrapping_mul(1_000_003).wrapping_add(day as u64 * 64 + kiosk as u64);
+        let mut random = StdRng::seed_from_u64(mixed);
         let mut at = |ms: i64, action| {
             let moment = At::from_civil(date.at(0, 0, 0, 0)).timestamp().as_millisecond() + ms;
             let at = At::new(jiff::Timestamp::from_millisecond(moment).unwrap_or_default());
@@ -156,6 +158,9 @@ pub fn day(
             at(wait(thanks_ms + 1, thanks_ms + 900, &mut random), Action::Visitor(Input::Tick));
         }
     }
+    // From 16:30 on the day goes at real pace, without invented visitors.
+    let end = At::from_civil(date.at(16, 30, 0, 0));
+    events.retain(|event| event.at < end);
     events.sort_by_key(|event| (event.at, event.kiosk));
     events
 }

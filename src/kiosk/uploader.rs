@@ -256,7 +256,12 @@ impl<T: Transport> Uploader<T> {
                 }
                 Ok(Attempt::Failed(why, asked)) => {
                     failures += 1;
-                    tracing::warn!(kiosk = %self.kiosk, failures, %why, "batch not receipted");
+                    // Weeks without network are one line of the log, not thousands.
+                    if failures == 1 {
+                        tracing::warn!(kiosk = %self.kiosk, %why, "batch not receipted; trying again");
+                    } else {
+                        tracing::debug!(kiosk = %self.kiosk, failures, %why, "batch not receipted");
+                    }
                     self.stand(failures, Some(why));
                     self.clock.sleep(wait(failures, asked, &mut system_random())).await;
                 }

@@ -1,0 +1,222 @@
+//! Builders for tests: a real central service on loopback, and real kiosks enrolled by the call.
+#![allow(dead_code)] // Each test file uses its part.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hailong::central::config::Config;
+use hailong::central::service::{Central, serve};
+use hailong::central::store::Store;
+use hailong::clock::Clock;
+use hailong::demo::clock::DemoClock;
+use hailong::domain::form::Form;
+use hailong::domain::ids::{CounterId, KioskId};
+use hailong::domain::line::{By, How};
+use hailong::domain::system_random;
+use hailong::domain::time::At;
+use hailong::kiosk::desk::Desk;
+use hailong::kiosk::enrolment::enrol;
+use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::uploader::{Http, Sender, Standing, Transport, Uploader};
+use hailong::kiosk::visit::Record;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// A moment in Viet Nam, such as `2026-11-24 08:15`.
+pub fn at(text: &str) -> At {
+    let civil = text.replace(' ', "T").parse().expect("a date and a time of day");
+    At::from_civil(civil)
+}
+
+/// The project's own sample configuration.
+pub fn sample_config() -> Config {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config/central.toml");
+    Config::read(&file).expect("the sample configuration is right")
+}
+
+/// A component that a test needs. Missing by hand: skipped loudly. Missing in CI: a failure.
+pub fn has(program: &str) -> bool {
+    let there = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    });
+    assert!(there || std::env::var_os("CI").is_none(), "CI needs {program}");
+    if !there {
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    there
+}
+
+/// A central service on loopback with a store of its own. The clock stands until it is set.
+pub struct TestCentral {
+    pub folder: TempDir,
+    pub central: Arc<Central>,
+    pub clock: Arc<DemoClock>,
+    pub citizens: SocketAddr,
+    pub staff: SocketAddr,
+    end: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl TestCentral {
+    /// Starts on Tuesday, 24 November 2026, at 07:30.
+    pub async fn start() -> Self {
+        Self::start_at(at("2026-11-24 07:30")).await
+    }
+
+    pub async fn start_at(now: At) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        Self::start_in(folder, Arc::new(DemoClock::standing(now))).await
+    }
+
+    /// Starts on a folder that was used before.
+    pub async fn start_in(folder: TempDir, clock: Arc<DemoClock>) -> Self {
+        let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (citizens, staff) = (listen().await, listen().await);
+        let (citizens_at, staff_at) =
+            (citizens.local_addr().expect("bound"), staff.local_addr().expect("bound"));
+        let mut config = sample_config();
+        config.data = folder.path().to_owned();
+        config.public_url = format!("HTTP://{citizens_at}");
+        let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let central = Central::open(config, as_clock).await.expect("the service opens");
+        let (end, ended) = watch::channel(false);
+        let serving = tokio::spawn(serve(Arc::clone(&central), citizens, staff, ended));
+        Self { folder, central, clock, citizens: citizens_at, staff: staff_at, end, serving }
+    }
+
+    /// Ends in good order; gives the folder back.
+    pub async fn stop(self) -> (TempDir, Arc<DemoClock>) {
+        self.end.send_replace(true);
+        self.serving.await.expect("served");
+        self.central.store.close().await.expect("closed");
+        (self.folder, self.clock)
+    }
+
+    pub fn store(&self) -> &dyn Store {
+        self.central.store.as_ref()
+    }
+
+    /// Where kiosks and phones find it.
+    pub fn service(&self) -> String {
+        format!("http://{}", self.citizens)
+    }
+
+    pub fn form(&self) -> &Form {
+        self.central.config.forms.iter().next().expect("a form")
+    }
+
+    /// A kiosk enrolled at a counter by the real call.
+    pub async fn kiosk(&self, counter: &str) -> TestKiosk {
+        let folder = TempDir::new().expect("a folder");
+        let mut identity =
+            Identity::load_or_create(folder.path(), &mut system_random()).expect("an identity");
+        let kiosk: KioskId = format!("ps-{counter}").parse().expect("a name");
+        let office = self.central.config.offices[0].office.code.clone();
+        let counter: CounterId = counter.parse().expect("a counter");
+        let code = self.central.offer(kiosk, office, counter).await.expect("a code");
+        enrol(&self.service(), &code, &mut identity).await.expect("enrolled");
+        TestKiosk { folder, identity, clock: Arc::clone(&self.clock), service: self.service() }
+    }
+}
+
+/// An enrolled kiosk.
+pub struct TestKiosk {
+    pub folder: TempDir,
+    pub identity: Identity,
+    pub clock: Arc<DemoClock>,
+    pub service: String,
+}
+
+impl TestKiosk {
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Opens its journal: a new epoch.
+    pub fn desk(&mut self) -> Desk {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        Desk::open(self.folder.path(), &mut self.identity, clock, Box::new(system_random))
+            .expect("the journal opens")
+    }
+
+    pub fn sender(&self) -> Sender {
+        let enrolled = self.identity.enrolled.as_ref().expect("enrolled");
+        let (_, receipt_key) = central_keys(enrolled).expect("keys");
+        Sender {
+            kiosk: enrolled.kiosk.clone(),
+            signing_key: self.identity.signing_key.clone(),
+            receipt_key,
+        }
+    }
+
+    /// Starts its real uploader over real HTTP. The journal must have been opened once.
+    pub fn send(&self) -> Sending {
+        self.send_by(Http::new(&self.service).expect("a client"))
+    }
+
+    pub fn send_by<T: Transport>(&self, transport: T) -> Sending {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let uploader = Uploader::open(self.folder.path(), self.sender(), transport, clock)
+            .expect("the uploader opens");
+        let more = Arc::new(Notify::new());
+        let standing = uploader.standing();
+        let task = tokio::spawn(uploader.run(Arc::clone(&more)));
+        Sending { more, standing, clock: Arc::clone(&self.clock), task: task.abort_handle() }
+    }
+}
+
+/// An uploader at work; ended when dropped.
+pub struct Sending {
+    pub more: Arc<Notify>,
+    pub standing: watch::Receiver<Standing>,
+    clock: Arc<DemoClock>,
+    task: tokio::task::AbortHandle,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Sending {
+    /// Waits until lines up to `last` are receipted. The clock goes on meanwhile, so that
+    /// back-offs pass.
+    pub async fn drained(&mut self, last: u64) {
+        self.more.notify_one();
+        let clock = Arc::clone(&self.clock);
+        let reached = async {
+            self.standing.wait_for(|standing| standing.watermark >= last).await.map(|_| ())
+        };
+        let pass = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                clock.set(At::new(clock.now()).plus_minutes(1));
+            }
+        };
+        tokio::select! {
+            reached = tokio::time::timeout(Duration::from_secs(60), reached) => {
+                reached.expect("sent within a minute").expect("the uploader lives");
+            }
+            () = pass => {}
+        }
+    }
+}
+
+/// One visitor at a desk: a level, then reasons. Gives the contact's number.
+pub fn rate(desk: &mut Desk, level: &str, reasons: &[&str]) -> u64 {
+    let open = Record::Open { by: By::Touch, level: Some(level.to_owned()) };
+    let contact = desk.keep(&open).expect("kept").seq;
+    close(desk, contact, How::Sent, reasons);
+    contact
+}
+
+/// Closes a contact; gives the line's number.
+pub fn close(desk: &mut Desk, contact: u64, how: How, reasons: &[&str]) -> u64 {
+    let reasons = reasons.iter().map(|code| (*code).to_owned()).collect();
+    desk.keep(&Record::Close { contact, how, reasons }).expect("kept").seq
+}
