@@ -13,6 +13,7 @@
 //! - [`domain`]: pure rules and bytes, no I/O: lines and their chain, bodies and their seal,
 //!   batches, receipts, tickets, forms, ratings and their tallies, summaries and withholding.
 //! - [`clock`]: the one injected source of time.
+//! - [`ending`]: being asked to end.
 //! - [`config`]: reading configuration so that every mistake names file, line and column.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
@@ -27,5 +28,6 @@ pub mod config;
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod demo;
 pub mod domain;
+pub mod ending;
 #[cfg(feature = "kiosk")]
 pub mod kiosk;

@@ -35,6 +35,7 @@ use crate::domain::seal::key_id;
 use crate::domain::system_random;
 use crate::domain::ticket::TicketKey;
 use crate::domain::time::At;
+use crate::ending;
 
 /// An enrolment code is valid this long, in minutes.
 pub const CODE_MINUTES: i64 = 15;
@@ -249,28 +250,13 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
         println!("staff                http://{at}/?key={}", *central.keys.staff);
         let (end, ended) = watch::channel(false);
         tokio::spawn(async move {
-            asked_to_end().await;
+            ending::asked().await;
             end.send_replace(true);
         });
         serve(Arc::clone(&central), citizens, staff, ended).await;
         central.store.close().await?;
         Ok(())
     })
-}
-
-async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn citizens_routes(central: Arc<Central>) -> Router {

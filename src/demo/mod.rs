@@ -37,7 +37,7 @@ use crate::kiosk::config::Texts;
 use crate::kiosk::desk::DeskError;
 use crate::kiosk::enrolment::{EnrolmentError, enrol};
 use crate::kiosk::identity::{Identity, IdentityError};
-use crate::kiosk::run::{choose_backend, has_display};
+use crate::kiosk::run::{choose_backend, close_when_asked, has_display};
 use crate::kiosk::uploader::{Unreachable, UploadError};
 use crate::kiosk::visit::TimeOuts;
 use crate::kiosk::window::WindowError;
@@ -404,6 +404,7 @@ fn with_window(
 ) -> Result<(), DemoError> {
     choose_backend().map_err(WindowError::from)?;
     let front = Front::window(&hall, seat)?;
+    close_when_asked(hall.runtime.handle());
     let hurry = Arc::new(AtomicBool::new(false));
     let hurried = Arc::clone(&hurry);
     let (lived, was_lived) = mpsc::channel();
@@ -446,7 +447,7 @@ fn live_day(
             "It is 16:30 and the clock runs as yours does. Rate at the window, scan its code,"
         );
         println!("look at the day at {}", hall.link);
-        println!("Close the window to end the day.");
+        println!("Close the window (or press Ctrl-C) to end the day.");
     }
     Ok(())
 }

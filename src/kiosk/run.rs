@@ -17,6 +17,7 @@ use super::uploader::{Http, Sender, Unreachable, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::system_random;
+use crate::ending;
 
 /// Why a kiosk cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,20 @@ pub fn has_display() -> bool {
 /// Chooses the renderer that every machine has: the processor.
 pub fn choose_backend() -> Result<(), slint::PlatformError> {
     slint::BackendSelector::new().renderer_name("software".into()).select()
+}
+
+/// Closes the window when the process is asked to end, so that the journal ends in good order.
+pub fn close_when_asked(runtime: &tokio::runtime::Handle) {
+    runtime.spawn(async {
+        ending::asked().await;
+        let closed = slint::invoke_from_event_loop(|| {
+            // It cannot be closed twice.
+            let _ = slint::quit_event_loop();
+        });
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the window could not be closed");
+        }
+    });
 }
 
 /// Takes the kiosk's folder for this process.
@@ -128,6 +143,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         recorder,
         answers,
     })?;
+    close_when_asked(runtime.handle());
     screen.app().run().map_err(WindowError::from)?;
     screen.stop();
     Ok(())
