@@ -249,6 +249,12 @@ impl Ratchet {
         self.position
     }
 
+    /// The chain key, for test vectors and the proof that none is left in memory.
+    #[doc(hidden)]
+    pub fn chain_key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
     /// Steps to the next line and overwrites the key of this one.
     pub fn step(&mut self) {
         expand(&self.key, b"next", &mut self.spare[..]);
