@@ -1,0 +1,162 @@
+//! The pages, over HTTP and in a real browser.
+
+mod common;
+
+use std::process::Command;
+
+use common::{TestCentral, at, has, rate};
+use hailong::domain::line::By;
+use hailong::kiosk::enrolment::client;
+use hailong::kiosk::visit::Record;
+use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, SET_COOKIE};
+
+/// A day with 36 ratings at counter 3, four at counter 1, seven at counter 2, complete.
+async fn a_day() -> TestCentral {
+    let central = TestCentral::start().await;
+    for (counter, ratings) in [("q1", 4), ("q2", 7), ("q3", 36)] {
+        let mut kiosk = central.kiosk(counter).await;
+        central.clock.set(at("2026-11-24 08:15"));
+        let mut desk = kiosk.desk();
+        for number in 0..ratings {
+            let level = if number % 9 == 8 { "khong_hai_long" } else { "rat_hai_long" };
+            let reasons: &[&str] = if number % 9 == 8 { &["cho_lau"] } else { &["niem_no"] };
+            rate(&mut desk, level, reasons);
+        }
+        kiosk.send().drained(3 + ratings * 2).await;
+    }
+    central
+}
+
+async fn get(address: &str, cookie: &str) -> (u16, String) {
+    let request = client().unwrap().get(address).header(COOKIE, cookie);
+    let reply = request.header("accept", "text/html").send().await.unwrap();
+    let policy = reply.headers().get(CONTENT_SECURITY_POLICY).cloned();
+    let (status, text) = (reply.status().as_u16(), reply.text().await.unwrap());
+    if text.starts_with("<!DOCTYPE html>") {
+        assert!(policy.unwrap().to_str().unwrap().starts_with("default-src 'none'"));
+        assert!(!text.contains("<script") && !text.contains("style="), "the policy forbids it");
+    }
+    (status, text)
+}
+
+fn cookie(central: &TestCentral) -> String {
+    format!("hailong_staff={}", *central.central.keys.staff)
+}
+
+#[tokio::test]
+async fn staff_pages_open_with_the_printed_link_and_with_nothing_else() {
+    let central = TestCentral::start().await;
+    let base = format!("http://{}", central.staff);
+    for path in ["/", "/summary/phu-sa/2026-11-24", "/api/v1/summary/phu-sa/2026-11-24"] {
+        for cookie in ["", "hailong_staff=", "hailong_staff=0123456789abcdef0123456789abcdef"] {
+            assert_eq!(get(&format!("{base}{path}"), cookie).await.0, 401, "{path} {cookie}");
+        }
+        assert_eq!(get(&format!("{base}{path}?key=wrong"), "").await.0, 401);
+    }
+    let link = format!("{base}/?key={}", *central.central.keys.staff);
+    let reply = client().unwrap().get(link).send().await.unwrap();
+    assert_eq!(reply.status().as_u16(), 303);
+    assert_eq!(reply.headers()[LOCATION], "/", "the secret does not stay in the address");
+    let set = reply.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    let (status, page) = get(&format!("{base}/summary/phu-sa/2026-11-24"), &cookie(&central)).await;
+    assert_eq!(status, 200, "{page}");
+    // Kiosks and phones have no business on the staff's listener, nor staff on theirs.
+    assert_eq!(get(&format!("{base}/api/v1/enrol"), &cookie(&central)).await.0, 404);
+    let citizens = format!("http://{}/summary/phu-sa/2026-11-24", central.citizens);
+    assert_eq!(get(&citizens, &cookie(&central)).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_summary_page_shows_n_and_interval_and_withholds_what_is_few() {
+    let central = a_day().await;
+    let page = format!("http://{}/summary/phu-sa/2026-11-24", central.staff);
+    let (_, open) = get(&page, &cookie(&central)).await;
+    assert!(open.contains("Số liệu tạm tính đến"), "before closing");
+    assert!(open.contains("45 lượt đánh giá") && !open.contains("47 lượt đánh giá"), "in fives");
+
+    central.clock.set(at("2026-11-24 17:30"));
+    let json = format!("http://{}/api/v1/summary/phu-sa/2026-11-24", central.staff);
+    let (status, json) = get(&json, &cookie(&central)).await;
+    assert_eq!(status, 200);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["state"], "provisional");
+    let row = |id: &str| {
+        json["by_counter"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone()
+    };
+    assert_eq!(row("q1")["levels"], serde_json::Value::Null, "four ratings");
+    assert_eq!(row("q2")["levels"], serde_json::Value::Null, "or q1 would follow as the rest");
+    assert_eq!(row("q3")["n"], 35);
+    assert!(row("q3")["rate"].as_f64().is_some());
+    let (_, provisional) = get(&page, &cookie(&central)).await;
+    assert!(provisional.contains("khoảng tin cậy 95%"), "a rate never stands alone");
+    assert!(provisional.contains("chưa đủ số liệu"));
+    assert!(provisional.contains("chưa có số liệu về lượt phục vụ"), "silence is silence");
+    assert!(provisional.contains(&json["digest"].as_str().unwrap()[..4]));
+}
+
+#[tokio::test]
+async fn days_and_offices_that_are_not_there_are_said_so() {
+    let central = TestCentral::start().await;
+    let base = format!("http://{}/summary", central.staff);
+    for (path, status) in [
+        ("/nowhere/2026-11-24", 404),
+        ("/phu-sa/yesterday", 404),
+        ("/phu-sa/latest", 404),
+        ("/phu-sa/2025-12-31", 404),
+        ("/phu-sa/2026-11-23", 200),
+    ] {
+        let (found, page) = get(&format!("{base}{path}"), &cookie(&central)).await;
+        assert_eq!(found, status, "{path}: {page}");
+    }
+}
+
+/// What a browser makes of a page, whose policy allows no script: its text, its picture's size.
+fn browse(address: &str, width: u32, height: u32) -> (String, (u32, u32)) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let picture = folder.path().join("page.png");
+    let run = |what: String| {
+        let output = Command::new("timeout")
+            .args(["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu"])
+            .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--no-proxy-server"])
+            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+            .arg(format!("--window-size={width},{height}"))
+            .arg(what)
+            .arg(address)
+            .output()
+            .expect("chromium starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = run("--dump-dom".to_owned());
+    run(format!("--screenshot={}", picture.display()));
+    let file = std::io::BufReader::new(std::fs::File::open(&picture).expect("a picture"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut pixels).expect("a frame");
+    let first = &pixels[..3];
+    let other = pixels.chunks(info.color_type.samples()).filter(|pixel| &pixel[..3] != first);
+    assert!(other.count() > 1_000, "the page is not blank");
+    (text, (info.width, info.height))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_form_and_summary_without_any_script() {
+    if !has("chromium") {
+        return;
+    }
+    let central = a_day().await;
+    let mut kiosk = central.kiosk("q5").await;
+    let mut desk = kiosk.desk();
+    let ticket = desk.keep(&Record::Open { by: By::Later, level: None }).unwrap().ticket.unwrap();
+    kiosk.send().drained(4).await;
+    let (form, size) =
+        tokio::task::spawn_blocking(move || browse(&ticket, 500, 1_000)).await.unwrap();
+    assert_eq!(size, (500, 1_000));
+    assert!(form.contains("Đỗ Minh Châu") && form.contains("Rất không hài lòng"), "{form}");
+    let link = format!(
+        "http://{}/summary/phu-sa/2026-11-24?key={}",
+        central.staff, *central.central.keys.staff
+    );
+    let (day, _) = tokio::task::spawn_blocking(move || browse(&link, 1_280, 1_600)).await.unwrap();
+    assert!(day.contains("Thứ Ba, 24/11/2026") && day.contains("Theo mức độ hài lòng"), "{day}");
+}
