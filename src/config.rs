@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
 
 /// A mistake in a configuration file, shown as `kiosk.toml:12:9: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +49,19 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// Reads a file.
     pub fn read(file: &'a Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            ConfigError::of_file(file, format!("cannot be read ({error}); expected a UTF-8 file"))
-        })?;
-        Ok(Self { file, text })
+        let bytes = std::fs::read(file)
+            .map_err(|error| ConfigError::of_file(file, format!("cannot be read: {error}")))?;
+        let (text, whole) = match String::from_utf8(bytes) {
+            Ok(text) => (text, true),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                (String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned(), false)
+            }
+        };
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let source = Self { file, text };
+        let end = source.text.len();
+        if whole { Ok(source) } else { Err(source.error(end..end, "expected UTF-8 text")) }
     }
 
     /// The text.
@@ -61,10 +71,28 @@ impl<'a> Source<'a> {
 
     /// Reads the text as TOML.
     pub fn toml<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        toml::from_str(&self.text).map_err(|error| match error.span() {
-            Some(span) => self.error(span, error.message()),
-            None => ConfigError::of_file(self.file, error.message()),
-        })
+        toml::from_str(&self.text)
+            .map_err(|error| self.error(error.span().unwrap_or_default(), error.message()))
+    }
+
+    /// A mistake at the value under a path of keys and places such as `levels.0.face`, or, when
+    /// that is missing, at the innermost value around it.
+    pub fn error_at(&self, path: &str, message: impl fmt::Display) -> ConfigError {
+        let mut span = 0..0;
+        if let Ok(root) = DeTable::parse(&self.text) {
+            let root = DeValue::Table(root.into_inner());
+            let mut value = &root;
+            for step in path.split('.') {
+                let next = match step.parse::<usize>() {
+                    Ok(place) => value.get(place),
+                    Err(_) => value.get(step),
+                };
+                let Some(next) = next else { break };
+                span = next.span();
+                value = next.get_ref();
+            }
+        }
+        self.error(span, message)
     }
 
     /// A mistake at the bytes `span`.

@@ -88,3 +88,21 @@ fn a_summary_of_a_folder_without_a_store_says_what_to_do() {
     let unreachable = hailong(&["summary", "--server", "http://127.0.0.1:9/?key=x"]);
     assert_eq!(unreachable.status.code(), Some(4));
 }
+
+#[test]
+fn a_rating_that_is_on_a_kiosk_and_nowhere_else_is_a_broken_promise() {
+    let data = TempDir::new().unwrap();
+    assert!(demo(data.path(), &["--visitors", "4", "--date", "2026-12-01"]).status.success());
+    let central = rusqlite::Connection::open(data.path().join("central/central.db")).unwrap();
+    let lost = central.execute(
+        "DELETE FROM contact WHERE (branch, seq) IN
+         (SELECT branch, seq FROM contact WHERE level IS NOT NULL LIMIT 1)",
+        [],
+    );
+    assert_eq!(lost.unwrap(), 1);
+    drop(central);
+    let output = demo(data.path(), &["--visitors", "4", "--date", "2026-12-02"]);
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("is on the kiosk and nowhere else"), "{said}");
+}

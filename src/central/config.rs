@@ -1,8 +1,10 @@
 //! `central.toml`, the forms and the offices it names.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use jiff::civil::Time;
 use serde::Deserialize;
@@ -75,9 +77,18 @@ impl Config {
                 ));
             }
         }
-        let mut forms = Vec::new();
+        let mut forms: Vec<Form> = Vec::new();
         for path in &read.forms {
-            forms.push(read_form(&base.join(path.get_ref()))?);
+            let file = base.join(path.get_ref());
+            if !file.is_file() {
+                return Err(source.error(path.span(), "expected the file of a form"));
+            }
+            let form = read_form(&file)?;
+            if forms.iter().any(|other| other.reference() == form.reference()) {
+                let named = format!("expected each form once, found {} again", form.reference());
+                return Err(source.error(path.span(), named));
+            }
+            forms.push(form);
         }
         let forms = Forms::new(forms);
         let mut offices = Vec::new();
@@ -139,82 +150,66 @@ pub fn check_public_url(url: &str) -> Result<(), String> {
 pub fn read_form(file: &Path) -> Result<Form, ConfigError> {
     let source = Source::read(file)?;
     let form: Form = source.toml()?;
-    form.check().map_err(|bad| {
-        // The sentence begins with the code or key that it is about: point there.
-        let about = bad.to_string();
-        let word = about.split([':', ' ']).next().unwrap_or_default().to_owned();
-        let at = source.text().find(&word).unwrap_or(0);
-        source.error(at..at, about)
-    })?;
+    form.check().map_err(|bad| source.error_at(&bad.path, &bad.message))?;
     Ok(form)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RosterRow {
-    weekdays: String,
-    counter: CounterId,
-    official: OfficialId,
-    from: Time,
-    to: Time,
-}
-
 fn read_directory(folder: &Path, office: Office) -> Result<Directory, ConfigError> {
-    let counters: Vec<Counter> = table(&folder.join("counters.csv"))?.0;
-    let officials: Vec<Official> = table(&folder.join("officials.csv"))?.0;
+    let file = folder.join("counters.csv");
+    let mut counters: Vec<Counter> = Vec::new();
+    for row in table(&Source::read(&file)?, ["id", "number", "name"])? {
+        let counter = Counter { id: row.read(0)?, number: row.read(1)?, name: row.read(2)? };
+        if counters.iter().any(|other| other.id == counter.id) {
+            return Err(row.wrong(0, "expected a code of its own"));
+        }
+        counters.push(counter);
+    }
+    let file = folder.join("officials.csv");
+    let mut officials: Vec<Official> = Vec::new();
+    for row in table(&Source::read(&file)?, ["id", "name", "title"])? {
+        let official = Official { id: row.read(0)?, name: row.read(1)?, title: row.read(2)? };
+        if officials.iter().any(|other| other.id == official.id) {
+            return Err(row.wrong(0, "expected a code of its own"));
+        }
+        officials.push(official);
+    }
     let file = folder.join("roster.csv");
-    let (rows, places): (Vec<RosterRow>, Vec<Vec<(usize, usize)>>) = table(&file)?;
     let mut roster: Vec<Shift> = Vec::new();
-    for (row, place) in rows.into_iter().zip(places) {
-        let wrong = |column: usize, expected: String| {
-            let (line, column) = place.get(column).copied().unwrap_or((1, 1));
-            ConfigError::at(&file, line, column, expected)
-        };
-        let weekdays = weekdays(&row.weekdays).ok_or_else(|| {
-            wrong(
-                0,
-                format!(
-                    "expected weekdays such as 1-5 or 6 (1 is Monday), found {:?}",
-                    row.weekdays
-                ),
-            )
+    for row in table(&Source::read(&file)?, ["weekdays", "counter", "official", "from", "to"])? {
+        let days: String = row.read(0)?;
+        let weekdays = weekdays(&days).ok_or_else(|| {
+            let expected = "expected weekdays such as 1-5 or 6 (1 is Monday)";
+            row.wrong(0, format!("{expected}, found {days:?}"))
         })?;
-        if !counters.iter().any(|counter| counter.id == row.counter) {
-            return Err(wrong(
-                1,
-                format!("expected a counter of counters.csv, found {}", row.counter),
-            ));
+        let counter: CounterId = row.read(1)?;
+        if !counters.iter().any(|known| known.id == counter) {
+            return Err(
+                row.wrong(1, format!("expected a counter of counters.csv, found {counter}"))
+            );
         }
-        if !officials.iter().any(|official| official.id == row.official) {
-            return Err(wrong(
-                2,
-                format!("expected an official of officials.csv, found {}", row.official),
-            ));
+        let official: OfficialId = row.read(2)?;
+        if !officials.iter().any(|known| known.id == official) {
+            return Err(
+                row.wrong(2, format!("expected an official of officials.csv, found {official}"))
+            );
         }
-        if row.to <= row.from {
-            return Err(wrong(4, "expected a time after from".into()));
+        let (from, to): (Time, Time) = (row.read(3)?, row.read(4)?);
+        if to <= from {
+            return Err(row.wrong(4, "expected a time after from"));
         }
         for weekday in weekdays {
             let clash = roster.iter().any(|other| {
                 other.weekday == weekday
-                    && other.counter == row.counter
-                    && other.from < row.to
-                    && row.from < other.to
+                    && other.counter == counter
+                    && other.from < to
+                    && from < other.to
             });
             if clash {
-                let counter = &row.counter;
-                return Err(wrong(
-                    3,
-                    format!("expected one official at a time; {counter} has another then"),
-                ));
+                let expected = "expected one official at a time";
+                return Err(row.wrong(3, format!("{expected}; {counter} has another then")));
             }
-            roster.push(Shift {
-                weekday,
-                counter: row.counter.clone(),
-                official: row.official.clone(),
-                from: row.from,
-                to: row.to,
-            });
+            let (counter, official) = (counter.clone(), official.clone());
+            roster.push(Shift { weekday, counter, official, from, to });
         }
     }
     Ok(Directory { office, counters, officials, roster })
@@ -231,44 +226,88 @@ fn weekdays(text: &str) -> Option<Vec<i8>> {
     }
 }
 
-/// The rows of a CSV file, and for each row the line and column of each field.
-type Table<T> = (Vec<T>, Vec<Vec<(usize, usize)>>);
-
-fn table<T: serde::de::DeserializeOwned>(file: &Path) -> Result<Table<T>, ConfigError> {
-    let source = Source::read(file)?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(source.text().trim_start_matches('\u{feff}').as_bytes());
-    let headers = reader.headers().cloned().map_err(|error| csv_error(file, &error, &[]))?;
-    let mut rows = Vec::new();
-    let mut places = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| csv_error(file, &error, &[]))?;
-        let line = record.position().map_or(1, |position| position.line() as usize);
-        let mut column = 1;
-        let mut place = Vec::new();
-        for field in &record {
-            place.push((line, column));
-            column += field.chars().count() + 1;
-        }
-        let row =
-            record.deserialize(Some(&headers)).map_err(|error| csv_error(file, &error, &place))?;
-        rows.push(row);
-        places.push(place);
-    }
-    Ok((rows, places))
+/// A row of a CSV file, and where each of its fields begins.
+struct Row<'a, const N: usize> {
+    source: &'a Source<'a>,
+    columns: [&'static str; N],
+    record: csv::StringRecord,
+    fields: Vec<usize>,
 }
 
-fn csv_error(file: &Path, error: &csv::Error, place: &[(usize, usize)]) -> ConfigError {
-    if let csv::ErrorKind::Deserialize { pos, err } = error.kind() {
-        let field = err.field().and_then(|field| place.get(field as usize)).copied();
-        let line = pos.as_ref().map_or(1, |pos| pos.line() as usize);
-        let (line, column) = field.unwrap_or((line, 1));
-        return ConfigError::at(file, line, column, err.kind());
+impl<const N: usize> Row<'_, N> {
+    fn read<T: FromStr<Err: fmt::Display>>(&self, column: usize) -> Result<T, ConfigError> {
+        let field = self.record.get(column).unwrap_or_default();
+        field.parse().map_err(|error| {
+            let name = self.columns.get(column).copied().unwrap_or_default();
+            self.wrong(column, format!("{name}: {error}"))
+        })
     }
-    match error.position() {
-        Some(position) => ConfigError::at(file, position.line() as usize, 1, error),
-        None => ConfigError::of_file(file, error),
+
+    fn wrong(&self, column: usize, message: impl fmt::Display) -> ConfigError {
+        let at = self.fields.get(column).or(self.fields.last()).copied().unwrap_or_default();
+        self.source.error(at..at, message)
     }
+}
+
+/// The rows of a CSV file that has exactly these columns.
+fn table<'a, const N: usize>(
+    source: &'a Source<'a>,
+    columns: [&'static str; N],
+) -> Result<Vec<Row<'a, N>>, ConfigError> {
+    let expected = format!("expected the columns {}", columns.join(","));
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(source.text().as_bytes());
+    let mut rows = Vec::new();
+    let mut headed = false;
+    for record in reader.records() {
+        let record = record.map_err(|error| source.error(0..0, error))?;
+        let after = record.position().map_or(0, |position| position.byte() as usize);
+        let fields = fields(source.text(), after);
+        let row = Row { source, columns, record, fields };
+        if !headed {
+            let same = row.record.iter().zip(columns).take_while(|(a, b)| a == b).count();
+            if same < N || row.record.len() > N {
+                return Err(row.wrong(same, expected));
+            }
+            headed = true;
+        } else if row.record.len() != N {
+            let found = row.record.len();
+            return Err(row.wrong(0, format!("{expected}, found {found} fields")));
+        } else {
+            rows.push(row);
+        }
+    }
+    if headed { Ok(rows) } else { Err(source.error(0..0, expected)) }
+}
+
+/// Where each field of the record after `after` begins; comments and empty lines are passed over.
+fn fields(text: &str, after: usize) -> Vec<usize> {
+    let mut start = after;
+    for line in text.get(after..).unwrap_or_default().split_inclusive('\n') {
+        if !line.trim_end_matches(['\r', '\n']).is_empty() && !line.starts_with('#') {
+            break;
+        }
+        start += line.len();
+    }
+    let record = text.get(start..).unwrap_or_default();
+    let mut fields = vec![start];
+    let mut quoted = false;
+    for (place, letter) in record.char_indices() {
+        match letter {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(start + place + 1),
+            '\n' if !quoted => break,
+            _ => {}
+        }
+    }
+    // A field begins with its first letter.
+    let blank = |at: usize| {
+        let field = &text[at..];
+        field.len() - field.trim_start_matches(' ').len()
+    };
+    fields.into_iter().map(|at| at + blank(at)).collect()
 }

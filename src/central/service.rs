@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -291,11 +292,12 @@ pub fn file(name: &str) -> Response {
 async fn journal(
     State(central): State<Arc<Central>>,
     headers: HeaderMap,
-    request: Bytes,
+    request: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let Ok(_working) = central.at_once.try_acquire() else {
         return Err(Problem::busy("many kiosks are sending at once", 2));
     };
+    let request = request?;
     let unverified = Unverified::read(&request)?;
     let stranger = || Problem::new(StatusCode::UNAUTHORIZED, "no such kiosk is admitted here");
     if unverified.header.kiosk.is_central() {
@@ -355,8 +357,9 @@ fn central_keys(central: &Central) -> CentralKeys {
 async fn enrol(
     State(central): State<Arc<Central>>,
     headers: HeaderMap,
-    request: Bytes,
+    request: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Enrolled>, Problem> {
+    let request = request?;
     let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
     let asked: Request = serde_json::from_slice(&request)
         .map_err(|error| bad(&format!("the request is not an enrolment: {error}")))?;

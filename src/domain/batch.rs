@@ -55,7 +55,8 @@ pub struct Header {
 impl Header {
     /// Number of the last line here.
     pub fn last(&self) -> u64 {
-        self.first + u64::from(self.count) - 1
+        // Also asked of headers that nobody has judged yet.
+        self.first.saturating_add(u64::from(self.count)).saturating_sub(1)
     }
 }
 

@@ -88,67 +88,72 @@ pub struct Form {
 
 /// Why a form cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadForm(String);
+#[error("{message}")]
+pub struct BadForm {
+    /// Where: keys and places from the top, such as `levels.0.face`.
+    pub path: String,
+    /// What is wrong, and what was expected.
+    pub message: String,
+}
 
 impl Form {
     /// Checks what the types cannot: codes, counts, faces, and that every text has Vietnamese.
     pub fn check(&self) -> Result<(), BadForm> {
-        let fail = |message: String| Err(BadForm(message));
+        let fail = |path: String, message: String| Err(BadForm { path, message });
+        let whole = |key: &str, message: String| fail(key.to_owned(), message);
         if FormRef::new(&self.code, self.version).is_err() {
-            return fail(
-                "code and version: expected a name such as nam-muc and a version from 1".into(),
-            );
+            let key = if FormRef::new(&self.code, 1).is_err() { "code" } else { "version" };
+            return whole(key, "expected a name such as nam-muc and a version from 1".into());
         }
         if !(2..=5).contains(&self.levels.len()) {
-            return fail(format!("levels: expected 2 to 5, found {}", self.levels.len()));
+            return whole("levels", format!("expected 2 to 5 levels, found {}", self.levels.len()));
         }
         if !self.levels.iter().any(|level| level.satisfied) {
-            return fail("levels: expected at least one with satisfied = true".into());
+            return whole("levels", "expected at least one level with satisfied = true".into());
         }
+        let not_its_own = |code: &str| {
+            format!("expected a code of its own (a-z, 0-9, _; at most 40), found {code:?}")
+        };
         let mut codes = std::collections::BTreeSet::new();
-        for level in &self.levels {
+        for (place, level) in self.levels.iter().enumerate() {
             if !is_code(&level.code) || !codes.insert(&level.code) {
-                return fail(format!(
-                    "levels: {:?} is not a code of its own (a-z, 0-9, _; at most 40)",
-                    level.code
-                ));
+                return fail(format!("levels.{place}.code"), not_its_own(&level.code));
             }
             if !(1..=5).contains(&level.face) {
-                return fail(format!(
-                    "level {}: face: expected 1 to 5, found {}",
-                    level.code, level.face
-                ));
+                let message = format!("expected a face from 1 to 5, found {}", level.face);
+                return fail(format!("levels.{place}.face"), message);
             }
         }
         let mut codes = std::collections::BTreeSet::new();
-        for reason in &self.reasons {
+        for (place, reason) in self.reasons.iter().enumerate() {
             if !is_code(&reason.code) || !codes.insert(&reason.code) {
-                return fail(format!(
-                    "reasons: {:?} is not a code of its own (a-z, 0-9, _; at most 40)",
-                    reason.code
-                ));
+                return fail(format!("reasons.{place}.code"), not_its_own(&reason.code));
             }
         }
         for pole in [Pole::Good, Pole::Middle, Pole::Bad] {
-            let offered: Vec<_> = self.reasons_of(pole).collect();
-            if offered.len() > 9 {
-                return fail(format!("reasons: at most 9 for one pole, found {}", offered.len()));
+            let offered: Vec<_> =
+                self.reasons.iter().enumerate().filter(|(_, reason)| reason.pole == pole).collect();
+            if let Some((place, _)) = offered.get(9) {
+                let message =
+                    format!("expected at most 9 reasons for one pole, found {}", offered.len());
+                return fail(format!("reasons.{place}.pole"), message);
             }
             // All of them ticked must still fit the padded body.
-            let all = offered.iter().map(|reason| reason.code.len() + 3).sum::<usize>();
+            let all = offered.iter().map(|(_, reason)| reason.code.len() + 3).sum::<usize>();
             if all + 16 > super::seal::Kind::Reasons.padded() {
-                return fail(
-                    "reasons: the codes of one pole together are too long for a body".into(),
-                );
+                let message = "expected shorter codes: those of one pole must fit a body together";
+                let place = offered.last().map_or(0, |(place, _)| *place);
+                return fail(format!("reasons.{place}.code"), message.into());
             }
         }
-        let texts = std::iter::once(("question", &self.question))
-            .chain(self.levels.iter().map(|level| (level.code.as_str(), &level.label)))
-            .chain(self.reasons.iter().map(|reason| (reason.code.as_str(), &reason.text)));
-        for (of, text) in texts {
+        let levels = self.levels.iter().map(|level| &level.label).enumerate();
+        let reasons = self.reasons.iter().map(|reason| &reason.text).enumerate();
+        let texts = std::iter::once(("question".to_owned(), &self.question))
+            .chain(levels.map(|(place, text)| (format!("levels.{place}.label"), text)))
+            .chain(reasons.map(|(place, text)| (format!("reasons.{place}.text"), text)));
+        for (path, text) in texts {
             if text.get("vi").is_none_or(|words| words.trim().is_empty()) {
-                return fail(format!("{of}: expected a text under the key vi"));
+                return fail(format!("{path}.vi"), "expected a text under the key vi".into());
             }
         }
         Ok(())

@@ -413,10 +413,10 @@ impl Figures {
 }
 
 /// Of each slice, those placed when complete and the first fives of the others.
-fn first_fives<'a, K: Ord>(
-    ratings: &'a [Rated],
+fn first_fives<K: Ord>(
+    ratings: &[Rated],
     slice: impl Fn(&Rated) -> K,
-) -> impl Iterator<Item = &'a Rated> {
+) -> impl Iterator<Item = &Rated> {
     let mut left: BTreeMap<K, u64> = BTreeMap::new();
     for rated in ratings.iter().filter(|rated| !rated.when_complete) {
         *left.entry(slice(rated)).or_default() += 1;

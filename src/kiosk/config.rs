@@ -1,5 +1,6 @@
 //! `kiosk.toml` and the texts it names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use crate::config::{ConfigError, Source};
 struct File {
     data: PathBuf,
     service: Spanned<String>,
-    texts: PathBuf,
+    texts: Spanned<PathBuf>,
     full_screen: bool,
     time_outs: TimeOutsFile,
 }
@@ -72,7 +73,13 @@ pub struct Texts {
 impl Texts {
     /// Reads a file of texts.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        Source::read(file)?.toml()
+        let source = Source::read(file)?;
+        let texts = source.toml()?;
+        let all: BTreeMap<String, Spanned<String>> = source.toml()?;
+        match all.into_values().find(|text| text.get_ref().trim().is_empty()) {
+            Some(empty) => Err(source.error(empty.span(), "expected some words")),
+            None => Ok(texts),
+        }
     }
 }
 
@@ -102,10 +109,14 @@ impl Config {
             later_ms: seconds(&read.time_outs.later)?,
             not_kept_ms: seconds(&read.time_outs.not_kept)?,
         };
+        let texts = base.join(read.texts.get_ref());
+        if !texts.is_file() {
+            return Err(source.error(read.texts.span(), "expected a file of texts"));
+        }
         Ok(Self {
             data: base.join(&read.data),
             service: service.trim_end_matches('/').to_owned(),
-            texts: Texts::read(&base.join(&read.texts))?,
+            texts: Texts::read(&texts)?,
             full_screen: read.full_screen,
             time_outs,
         })

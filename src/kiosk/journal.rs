@@ -392,6 +392,14 @@ impl JournalReader {
             .optional()?)
     }
 
+    /// The hash of one line, 64 zeros for the place before the first.
+    pub fn head(&self, seq: u64) -> Result<Option<Hash>, JournalError> {
+        if seq == 0 {
+            return Ok(Some(Hash::NONE));
+        }
+        Ok(self.line(seq)?.map(|line| Hash::of(&line)))
+    }
+
     /// The lines `first..=last`.
     pub fn lines(&self, first: u64, last: u64) -> Result<Vec<Vec<u8>>, JournalError> {
         let mut statement = self

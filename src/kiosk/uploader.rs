@@ -214,12 +214,26 @@ impl<T: Transport> Uploader<T> {
                  signature TEXT NOT NULL
              ) STRICT;",
         )?;
-        let watermark: Option<i64> =
-            receipts.query_row("SELECT watermark FROM receipt", [], |row| row.get(0)).optional()?;
+        let kept: Option<(i64, Vec<u8>)> = receipts
+            .query_row("SELECT watermark, bytes FROM receipt", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
         let last = journal.last()?;
-        // A receipt for more than there is belongs to a journal that is gone.
-        let watermark = watermark.map_or(0, |w| w as u64);
-        let watermark = if watermark > last { 0 } else { watermark };
+        let (watermark, receipt) = match kept {
+            Some((watermark, bytes)) => (watermark as u64, serde_json::from_slice(&bytes).ok()),
+            None => (0, None::<Receipt>),
+        };
+        // A receipt for more than there is, or for another line, belongs to a journal that is gone.
+        let another = match receipt {
+            Some(receipt) if receipt.watermark == watermark => {
+                let here = journal.head(watermark)?;
+                here.is_some_and(|head| head != receipt.head)
+                    && !receipt.conflicts.contains(&watermark)
+            }
+            _ => false,
+        };
+        let watermark = if watermark > last || another { 0 } else { watermark };
         let standing = Standing { watermark, last, ..Standing::default() };
         Ok(Self {
             journal,
@@ -289,8 +303,8 @@ impl<T: Transport> Uploader<T> {
         let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
         match reply.status {
             200 => {}
-            413 if self.most > 1 => {
-                self.most = (self.most / 2).max(1);
+            413 if batch.header.count > 1 => {
+                self.most = batch.header.count as usize / 2;
                 return failed("the batch is too large; trying with fewer lines".into());
             }
             status => {
@@ -341,41 +355,38 @@ impl<T: Transport> Uploader<T> {
     }
 
     /// Goes where the receipt says: forward, or back when the central service has lost lines.
+    ///
+    /// It may cover lines of this epoch beyond those that were sent. Ours, sent before: then its
+    /// head is our line, and they need not be sent again. Or another's, because this disk was
+    /// restored or cloned: then what was sent is covered all the same, and the central service
+    /// names the fork.
     fn obey(
         &mut self,
         plan: &Plan,
         receipt: &Receipt,
         reply: &Reply,
     ) -> Result<Attempt, UploadError> {
-        let why = if receipt.kiosk != self.kiosk || receipt.epoch != plan.span.epoch {
-            Some("the receipt is for another journal".to_owned())
-        } else if receipt.watermark > plan.last {
-            // A watermark beyond what we sent: another journal under our name is ahead of us.
-            self.journal.last()?.lt(&receipt.watermark).then(|| {
-                format!(
-                    "the receipt covers line {}, which this journal does not have",
-                    receipt.watermark
-                )
-            })
-        } else {
-            None
-        };
-        let known = if receipt.watermark == 0 {
-            Some(Hash::NONE)
-        } else {
-            self.journal.line(receipt.watermark)?.map(|line| Hash::of(&line))
-        };
-        let why = why.or_else(|| {
-            (known != Some(receipt.head)).then(|| {
-                format!(
-                    "the central service has another line {}; a person must look",
-                    receipt.watermark
-                )
-            })
-        });
-        if let Some(why) = why {
-            return Ok(Attempt::Failed(why, reply.retry_after));
+        let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
+        if receipt.kiosk != self.kiosk || receipt.epoch != plan.span.epoch {
+            return failed("the receipt is for another journal".to_owned());
         }
+        let ours = self.journal.head(receipt.watermark)? == Some(receipt.head);
+        let watermark = if ours {
+            receipt.watermark
+        } else if receipt.watermark > plan.last {
+            tracing::error!(kiosk = %self.kiosk, epoch = %plan.span.epoch, seq = receipt.watermark,
+                "the central service has lines of this epoch that this journal does not have; \
+                 was this disk restored or cloned?");
+            plan.last
+        } else if receipt.conflicts.contains(&receipt.watermark) {
+            // Both lines are kept there.
+            receipt.watermark
+        } else {
+            return failed(format!(
+                "the central service has another line {}; a person must look",
+                receipt.watermark
+            ));
+        };
         for quarantined in &receipt.quarantined {
             tracing::warn!(kiosk = %self.kiosk, seq = quarantined.seq, reason = %quarantined.reason, "line quarantined");
         }
@@ -385,10 +396,10 @@ impl<T: Transport> Uploader<T> {
         self.receipts.execute(
             "INSERT INTO receipt (id, watermark, bytes, signature) VALUES (1, ?1, ?2, ?3)
              ON CONFLICT (id) DO UPDATE SET watermark = ?1, bytes = ?2, signature = ?3",
-            (receipt.watermark as i64, &reply.body, &reply.signature),
+            (watermark as i64, &reply.body, &reply.signature),
         )?;
-        let moved = receipt.watermark != self.watermark;
-        self.watermark = receipt.watermark;
+        let moved = watermark != self.watermark;
+        self.watermark = watermark;
         if moved {
             Ok(Attempt::Moved)
         } else {

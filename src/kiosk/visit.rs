@@ -311,7 +311,8 @@ impl Visit {
                         .offered_with(*level)
                         .into_iter()
                         .zip(ticked)
-                        .filter_map(|(code, tick)| tick.then(|| code.to_owned()))
+                        .filter(|(_, tick)| **tick)
+                        .map(|(code, _)| code.to_owned())
                         .collect(),
                 };
                 (contact.seq, reasons)

@@ -73,7 +73,7 @@ pub struct EnrolmentCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// The kiosk is admitted (again, when the same key asks with the same code).
-    Admitted(Kiosk),
+    Admitted(Box<Kiosk>),
     /// No such code, or expired, or used by another key.
     WrongCode,
 }

@@ -9,18 +9,15 @@ use jiff::civil::Date;
 use rusqlite::{OptionalExtension, params};
 
 use super::branches::{Branch, Ranges};
+use super::counting::{Touched, split};
 use super::writing::{KioskState, Writer};
 use crate::central::store::{Entry, FindingKind, Placed, StoreError, Verified};
 use crate::domain::batch::Lines;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
-use crate::domain::line::{By, Event, How, Line};
-use crate::domain::rating::{Cell, Contact, End, Key, Opening, PhoneAnswer};
+use crate::domain::line::{Event, Line};
+use crate::domain::rating::{Cell, Key, PhoneAnswer};
 use crate::domain::receipt::Quarantined;
-use crate::domain::seal::Answer;
 use crate::domain::time::Day;
-
-/// Contacts touched by a batch: as they were, and as they are now.
-type Touched = BTreeMap<(i64, u64), (OfficeCode, Contact, Contact)>;
 
 impl Writer {
     /// Compares, stores and counts a batch within the running transaction.
@@ -57,6 +54,7 @@ impl Writer {
                 self.started(batch, line, &mut state, place, &mut touched)?;
             }
         }
+        self.started_unread(batch, &mut state, place, &mut touched)?;
         if news {
             self.store(batch, &state.branches.0[place], &before)?;
         }
@@ -187,26 +185,76 @@ impl Writer {
         place: usize,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
+        let prev = line.prev_epoch.zip(line.prev_seq);
+        self.succeed(prev, state, place, touched)?;
+        if let (Some(alive), Some(_)) = (line.alive, &state.office) {
+            self.db.execute(
+                "INSERT OR IGNORE INTO gap (branch, kiosk, alive, started) VALUES (?, ?, ?, ?)",
+                params![
+                    state.branches.0[place].id,
+                    batch.header.kiosk.as_str(),
+                    alive.to_string(),
+                    line.at.to_string()
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A `started` line in quarantine tells nothing, but the signed header of the batch that it
+    /// begins names the hash of the line before: so the epoch finds its place all the same, and
+    /// the watermark passes.
+    fn started_unread(
+        &mut self,
+        batch: &Verified,
+        state: &mut KioskState,
+        place: usize,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let branch = &state.branches.0[place];
+        let Some(first) = batch.entries.first() else { return Ok(()) };
+        if branch.rooted || branch.prev.is_some() {
+            return Ok(());
+        }
+        if first.seq != branch.start || first.line.is_ok() {
+            return Ok(());
+        }
+        if first.seq == 1 {
+            return self.succeed(None, state, place, touched);
+        }
+        let seq = first.seq - 1;
+        for other in &state.branches.0 {
+            if other.ranges.has(seq)
+                && self.line(other.id, seq)?.as_deref().map(Hash::of) == Some(batch.header.prev)
+            {
+                let prev = (other.epoch, seq);
+                return self.succeed(Some(prev), state, place, touched);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes whom an epoch follows, and ends that epoch's open contacts.
+    fn succeed(
+        &mut self,
+        prev: Option<(Epoch, u64)>,
+        state: &mut KioskState,
+        place: usize,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
         let branch = &mut state.branches.0[place];
-        branch.prev = line.prev_epoch.zip(line.prev_seq);
-        branch.rooted = branch.prev.is_none();
+        branch.prev = prev;
+        branch.rooted = prev.is_none();
         self.db.execute(
             "UPDATE branch SET prev_epoch = ?, prev_seq = ?, rooted = ? WHERE id = ?",
             params![
-                branch.prev.map(|(epoch, _)| epoch.to_string()),
-                branch.prev.map(|(_, seq)| seq as i64),
+                prev.map(|(epoch, _)| epoch.to_string()),
+                prev.map(|(_, seq)| seq as i64),
                 branch.rooted,
                 branch.id
             ],
         )?;
-        let id = branch.id;
-        if let (Some(alive), Some(_)) = (line.alive, &state.office) {
-            self.db.execute(
-                "INSERT OR IGNORE INTO gap (branch, kiosk, alive, started) VALUES (?, ?, ?, ?)",
-                params![id, batch.header.kiosk.as_str(), alive.to_string(), line.at.to_string()],
-            )?;
-        }
-        let Some(before) = line.prev_epoch.and_then(|epoch| state.branches.place(epoch)) else {
+        let Some(before) = prev.and_then(|(epoch, _)| state.branches.place(epoch)) else {
             return Ok(());
         };
         let office = state.office.clone();
@@ -408,230 +456,6 @@ impl Writer {
         Ok(added > 0)
     }
 
-    /// Lets new lines tell what they know of their contacts.
-    fn count(
-        &mut self,
-        batch: &Verified,
-        fresh: &[&Entry],
-        state: &KioskState,
-        place: usize,
-        touched: &mut Touched,
-    ) -> Result<(), StoreError> {
-        let branch = &state.branches.0[place];
-        for entry in fresh {
-            let Ok(line) = &entry.line else { continue };
-            if batch.header.kiosk.is_central() {
-                if line.event == Event::Contact && line.by == Some(By::Phone) {
-                    self.phone(batch, entry, line, touched)?;
-                }
-                continue;
-            }
-            let Some(office) = &state.office else { continue };
-            let level = entry.answers.iter().find_map(|answer| match answer {
-                Answer::Level(level) => Some(level.clone()),
-                _ => None,
-            });
-            match line.event {
-                Event::Contact => {
-                    let (Some(counter), Some(form), Some(by)) =
-                        (line.counter.clone(), line.form.clone(), line.by)
-                    else {
-                        continue;
-                    };
-                    let contact = self.touch(branch, office, line.seq, touched)?;
-                    contact.opening = Some(Opening {
-                        day: Day::of(line.at, batch.received),
-                        hour: line.at.civil().hour(),
-                        counter,
-                        official: line.official.clone(),
-                        form,
-                        by,
-                    });
-                    if let Some(level) = level {
-                        contact.give_level(line.seq, level);
-                    }
-                }
-                Event::Changed => {
-                    if let (Some(contact), Some(level)) = (line.contact, level) {
-                        self.touch(branch, office, contact, touched)?.give_level(line.seq, level);
-                    }
-                }
-                Event::Closed => {
-                    let (Some(contact), Some(how)) = (line.contact, line.how) else { continue };
-                    let reasons = reasons(entry);
-                    let contact = self.touch(branch, office, contact, touched)?;
-                    // The first `closed` ends it.
-                    if contact.end.as_ref().is_none_or(|end| line.seq < end.seq) {
-                        contact.end = Some(End { seq: line.seq, how, reasons });
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// A phone's answer, from the own series.
-    fn phone(
-        &mut self,
-        batch: &Verified,
-        entry: &Entry,
-        line: &Line,
-        touched: &mut Touched,
-    ) -> Result<(), StoreError> {
-        let (Some(kiosk), Some(prefix), Some(seq), Some(at)) = (
-            line.of_kiosk.clone(),
-            line.of_epoch.as_deref().and_then(|hex| u16::from_str_radix(hex, 16).ok()),
-            line.of_seq,
-            line.of_at,
-        ) else {
-            return Ok(());
-        };
-        let Some(level) = entry.answers.iter().find_map(|answer| match answer {
-            Answer::Level(level) => Some(level.clone()),
-            _ => None,
-        }) else {
-            return Ok(());
-        };
-        // Its reasons stand in the line that closes it, in the same segment.
-        let closing = batch.entries.iter().find(|other| {
-            other
-                .line
-                .as_ref()
-                .is_ok_and(|other| other.event == Event::Closed && other.contact == Some(line.seq))
-        });
-        let reasons = closing.map(reasons).unwrap_or_default();
-        let day = Day::of(at, batch.received);
-        self.remember(&kiosk)?;
-        let Some(state) = self.kiosks.get(&kiosk) else { return Ok(()) };
-        let Some(office) = state.office.clone() else { return Ok(()) };
-        let branch = state
-            .branches
-            .0
-            .iter()
-            .filter(|branch| branch.epoch.prefix() == prefix && branch.start <= seq)
-            .max_by_key(|branch| branch.start)
-            .cloned();
-        self.db.execute(
-            "INSERT INTO phone (kiosk, prefix, seq, day, level, reasons, branch)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![
-                kiosk.as_str(),
-                prefix,
-                seq as i64,
-                day.to_string(),
-                level,
-                reasons.join(","),
-                branch.as_ref().map(|branch| branch.id)
-            ],
-        )?;
-        match branch {
-            Some(branch) => {
-                let answer = PhoneAnswer { day, level, reasons };
-                self.touch(&branch, &office, seq, touched)?.phone = Some(answer);
-            }
-            None => self.move_tally(&office, Cell { day, key: Key::Waiting }, 1),
-        }
-        Ok(())
-    }
-
-    /// The contact as it is now, remembered as it was before this batch.
-    fn touch<'t>(
-        &mut self,
-        branch: &Branch,
-        office: &OfficeCode,
-        seq: u64,
-        touched: &'t mut Touched,
-    ) -> Result<&'t mut Contact, StoreError> {
-        let key = (branch.id, seq);
-        if !touched.contains_key(&key) {
-            let was = self.read_contact(branch.id, seq)?;
-            touched.insert(key, (office.clone(), was.clone(), was));
-        }
-        match touched.get_mut(&key) {
-            Some((_, _, now)) => {
-                now.superseded |= branch.superseded;
-                Ok(now)
-            }
-            None => Err(StoreError::Damaged("a contact that was just touched".into())),
-        }
-    }
-
-    fn read_contact(&self, branch: i64, seq: u64) -> Result<Contact, StoreError> {
-        let contact = self
-            .db
-            .prepare_cached(
-                "SELECT day, hour, counter, official, form, opened_by, level_seq, level, end_seq,
-                        how, reasons, superseded, phone_day, phone_level, phone_reasons
-                 FROM contact WHERE branch = ? AND seq = ?",
-            )?
-            .query_row(params![branch, seq as i64], |row| Ok(contact_of_row(row, 0)))
-            .optional()?;
-        contact.map_or(Ok(Contact::default()), |contact| {
-            contact.ok_or_else(|| StoreError::Damaged(format!("contact {branch}/{seq}")))
-        })
-    }
-
-    /// Writes touched contacts and moves the tallies by the difference.
-    fn save(&mut self, touched: Touched) -> Result<(), StoreError> {
-        for ((branch, seq), (office, was, now)) in touched {
-            if was == now {
-                continue;
-            }
-            let opening = now.opening.as_ref();
-            let end = now.end.as_ref();
-            let phone = now.phone.as_ref();
-            self.db
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO contact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                )?
-                .execute(params![
-                    branch,
-                    seq as i64,
-                    opening.map(|opening| opening.day.to_string()),
-                    opening.map(|opening| opening.hour),
-                    opening.map(|opening| opening.counter.as_str()),
-                    opening.and_then(|opening| opening.official.as_ref()).map(|id| id.as_str()),
-                    opening.map(|opening| opening.form.as_str()),
-                    opening.map(|opening| word(&opening.by)),
-                    now.level.as_ref().map(|(seq, _)| *seq as i64),
-                    now.level.as_ref().map(|(_, level)| level.as_str()),
-                    end.map(|end| end.seq as i64),
-                    end.map(|end| word(&end.how)),
-                    end.map(|end| end.reasons.join(",")),
-                    now.superseded,
-                    phone.map(|phone| phone.day.to_string()),
-                    phone.map(|phone| phone.level.as_str()),
-                    phone.map(|phone| phone.reasons.join(",")),
-                ])?;
-            let forms = self.author.forms.clone();
-            for cell in was.cells(&forms) {
-                self.move_tally(&office, cell, -1);
-            }
-            for cell in now.cells(&forms) {
-                self.move_tally(&office, cell, 1);
-            }
-            if was.counted().is_none()
-                && now.counted().is_some()
-                && let Some(opening) = opening
-            {
-                self.last_ord += 1;
-                self.db
-                    .prepare_cached(
-                        "INSERT INTO placed (office, day, ord, branch, seq) VALUES (?, ?, ?, ?, ?)",
-                    )?
-                    .execute(params![
-                        office.as_str(),
-                        opening.day.to_string(),
-                        self.last_ord,
-                        branch,
-                        seq as i64
-                    ])?;
-            }
-        }
-        Ok(())
-    }
-
     /// How far the kiosk's journal has come, and which days that completes.
     fn progress(
         &mut self,
@@ -698,68 +522,4 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-fn reasons(entry: &Entry) -> Vec<String> {
-    let given = entry.answers.iter().find_map(|answer| match answer {
-        Answer::Reasons(reasons) => Some(reasons.clone()),
-        _ => None,
-    });
-    given.unwrap_or_default()
-}
-
-fn split(reasons: &str) -> Vec<String> {
-    reasons.split(',').filter(|code| !code.is_empty()).map(str::to_owned).collect()
-}
-
-/// The word of a unit variant, as lines spell it.
-fn word(value: &impl serde::Serialize) -> Option<String> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => Some(word),
-        _ => None,
-    }
-}
-
-fn of_word<T: serde::de::DeserializeOwned>(word: String) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(word)).ok()
-}
-
-/// Reads a contact from the columns `day` to `phone_reasons`, the first of which is `from`.
-pub(super) fn contact_of_row(row: &rusqlite::Row<'_>, from: usize) -> Option<Contact> {
-    let text = |at: usize| row.get::<_, Option<String>>(from + at).ok();
-    let number = |at: usize| row.get::<_, Option<i64>>(from + at).ok();
-    let opening = match text(0)? {
-        Some(day) => Some(Opening {
-            day: Day::parse(&day)?,
-            hour: number(1)?? as i8,
-            counter: text(2)??.parse().ok()?,
-            official: text(3)?.map(|id| id.parse()).transpose().ok()?,
-            form: text(4)??.try_into().ok()?,
-            by: text(5)?.and_then(of_word).unwrap_or(By::Unknown),
-        }),
-        None => None,
-    };
-    let end = match number(8)? {
-        Some(seq) => Some(End {
-            seq: seq as u64,
-            how: text(9)?.and_then(of_word).unwrap_or(How::Unknown),
-            reasons: split(&text(10)?.unwrap_or_default()),
-        }),
-        None => None,
-    };
-    let phone = match text(12)? {
-        Some(day) => Some(PhoneAnswer {
-            day: Day::parse(&day)?,
-            level: text(13)??,
-            reasons: split(&text(14)?.unwrap_or_default()),
-        }),
-        None => None,
-    };
-    Some(Contact {
-        opening,
-        level: number(6)?.map(|seq| seq as u64).zip(text(7)?),
-        end,
-        superseded: row.get(from + 11).ok()?,
-        phone,
-    })
 }

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::placing::contact_of_row;
+use super::counting::contact_of_row;
 use crate::central::store::{
     ContactNumber, DayRecord, Finding, Gap, Kiosk, Progress, StoreError, TicketState,
 };

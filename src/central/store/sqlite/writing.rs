@@ -323,7 +323,8 @@ impl Writer {
         ticket_key: &[u8],
         now: At,
     ) -> Result<Admission, StoreError> {
-        let row: Option<(String, String, String, String, Option<Vec<u8>>)> = self
+        type Row = (String, String, String, String, Option<Vec<u8>>);
+        let row: Option<Row> = self
             .db
             .query_row(
                 "SELECT kiosk, office, counter, expires, used_by FROM enrolment_code WHERE code = ?",
@@ -341,7 +342,7 @@ impl Writer {
             let admitted = reading::kiosk(&self.db, &id)?;
             return Ok(match admitted {
                 Some(kiosk) if used_by == key.as_bytes() && kiosk.key == key => {
-                    Admission::Admitted(kiosk)
+                    Admission::Admitted(Box::new(kiosk))
                 }
                 _ => Admission::WrongCode,
             });
@@ -367,7 +368,8 @@ impl Writer {
             ..Line::draft(Event::Enrolled)
         };
         self.note(vec![(line, vec![])])?;
-        reading::kiosk(&self.db, &id)?.map(Admission::Admitted).ok_or_else(damaged)
+        let kiosk = reading::kiosk(&self.db, &id)?.ok_or_else(damaged)?;
+        Ok(Admission::Admitted(Box::new(kiosk)))
     }
 
     /// Consumes a ticket: the answer becomes lines of the own series in this transaction.

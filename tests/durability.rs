@@ -1,0 +1,831 @@
+//! Thanked means kept: under kill -9, on a full disk, and by the order of what reaches the disk.
+
+#[path = "common/child.rs"]
+mod child;
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use child::Start;
+use common::{Sending, TestCentral, TestKiosk, at, has, rate};
+use hailong::central::store::Store;
+use hailong::central::store::sqlite::SqliteStore;
+use hailong::clock::Clock;
+use hailong::demo::clock::DemoClock;
+use hailong::domain::batch::{Lines, Packed};
+use hailong::domain::ids::{Epoch, Hash};
+use hailong::domain::line::{Event, How, LastRun, Line};
+use hailong::domain::seal::{Answer, OpeningKey, Ratchet};
+use hailong::domain::system_random;
+use hailong::domain::time::At;
+use hailong::kiosk::enrolment::enrol;
+use hailong::kiosk::identity::Identity;
+use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::uploader::{Http, Reply, Transport, Unreachable};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+const KILLS: usize = 20;
+
+/// Not a test: the kiosks that these tests start live here.
+#[test]
+fn child_entry() {
+    child::entry();
+}
+
+/// A line of a kiosk's journal, with what the central service can open of it.
+struct Read {
+    line: Line,
+    hash: Hash,
+    answers: Vec<Answer>,
+}
+
+/// Reads a journal as an auditor with the opening key does: the file is sound, every line stands
+/// in its place and names the one before, every body opens and is its line's.
+fn audit(folder: &Path, opening: &OpeningKey) -> Vec<Read> {
+    let reader = JournalReader::open(folder).unwrap();
+    let last = reader.last().unwrap();
+    let lines = reader.lines(1, last).unwrap();
+    assert_eq!(lines.len() as u64, last, "no number is left out");
+    let bodies = reader.bodies(1, last).unwrap();
+    let mut opened: Vec<Read> = Vec::new();
+    let mut epochs = BTreeSet::new();
+    let mut ratchet = None;
+    for (seq, bytes) in (1..).zip(&lines) {
+        let span = reader.epoch_of(seq).unwrap().unwrap();
+        let line: Line = serde_json::from_slice(bytes).unwrap();
+        assert_eq!((line.seq, line.epoch), (seq, span.epoch));
+        assert_eq!(line.prev, opened.last().map_or(Hash::NONE, |read| read.hash), "line {seq}");
+        assert_eq!(line.event == Event::Started, seq == span.start);
+        if seq == span.start {
+            assert!(epochs.insert(span.epoch), "an epoch is drawn once");
+            assert_eq!(span.before, line.prev);
+            ratchet = Ratchet::reopen(&line.kiosk, span.epoch, &span.enc, opening).ok();
+        }
+        let ratchet = ratchet.as_mut().unwrap();
+        let answers: Vec<Answer> = bodies
+            .iter()
+            .filter(|body| body.seq == seq)
+            .map(|body| {
+                let hash = line.body.unwrap();
+                ratchet.open(&line.kiosk, line.epoch, seq, body.kind, &body.bytes, hash).unwrap()
+            })
+            .collect();
+        assert_eq!(line.body.is_some(), !answers.is_empty(), "a body for each hash: line {seq}");
+        ratchet.step();
+        opened.push(Read { line, hash: Hash::of(bytes), answers });
+    }
+    opened
+}
+
+/// What a child tells of its screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shown {
+    /// The level of a contact was kept.
+    Level { contact: u64, level: usize },
+    /// “Gửi” is about to be tapped, with these reasons ticked. This acknowledges nothing.
+    Ticks { contact: u64, ticked: Vec<usize> },
+    /// The contact was thanked for.
+    Thanks { contact: u64 },
+}
+
+impl Shown {
+    fn read(words: &str) -> Self {
+        let mut words = words.split(' ');
+        let page = words.next().unwrap();
+        let mut numbers = words.map(|word| word.parse().unwrap());
+        let contact = numbers.next().unwrap() as u64;
+        match page {
+            "reasons" => Self::Level { contact, level: numbers.next().unwrap() },
+            "ticks" => Self::Ticks { contact, ticked: numbers.collect() },
+            "thanks" => Self::Thanks { contact },
+            other => panic!("the screen shows {other}"),
+        }
+    }
+
+    fn acknowledges(&self) -> bool {
+        !matches!(self, Self::Ticks { .. })
+    }
+}
+
+/// Checks that all that the screen acknowledged is in the journal, as it was given.
+fn holds(journal: &[Read], shown: &[Shown], central: &TestCentral) {
+    let form = central.form();
+    let line = |seq: u64| {
+        journal
+            .get(seq as usize - 1)
+            .unwrap_or_else(|| panic!("line {seq} was acknowledged and is lost"))
+    };
+    // What a contact's lines say, in their order.
+    let mut told: BTreeMap<u64, Vec<&Read>> = BTreeMap::new();
+    for read in journal {
+        if let Some(contact) = read.line.contact {
+            told.entry(contact).or_default().push(read);
+        }
+    }
+    let mut levels: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut ticks = BTreeMap::new();
+    for one in shown {
+        match one {
+            Shown::Level { contact, level } => {
+                let code = form.levels[*level].code.clone();
+                let given = levels.entry(*contact).or_default();
+                if given.last() != Some(&code) {
+                    given.push(code);
+                }
+            }
+            Shown::Ticks { contact, ticked } => {
+                ticks.insert(*contact, ticked);
+            }
+            Shown::Thanks { contact } => {
+                let closed = told.get(contact).and_then(|told| told.last());
+                let Some(closed) = closed else {
+                    panic!("contact {contact} was thanked for and is lost")
+                };
+                assert_eq!(closed.line.event, Event::Closed);
+                assert_eq!(closed.line.how, Some(How::Sent));
+                let level = levels[contact].last().unwrap();
+                let level = form.levels.iter().find(|one| one.code == *level).unwrap();
+                let offered: Vec<_> = form.reasons_of(level.pole).collect();
+                let codes =
+                    ticks[contact].iter().map(|place| offered[*place].code.clone()).collect();
+                assert_eq!(closed.answers, [Answer::Reasons(codes)], "contact {contact}");
+            }
+        }
+    }
+    for (contact, given) in levels {
+        let opening = line(contact);
+        assert_eq!(opening.line.event, Event::Contact);
+        let changed = told.get(&contact).into_iter().flatten();
+        let kept: Vec<&Answer> = std::iter::once(&opening)
+            .chain(changed.filter(|read| read.line.event == Event::Changed))
+            .flat_map(|read| &read.answers)
+            .collect();
+        let given: Vec<Answer> = given.into_iter().map(Answer::Level).collect();
+        // More than what was acknowledged may be there: killed between disk and screen.
+        assert_eq!(kept[..given.len()], given.iter().collect::<Vec<_>>(), "contact {contact}");
+        assert!(kept.len() <= given.len() + 1);
+    }
+}
+
+/// Contacts that were rated, by kiosk, epoch and number.
+fn rated(journal: &[Read]) -> impl Iterator<Item = (String, String, u64)> {
+    journal
+        .iter()
+        .filter(|read| read.line.event == Event::Contact && read.line.body.is_some())
+        .map(|read| (read.line.kiosk.to_string(), read.line.epoch.to_string(), read.line.seq))
+}
+
+/// What the central service counts: each contact once, and nothing to look at.
+async fn counted(store: &dyn Store) -> BTreeSet<(String, String, u64)> {
+    assert_eq!(store.findings().await.unwrap(), []);
+    let contacts = store.rated_contacts().await.unwrap();
+    let n = contacts.len();
+    let set: BTreeSet<_> = contacts.into_iter().map(|c| (c.kiosk, c.epoch, c.seq)).collect();
+    assert_eq!(set.len(), n, "each once");
+    set
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kiosk_killed_twenty_times_amid_taps_loses_nothing_that_it_acknowledged() {
+    let central = TestCentral::start().await;
+    let kiosk = central.kiosk("q3").await;
+    let opening = &central.central.keys.opening;
+    let mut random = StdRng::seed_from_u64(20);
+    let mut shown: Vec<Shown> = Vec::new();
+    let mut before: Vec<Hash> = Vec::new();
+    let mut thanked = 0;
+    for kill in 0..KILLS {
+        let now = format!("2026-11-24 08:{:02}", 10 + kill);
+        let mut child = Start::new(&kiosk.path(), &now).ready();
+        child.tells(&format!("rush {kill} 1000000"));
+        for _ in 0..random.random_range(1..=16) {
+            shown.push(Shown::read(&child.hears()));
+        }
+        // The moment of the kill, not a wait for anything: at once after a page, or amid a tap.
+        if kill % 2 == 0 {
+            tokio::time::sleep(Duration::from_micros(random.random_range(0..20_000))).await;
+        }
+        shown.extend(child.kill().iter().map(|words| Shown::read(words)));
+        let journal = audit(&kiosk.path(), opening);
+        holds(&journal, &shown, &central);
+        let hashes: Vec<Hash> = journal.iter().map(|read| read.hash).collect();
+        assert_eq!(hashes[..before.len()], before, "a number once given keeps its line");
+        assert!(hashes.len() > before.len());
+        before = hashes;
+        let started: Vec<_> = journal.iter().filter_map(|read| read.line.last_run).collect();
+        assert_eq!(started.len(), kill + 1, "every start is an epoch");
+        assert_eq!(started[0], LastRun::First);
+        assert!(started[1..].iter().all(|run| *run == LastRun::Interrupted));
+        thanked = shown.iter().filter(|one| matches!(one, Shown::Thanks { .. })).count();
+    }
+    assert!(thanked >= KILLS, "{thanked} thanks in {KILLS} runs are too few to prove anything");
+    let journal = audit(&kiosk.path(), opening);
+    let changed = journal.iter().filter(|read| read.line.event == Event::Changed).count();
+    assert!(changed >= KILLS / 2, "levels were changed, too");
+
+    let mut sending = kiosk.send();
+    sending.drained(journal.len() as u64).await;
+    assert_eq!(counted(central.store()).await, rated(&journal).collect());
+    let day = "2026-11-24".parse().unwrap();
+    let office = &central.central.config.offices[0].office.code;
+    let ratings = central.store().ratings(office, day).await.unwrap();
+    // The level that counts is the last one in the journal.
+    let mut levels: BTreeMap<u64, String> = BTreeMap::new();
+    for read in &journal {
+        if let [Answer::Level(level)] = read.answers.as_slice() {
+            levels.insert(read.line.contact.unwrap_or(read.line.seq), level.clone());
+        }
+    }
+    let mut given: Vec<String> = levels.into_values().collect();
+    let mut counted: Vec<String> = ratings.into_iter().map(|rated| rated.level).collect();
+    given.sort();
+    counted.sort();
+    assert_eq!(counted, given);
+    let pages = shown.iter().filter(|one| one.acknowledges()).count();
+    eprintln!(
+        "{KILLS} kills, {} lines, {} pages acknowledged, {thanked} thanks",
+        journal.len(),
+        pages
+    );
+}
+
+/// The real program, with a configuration of its own in a temporary folder.
+struct Installed {
+    folder: TempDir,
+    citizens: u16,
+}
+
+impl Installed {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config");
+        copy(&sample, &folder.path().join("config"));
+        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (one, other) = (free(), free());
+        let (citizens, staff) =
+            (one.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+        let installed = Self { folder, citizens };
+        let file = installed.config();
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        // The addresses with a scheme hold those without.
+        for (from, to) in [
+            ("\"../central-data\"", "\"../data\"".to_owned()),
+            ("127.0.0.1:8080", format!("127.0.0.1:{citizens}")),
+            ("127.0.0.1:8081", format!("127.0.0.1:{staff}")),
+        ] {
+            assert!(text.contains(from));
+            text = text.replace(from, &to);
+        }
+        std::fs::write(file, text).unwrap();
+        installed
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("config/central.toml")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn citizens(&self) -> String {
+        format!("http://127.0.0.1:{}", self.citizens)
+    }
+
+    fn start(&self) -> Service {
+        let began = Instant::now();
+        let mut child = hailong(&["central", "--config"])
+            .arg(self.config())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut link = None;
+        let mut line = String::new();
+        while link.is_none() && stdout.read_line(&mut line).unwrap() > 0 {
+            link = line.strip_prefix("staff").map(|rest| rest.trim().to_owned());
+            line.clear();
+        }
+        let link = link.expect("the service prints its staff link once it listens");
+        Service { child, link, _stdout: stdout, ready_after: began.elapsed() }
+    }
+}
+
+/// A running central service. Dropped, it is killed.
+struct Service {
+    child: std::process::Child,
+    link: String,
+    // Held open, so that the service can go on printing.
+    _stdout: BufReader<std::process::ChildStdout>,
+    ready_after: Duration,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Service {
+    /// Asks it to end, and waits until it has.
+    fn stop(mut self) {
+        let ask = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &ask]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn hailong(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hailong"));
+    command.args(arguments).env("HAILONG_LOG", "off").stdin(Stdio::null());
+    command
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// A copy of a kiosk and its whole folder.
+fn twin(kiosk: &TestKiosk, service: String) -> TestKiosk {
+    let folder = TempDir::new().unwrap();
+    copy(kiosk.folder.path(), folder.path());
+    let identity = Identity::load_or_create(folder.path(), &mut system_random()).unwrap();
+    TestKiosk { folder, identity, clock: kiosk.clock.clone(), service }
+}
+
+/// Every line in a central service's store, by kiosk, epoch and number.
+fn stored(data: &Path) -> BTreeMap<(String, String, u64), Vec<u8>> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let db = rusqlite::Connection::open_with_flags(data.join("central.db"), flags).unwrap();
+    let mut statement = db
+        .prepare(
+            "SELECT b.kiosk, b.epoch, s.first, s.lines
+             FROM segment s JOIN branch b ON b.id = s.branch",
+        )
+        .unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut stored = BTreeMap::new();
+    while let Some(row) = rows.next().unwrap() {
+        let (kiosk, epoch): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+        let (first, lines): (i64, Vec<u8>) = (row.get(2).unwrap(), row.get(3).unwrap());
+        for (seq, line) in (first as u64..).zip(Lines::of(&lines)) {
+            stored.insert((kiosk.clone(), epoch.clone(), seq), line.to_vec());
+        }
+    }
+    stored
+}
+
+/// The lines `1..=watermark` of a kiosk's journal are in the store, byte for byte.
+fn has_received(
+    stored: &BTreeMap<(String, String, u64), Vec<u8>>,
+    kiosk: &TestKiosk,
+    watermark: u64,
+) {
+    let name = kiosk.identity.enrolled.as_ref().unwrap().kiosk.to_string();
+    let reader = JournalReader::open(kiosk.folder.path()).unwrap();
+    for (seq, line) in (1..).zip(reader.lines(1, watermark).unwrap()) {
+        let epoch = serde_json::from_slice::<Line>(&line).unwrap().epoch.to_string();
+        let there = stored.get(&(name.clone(), epoch, seq));
+        assert_eq!(there, Some(&line), "{name}'s receipted line {seq} is stored");
+    }
+}
+
+/// Real HTTP that holds the kiosks back, so that no kill comes too late on a slow machine.
+struct HeldBack {
+    http: Http,
+    /// The kiosk's last line.
+    last: u64,
+    /// How many parts of [`PARTS`] of the journal may be sent.
+    parts: watch::Receiver<u64>,
+    /// Batches that are sent and not answered.
+    under_way: Arc<AtomicUsize>,
+}
+
+const PARTS: u64 = KILLS as u64 + 2;
+
+impl Transport for HeldBack {
+    async fn post(&self, batch: &Packed) -> Result<Reply, Unreachable> {
+        let allowed = |parts: &u64| batch.header.last() <= self.last * parts / PARTS;
+        let mut parts = self.parts.clone();
+        let _ = parts.wait_for(allowed).await;
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let reply = self.http.post(batch).await;
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        reply
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_killed_twenty_times_amid_ingest_keeps_every_line_that_it_receipted() {
+    const COUNTERS: [&str; 4] = ["q1", "q2", "q3", "q5"];
+    /// A batch is of one epoch, so many epochs are many batches.
+    const EPOCHS: usize = 40;
+    let installed = Installed::new();
+    let service = installed.start();
+    let clock = Arc::new(DemoClock::standing(at("2026-11-24 07:45")));
+    let mut kiosks = Vec::new();
+    for counter in COUNTERS {
+        let name = format!("ps-{counter}");
+        let code = hailong(&["admin", "enrol-code", "--office", "phu-sa"])
+            .args(["--server", &service.link, "--counter", counter, "--kiosk", &name])
+            .output()
+            .unwrap();
+        assert!(code.status.success(), "{}", String::from_utf8_lossy(&code.stderr));
+        let code = String::from_utf8(code.stdout).unwrap();
+        let folder = TempDir::new().unwrap();
+        let mut identity = Identity::load_or_create(folder.path(), &mut system_random()).unwrap();
+        enrol(&installed.citizens(), code.trim(), &mut identity).await.unwrap();
+        let service = installed.citizens();
+        kiosks.push(TestKiosk { folder, identity, clock: clock.clone(), service });
+    }
+    service.stop();
+
+    let form = common::sample_config().forms.iter().next().unwrap().clone();
+    let prepare = |kiosk: &mut TestKiosk, seed: u64| {
+        let mut random = StdRng::seed_from_u64(seed);
+        for epoch in 0..EPOCHS {
+            let mut desk = kiosk.desk();
+            // Nobody kills this one: preparing need not wait for the disk.
+            desk.journal().weaken_for_negative_control().unwrap();
+            for _ in 0..6 {
+                let level = &form.levels[random.random_range(0..5)];
+                let reasons: Vec<&str> = form
+                    .reasons_of(level.pole)
+                    .filter(|_| random.random_bool(0.3))
+                    .map(|reason| reason.code.as_str())
+                    .collect();
+                rate(&mut desk, &level.code, &reasons);
+            }
+            if epoch % 3 > 0 {
+                desk.stop().unwrap();
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for (seed, kiosk) in (0..).zip(&mut kiosks) {
+            scope.spawn(move || prepare(kiosk, seed));
+        }
+    });
+    let last = |kiosk: &TestKiosk| JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+    let total: u64 = kiosks.iter().map(last).sum();
+
+    // The same journals, for a service that nobody disturbs.
+    let calm = TempDir::new().unwrap();
+    copy(&installed.data(), calm.path());
+    let calm = TestCentral::start_in(calm, clock.clone()).await;
+    let twins: Vec<TestKiosk> = kiosks.iter().map(|kiosk| twin(kiosk, calm.service())).collect();
+
+    let (allow, parts) = watch::channel(0);
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let held_back = |kiosk: &TestKiosk| HeldBack {
+        http: Http::new(&kiosk.service).unwrap(),
+        last: last(kiosk),
+        parts: parts.clone(),
+        under_way: Arc::clone(&under_way),
+    };
+    let mut sendings: Vec<Sending> =
+        kiosks.iter().map(|kiosk| kiosk.send_by(held_back(kiosk))).collect();
+    let standing: Vec<_> = sendings.iter().map(|sending| sending.standing.clone()).collect();
+    let watermarks = || -> Vec<u64> { standing.iter().map(|one| one.borrow().watermark).collect() };
+    let passing = {
+        let clock = clock.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                clock.set(At::new(clock.now()).plus_minutes(1));
+            }
+        })
+    };
+    let mut random = StdRng::seed_from_u64(7);
+    let mut slowest = Duration::ZERO;
+    let mut amid = 0;
+    let mut receipted = vec![0; kiosks.len()];
+    for kill in 1..=KILLS as u64 {
+        let service = installed.start();
+        slowest = slowest.max(service.ready_after);
+        let there = stored(&installed.data());
+        for (kiosk, watermark) in kiosks.iter().zip(&receipted) {
+            has_received(&there, kiosk, *watermark);
+        }
+        allow.send_replace(kill + 1);
+        let enough = total * kill / PARTS;
+        let end = Instant::now() + Duration::from_secs(30);
+        while watermarks().iter().sum::<u64>() < enough {
+            assert!(Instant::now() < end, "the kiosks reach the service again");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The moment of the kill, not a wait for anything.
+        if kill % 2 == 0 {
+            tokio::time::sleep(Duration::from_micros(random.random_range(0..3_000))).await;
+        }
+        amid += usize::from(under_way.load(Ordering::SeqCst) > 0);
+        drop(service);
+        receipted = watermarks();
+    }
+    assert!(amid >= KILLS / 4, "only {amid} kills found a batch under way");
+    allow.send_replace(PARTS);
+    let service = installed.start();
+    slowest = slowest.max(service.ready_after);
+    for (kiosk, sending) in kiosks.iter().zip(&mut sendings) {
+        sending.drained(last(kiosk)).await;
+    }
+    passing.abort();
+    drop(sendings);
+    service.stop();
+    assert!(slowest < Duration::from_secs(2), "the slowest start took {slowest:?}");
+
+    let there = stored(&installed.data());
+    let mut given = BTreeSet::new();
+    let opening = &calm.central.keys.opening;
+    for kiosk in &kiosks {
+        has_received(&there, kiosk, last(kiosk));
+        given.extend(rated(&audit(&kiosk.path(), opening)));
+    }
+    assert_eq!(given.len(), COUNTERS.len() * EPOCHS * 6);
+    for twin in &twins {
+        twin.send().drained(last(twin)).await;
+    }
+    let store = SqliteStore::open_read_only(&installed.data()).unwrap();
+    assert_eq!(counted(&store).await, given);
+    assert_eq!(counted(calm.store()).await, given);
+    assert_eq!(
+        store.canonical_digest().await.unwrap(),
+        calm.store().canonical_digest().await.unwrap(),
+        "killed or not, the figures are the same"
+    );
+    eprintln!(
+        "{KILLS} kills in {total} lines, {amid} with batches under way, slowest start {slowest:?}"
+    );
+}
+
+/// Reads a trace by `strace -f -yy`: every acknowledging page was printed after the journal's
+/// write-ahead log was written and, after its last write, synced. Gives the number of pages.
+fn order(trace: &str) -> Result<usize, String> {
+    let mut pages = 0;
+    let mut written = false;
+    let mut unsynced = false;
+    // Syncs under way, by thread: whether nothing was written meanwhile.
+    let mut syncing: BTreeMap<&str, bool> = BTreeMap::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
+        let call = call.trim_start();
+        let log = call.contains("/journal.db-wal>");
+        let done = call.ends_with("= 0");
+        if log && call.starts_with("pwrite64(") {
+            (written, unsynced) = (true, true);
+            syncing.values_mut().for_each(|clean| *clean = false);
+        } else if log && (call.starts_with("fdatasync(") || call.starts_with("fsync(")) {
+            if call.ends_with("<unfinished ...>") {
+                syncing.insert(thread, true);
+            } else if done {
+                unsynced = false;
+            }
+        } else if call.starts_with("<... fdatasync resumed>")
+            || call.starts_with("<... fsync resumed>")
+        {
+            if syncing.remove(thread) == Some(true) && done {
+                unsynced = false;
+            }
+        } else if call.starts_with("write(1<") {
+            let page = ["\"@reasons ", "\"@thanks "].iter().any(|page| call.contains(page));
+            if page && (unsynced || !written) {
+                return Err(format!("page {pages} came before the disk had it: {call}"));
+            }
+            if page {
+                (pages, written) = (pages + 1, false);
+            }
+        }
+    }
+    Ok(pages)
+}
+
+#[test]
+fn the_reader_of_traces_tells_every_wrong_order() {
+    let write = "7 pwrite64(9</k/journal.db-wal>, \"x\", 24, 0) = 24\n";
+    let sync = "7 fdatasync(9</k/journal.db-wal>) = 0\n";
+    let begin = "7 fdatasync(9</k/journal.db-wal> <unfinished ...>\n";
+    let end = "7 <... fdatasync resumed>)        = 0\n";
+    let page = "8 write(1<pipe:[5]>, \"@thanks 12\\n\", 11) = 11\n";
+    let of = |parts: &[&str]| order(&parts.concat());
+    assert_eq!(of(&[write, sync, page, write, begin, end, page]), Ok(2));
+    assert!(of(&[write, page]).is_err(), "never synced");
+    assert!(of(&[page]).is_err(), "never written");
+    assert!(of(&[write, sync, page, page]).is_err(), "nothing written for the second page");
+    assert!(of(&[write, sync, write, page]).is_err(), "written again after the sync");
+    assert!(of(&[write, begin, page, end]).is_err(), "the sync had not returned");
+    assert!(of(&[write, begin, write, end, page]).is_err(), "written while it was synced");
+    assert!(of(&[write, &sync.replace("= 0", "= -1 EIO"), page]).is_err(), "the sync failed");
+    assert!(of(&[write, &sync.replace("-wal", ""), page]).is_err(), "another file was synced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_synced_before_each_page_that_acknowledges_and_not_so_when_weakened() {
+    if !has("strace") {
+        return;
+    }
+    const VISITS: usize = 8;
+    let central = TestCentral::start().await;
+    let traced = async |weak: bool| {
+        let kiosk = central.kiosk(if weak { "q1" } else { "q3" }).await;
+        let trace = kiosk.folder.path().join("trace");
+        let file = trace.to_str().unwrap();
+        let calls = "trace=fdatasync,fsync,write,pwrite64";
+        let under = ["strace", "-f", "-yy", "-e", calls, "-o", file];
+        let start =
+            Start { weak, under: &under, ..Start::new(kiosk.folder.path(), "2026-11-24 08:15") };
+        let mut child = start.ready();
+        child.tells(&format!("rush 3 {VISITS}"));
+        let mut pages = 0;
+        loop {
+            let heard = child.hears();
+            if heard == "home" {
+                break;
+            }
+            pages += usize::from(Shown::read(&heard).acknowledges());
+        }
+        child.stop();
+        assert!(pages >= 2 * VISITS);
+        (order(&std::fs::read_to_string(trace).unwrap()), pages)
+    };
+    let (proof, pages) = traced(false).await;
+    assert_eq!(proof, Ok(pages));
+    let (control, _) = traced(true).await;
+    assert!(control.is_err(), "synchronous=NORMAL passes: this proves nothing");
+}
+
+/// A small file system of its own, gone when this is dropped.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let option = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &option, "none"])
+            .arg(folder.path())
+            .output();
+        let allowed = mounted.as_ref().is_ok_and(|output| output.status.success());
+        assert!(
+            allowed || std::env::var_os("CI").is_none(),
+            "CI needs to mount a small disk: {mounted:?}"
+        );
+        if !allowed {
+            eprintln!("SKIPPED: a small disk cannot be mounted here (needs root)");
+            return None;
+        }
+        Some(Self { folder })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Leaves no room.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.ballast()).unwrap();
+        let error = loop {
+            if let Err(error) = file.write_all(&[1; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.folder.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_thanks_nobody_and_keeps_again_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount("4m") else { return };
+    let central = TestCentral::start().await;
+    let kiosk = central.kiosk("q3").await;
+    let folder = disk.path().join("kiosk");
+    copy(kiosk.folder.path(), &folder);
+    let opening = &central.central.keys.opening;
+    let mut child = Start::new(&folder, "2026-11-24 08:15").ready();
+    let full = "not-kept Ổ đĩa đã đầy (SQLITE_FULL)";
+    let mut shown = Vec::new();
+
+    // A visitor with room.
+    shown.push(Shown::read(&child.does("face 0")));
+    assert_eq!(child.does("reason 1").split(' ').next(), Some("reasons"));
+    let Shown::Level { contact, .. } = shown[0] else { panic!("{shown:?}") };
+    shown.push(Shown::Ticks { contact, ticked: vec![1] });
+    shown.push(Shown::read(&child.does("send")));
+    assert_eq!(child.does("paper"), "home");
+    // Another, whose level is kept when the room ends.
+    let second = Shown::read(&child.does("face 4"));
+    let Shown::Level { contact: second_contact, .. } = second else { panic!("{second:?}") };
+    shown.push(second);
+    disk.fill();
+    child.does("reason 2");
+    assert_eq!(child.does("send"), full);
+    // Further ones find a page that says so and goes by itself; nobody is thanked.
+    for _ in 0..3 {
+        assert_eq!(child.does("pass 15000"), "home");
+        assert_eq!(child.does("face 1"), full);
+    }
+    assert_eq!(child.does("pass 15000"), "home");
+    assert_eq!(child.does("later"), full);
+    assert_eq!(child.does("pass 15000"), "home");
+    let kept = audit(&folder, opening);
+    holds(&kept, &shown, &central);
+
+    disk.make_room();
+    let third = Shown::read(&child.does("face 3"));
+    let Shown::Level { contact: third_contact, .. } = third else { panic!("{third:?}") };
+    shown.push(third);
+    shown.push(Shown::Ticks { contact: third_contact, ticked: vec![] });
+    shown.push(Shown::read(&child.does("send")));
+    child.stop();
+    let journal = audit(&folder, opening);
+    holds(&journal, &shown, &central);
+    for (before, now) in kept.iter().zip(&journal) {
+        assert_eq!(before.hash, now.hash, "what was kept is still there");
+    }
+    let epoch = |contact: u64| -> Epoch { journal[contact as usize - 1].line.epoch };
+    assert_ne!(epoch(second_contact), epoch(third_contact), "after a refusal a new epoch begins");
+    assert_eq!(journal.last().unwrap().line.event, Event::Stopped);
+
+    // On a disk of its own again, everything arrives.
+    copy(&folder, kiosk.folder.path());
+    kiosk.send().drained(journal.len() as u64).await;
+    assert_eq!(rated(&journal).count(), 3);
+    assert_eq!(counted(central.store()).await, rated(&journal).collect());
+}
+
+/// What a program that is to be refused said, and its exit code.
+fn refused(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_second_central_service_on_a_folder_is_refused_until_the_first_has_ended() {
+    let installed = Installed::new();
+    let service = installed.start();
+    let second = || hailong(&["central", "--config"]).arg(installed.config()).output().unwrap();
+    let (code, said) = refused(&second());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is in use by a running hailong; stop it first"), "{said}");
+    assert!(said.contains(installed.data().file_name().unwrap().to_str().unwrap()), "{said}");
+    drop(service);
+    installed.start().stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_kiosk_on_a_folder_is_refused_and_leaves_the_journal_alone() {
+    let central = TestCentral::start().await;
+    let kiosk = central.kiosk("q3").await;
+    let folder = kiosk.folder.path();
+    let installed = Installed::new();
+    let config = installed.folder.path().join("config/kiosk.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let data = format!("data = {:?}", folder);
+    assert!(text.contains("data = \"../kiosk-data\""));
+    std::fs::write(&config, text.replace("data = \"../kiosk-data\"", &data)).unwrap();
+
+    let first = Start::new(folder, "2026-11-24 08:15").ready();
+    let lines = JournalReader::open(folder).unwrap().last().unwrap();
+    // It is refused before it would open a window, so the display need not be there.
+    let second =
+        hailong(&["kiosk", "--config"]).arg(&config).env("DISPLAY", ":99").output().unwrap();
+    let (code, said) = refused(&second);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is in use by a running kiosk; stop it first"), "{said}");
+    assert!(said.contains(folder.to_str().unwrap()), "{said}");
+    assert_eq!(JournalReader::open(folder).unwrap().last().unwrap(), lines);
+    first.stop();
+}

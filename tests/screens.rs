@@ -1,0 +1,1171 @@
+//! The real screens, by touch and to the pixel: window, recorder, desk and journal as in a kiosk,
+//! drawn into memory by the software renderer.
+//!
+//! Slint belongs to one thread of a process, so every test is played on one stage, one after the
+//! other. Slint's time is a mock: it passes when a test lets it. An answer of the journal reaches
+//! the screen when a test lets it, so nothing here waits by the clock.
+//!
+//! Pictures are compared with `tests/screens/*.png`. After a wanted change of the look, set
+//! `HAILONG_ACCEPT=1` to write them anew, and look at each before it is committed.
+
+mod common;
+
+use std::cell::Cell;
+use std::io::BufWriter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use common::{TestCentral, TestKiosk, at};
+use hailong::clock::Clock;
+use hailong::domain::enrolment::Enrolled;
+use hailong::domain::form::{Form, Reason};
+use hailong::domain::line::{Event, Line};
+use hailong::domain::seal::{Answer, Kind, Ratchet};
+use hailong::kiosk::config::Texts;
+use hailong::kiosk::desk::Desk;
+use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::recorder::Recorder;
+use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};
+use hailong::kiosk::window::{Screen, Setting, ui};
+use i_slint_backend_testing::{
+    AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions,
+    get_mocked_time, mock_elapsed_time,
+};
+use qrcode::{Color, EcLevel, QrCode};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use slint::platform::{PointerEventButton, WindowEvent};
+use slint::{ComponentHandle, Global, LogicalPosition, PhysicalSize};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+const LEVELS: [&str; 5] =
+    ["Rất hài lòng", "Hài lòng", "Bình thường", "Không hài lòng", "Rất không hài lòng"];
+const LATER: &str = "Đánh giá sau bằng điện thoại";
+const HOME: &str = "Về trang đầu";
+
+// The stage.
+
+type Act = Box<dyn FnOnce() + Send>;
+
+static STAGE: LazyLock<Mutex<std::sync::mpsc::Sender<Act>>> = LazyLock::new(|| {
+    let (acts, waiting) = std::sync::mpsc::channel::<Act>();
+    std::thread::Builder::new()
+        .name("stage".into())
+        .spawn(move || {
+            slint::platform::set_platform(Box::new(TestingBackend::new(TestingBackendOptions {
+                mock_time: true,
+                threading: true,
+                renderer_name: Some("software".into()),
+            })))
+            .unwrap();
+            waiting.iter().for_each(|act| act());
+        })
+        .unwrap();
+    // The stage's output would be shown with whichever test built it: each test tells its own.
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some("stage") {
+            FELL.set(panic.to_string());
+        } else {
+            others(panic);
+        }
+    }));
+    Mutex::new(acts)
+});
+
+thread_local! {
+    static FELL: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Plays one test on Slint's thread.
+fn on_stage(play: impl FnOnce() + Send + 'static) {
+    let (end, ended) = std::sync::mpsc::channel();
+    let act = Box::new(move || {
+        let played = catch_unwind(AssertUnwindSafe(play));
+        let _ = end.send(played.map_err(|_| FELL.take()));
+    });
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner).send(act).unwrap();
+    if let Err(message) = ended.recv().unwrap() {
+        panic!("{message}");
+    }
+}
+
+fn pass(ms: u64) {
+    // In steps, as the window's timer looks at time-outs every 250 ms.
+    let mut left = ms;
+    while left > 0 {
+        let step = left.min(250);
+        mock_elapsed_time(Duration::from_millis(step));
+        left -= step;
+    }
+}
+
+// The kiosk.
+
+/// A kiosk at counter 3 on Tuesday, 24 November 2026, at 08:15.
+struct Kiosk {
+    screen: Rc<Screen>,
+    answers: UnboundedReceiver<Input>,
+    to_screen: UnboundedSender<Input>,
+    kiosk: TestKiosk,
+    central: TestCentral,
+    /// Number of the last line before the first visitor.
+    before: u64,
+    /// What a refusal tells staff, where the disk's own words would be another's.
+    trouble: Option<String>,
+    runtime: Runtime,
+}
+
+impl Kiosk {
+    fn new() -> Self {
+        Self::with(|_| {}, 1280, 800)
+    }
+
+    fn with(change: impl FnOnce(&mut Enrolled), width: u32, height: u32) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let central = runtime.block_on(TestCentral::start_at(at("2026-11-24 08:15")));
+        let mut kiosk = runtime.block_on(central.kiosk("q3"));
+        // What a ticket follows from is fixed, so that its code is the same in every run.
+        kiosk.identity.ticket_key = [7; 32].into();
+        let enrolled = kiosk.identity.enrolled.as_mut().unwrap();
+        enrolled.public_url = "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into();
+        change(enrolled);
+        let clock: Arc<dyn Clock> = Arc::clone(&kiosk.clock) as _;
+        let folder = kiosk.path();
+        let mut epochs = 0;
+        let random = move || {
+            epochs += 1;
+            Box::new(StdRng::seed_from_u64(epochs)) as _
+        };
+        let desk =
+            Desk::open(&folder, &mut kiosk.identity, Arc::clone(&clock), Box::new(random)).unwrap();
+        let enrolled = Arc::clone(desk.enrolled());
+        let (answer, answers) = unbounded_channel();
+        let recorder = Recorder::start(desk, answer, Arc::new(Notify::new())).unwrap();
+        let before = JournalReader::open(&folder).unwrap().last().unwrap();
+        let (to_screen, screen_answers) = unbounded_channel();
+        let setting = Setting {
+            enrolled,
+            texts: Texts::read(&sample("texts/vi.toml")).unwrap(),
+            time_outs: TimeOuts::default(),
+            full_screen: false,
+            clock,
+            visitor_ms: Rc::new(get_mocked_time),
+            recorder,
+            answers: screen_answers,
+        };
+        // So that it is not the first millisecond, when nothing has been shown before.
+        mock_elapsed_time(Duration::from_millis(1));
+        let screen = Screen::new(setting).unwrap();
+        screen.app().window().set_size(PhysicalSize::new(width, height));
+        screen.app().show().unwrap();
+        let trouble = None;
+        let kiosk = Self { screen, answers, to_screen, kiosk, central, before, trouble, runtime };
+        kiosk.turn();
+        kiosk
+    }
+
+    /// Runs what waits for the event loop, then makes the page that follows.
+    fn turn(&self) {
+        slint::quit_event_loop().unwrap();
+        slint::run_event_loop().unwrap();
+        mock_elapsed_time(Duration::ZERO);
+    }
+
+    /// The journal's answer reaches the screen.
+    fn answered(&mut self) -> Input {
+        let answer =
+            async { tokio::time::timeout(Duration::from_secs(20), self.answers.recv()).await };
+        let mut input = self.runtime.block_on(answer).expect("an answer in time").unwrap();
+        if let (Input::Refused(words), Some(trouble)) = (&mut input, &self.trouble) {
+            words.clone_from(trouble);
+        }
+        self.to_screen.send(input.clone()).unwrap();
+        self.turn();
+        input
+    }
+
+    #[track_caller]
+    fn kept(&mut self) {
+        let input = self.answered();
+        assert!(matches!(input, Input::Kept(..)), "{input:?}");
+    }
+
+    #[track_caller]
+    fn refused(&mut self) {
+        let input = self.answered();
+        assert!(matches!(input, Input::Refused(_)), "{input:?}");
+    }
+
+    /// A finger at a point, for 50 ms.
+    fn touch(&self, x: f32, y: f32) {
+        let position = LogicalPosition::new(x, y);
+        let button = PointerEventButton::Left;
+        let window = self.screen.app().window();
+        window.dispatch_event(WindowEvent::PointerMoved { position });
+        window.dispatch_event(WindowEvent::PointerPressed { position, button });
+        mock_elapsed_time(Duration::from_millis(50));
+        window.dispatch_event(WindowEvent::PointerReleased { position, button });
+        window.dispatch_event(WindowEvent::PointerExited);
+        mock_elapsed_time(Duration::ZERO);
+    }
+
+    /// What a finger can use, by its words.
+    #[track_caller]
+    fn control(&self, label: &str) -> Area {
+        let controls: Vec<Control> =
+            self.controls().into_iter().filter(|control| control.label == label).collect();
+        assert_eq!(controls.len(), 1, "{label:?} among {:?}", self.controls());
+        controls[0].area
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        ElementQuery::from_root(self.screen.app())
+            .match_predicate(|element| {
+                matches!(
+                    element.accessible_role(),
+                    Some(AccessibleRole::Button | AccessibleRole::Checkbox)
+                )
+            })
+            .find_all()
+            .iter()
+            .map(|element| Control {
+                label: element.accessible_label().unwrap_or_default().to_string(),
+                area: Area::of(element),
+                enabled: element.accessible_enabled(),
+                checked: element.accessible_checked().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// Taps what says `label`, after a person's moment of reading.
+    fn tap(&self, label: &str) {
+        pass(SETTLE_MS);
+        let (x, y) = self.control(label).middle();
+        self.touch(x, y);
+    }
+
+    #[track_caller]
+    fn tap_kept(&mut self, label: &str) {
+        self.tap(label);
+        self.kept();
+    }
+
+    fn ticked(&self) -> Vec<String> {
+        let ticked = |control: Control| {
+            (control.checked && !LEVELS.contains(&control.label.as_str())).then_some(control.label)
+        };
+        self.controls().into_iter().filter_map(ticked).collect()
+    }
+
+    /// All elements of a component or with an id.
+    fn areas(&self, name: &str) -> Vec<Area> {
+        let app = self.screen.app();
+        let found: Vec<_> = if name.contains("::") {
+            ElementHandle::find_by_element_id(app, name).collect()
+        } else {
+            ElementHandle::find_by_element_type_name(app, name).collect()
+        };
+        found.iter().map(Area::of).collect()
+    }
+
+    fn area(&self, name: &str) -> Area {
+        let areas = self.areas(name);
+        assert_eq!(areas.len(), 1, "{name}");
+        areas[0]
+    }
+
+    fn says(&self, words: &str) -> bool {
+        ElementHandle::find_by_accessible_label(self.screen.app(), words).next().is_some()
+    }
+
+    fn on(&self, page: &str) -> bool {
+        let now = match self.screen.page() {
+            Page::Home => "home",
+            Page::Reasons { .. } => "reasons",
+            Page::Thanks(_) => "thanks",
+            Page::Later(_) => "later",
+            Page::NotKept { .. } => "not-kept",
+        };
+        now == page && self.areas(&page_component(page)).len() == 1
+    }
+
+    fn picture(&self) -> Picture {
+        let pixels = self.screen.app().window().take_snapshot().unwrap();
+        let rgb = pixels.as_slice().iter().map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
+        Picture { width: pixels.width() as usize, height: pixels.height() as usize, rgb }
+    }
+
+    /// The ticket's address on the screen.
+    fn ticket(&self) -> String {
+        match self.screen.page() {
+            Page::Reasons { contact, .. } | Page::Thanks(contact) | Page::Later(contact) => {
+                contact.ticket.unwrap()
+            }
+            page => panic!("no contact on {page:?}"),
+        }
+    }
+
+    /// What the journal tells of the visitors, with the answers as only the central service can
+    /// open them.
+    fn told(&self) -> Vec<String> {
+        let journal = JournalReader::open(&self.kiosk.path()).unwrap();
+        let last = journal.last().unwrap();
+        let opening = &self.central.central.keys.opening;
+        let mut told = Vec::new();
+        for seq in self.before + 1..=last {
+            let line: Line = serde_json::from_slice(&journal.line(seq).unwrap().unwrap()).unwrap();
+            let mut words = vec![word(line.event)];
+            words.extend(line.by.map(word));
+            words.extend(line.how.map(word));
+            let span = journal.epoch_of(seq).unwrap().unwrap();
+            let mut ratchet = Ratchet::reopen(&line.kiosk, line.epoch, &span.enc, opening).unwrap();
+            (span.start..seq).for_each(|_| ratchet.step());
+            for body in journal.bodies(seq, seq).unwrap() {
+                let hash = if body.kind == Kind::Words { line.words } else { line.body }.unwrap();
+                let answer =
+                    ratchet.open(&line.kiosk, line.epoch, seq, body.kind, &body.bytes, hash);
+                match answer.unwrap() {
+                    Answer::Level(level) => words.push(level),
+                    Answer::Reasons(reasons) => words.extend(reasons),
+                    Answer::Words(said) => words.push(said),
+                }
+            }
+            told.push(words.join(" "));
+        }
+        told
+    }
+
+    /// The disk refuses from now on, or works again.
+    fn disk_refuses(&self, refuses: bool) {
+        let journal = rusqlite::Connection::open(self.kiosk.path().join("journal.db")).unwrap();
+        journal.busy_timeout(Duration::from_secs(5)).unwrap();
+        let change = if refuses {
+            "CREATE TRIGGER refuse BEFORE INSERT ON line
+             BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        } else {
+            "DROP TRIGGER refuse"
+        };
+        journal.execute_batch(change).unwrap();
+    }
+}
+
+impl Drop for Kiosk {
+    fn drop(&mut self) {
+        self.screen.stop();
+    }
+}
+
+fn sample(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config").join(file)
+}
+
+fn page_component(page: &str) -> String {
+    match page {
+        "home" => "HomePage",
+        "reasons" => "ReasonsPage",
+        "thanks" => "ThanksPage",
+        "later" => "LaterPage",
+        _ => "NotKeptPage",
+    }
+    .to_owned()
+}
+
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+}
+
+#[derive(Debug, Clone)]
+struct Control {
+    label: String,
+    area: Area,
+    enabled: Option<bool>,
+    checked: bool,
+}
+
+/// A rectangle on the screen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Area {
+    x: f32,
+    y: f32,
+    width: f32,
+    height: f32,
+}
+
+impl Area {
+    fn of(element: &ElementHandle) -> Self {
+        let (position, size) = (element.absolute_position(), element.size());
+        Self { x: position.x, y: position.y, width: size.width, height: size.height }
+    }
+
+    fn middle(self) -> (f32, f32) {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+
+    fn size(self) -> (f32, f32) {
+        (self.width, self.height)
+    }
+
+    fn holds(self, x: f32, y: f32) -> bool {
+        (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
+    }
+
+    fn holds_all_of(self, other: Self) -> bool {
+        other.x >= self.x
+            && other.y >= self.y
+            && other.x + other.width <= self.x + self.width
+            && other.y + other.height <= self.y + self.height
+    }
+
+    /// The free space between two areas.
+    fn apart(self, other: Self) -> f32 {
+        let gap = |a: f32, a_size: f32, b: f32, b_size: f32| (b - a - a_size).max(a - b - b_size);
+        gap(self.x, self.width, other.x, other.width).max(gap(
+            self.y,
+            self.height,
+            other.y,
+            other.height,
+        ))
+    }
+}
+
+// Pictures.
+
+#[derive(Clone, PartialEq, Eq)]
+struct Picture {
+    width: usize,
+    height: usize,
+    rgb: Vec<[u8; 3]>,
+}
+
+/// How far one channel may be off, and in how many of a million pixels it may be further off:
+/// rounding of another processor, not another look.
+const TOLERANCE: u8 = 10;
+const MORE_OFF_PER_MILLION: usize = 100;
+
+impl Picture {
+    fn at(&self, x: usize, y: usize) -> [u8; 3] {
+        self.rgb[y * self.width + x]
+    }
+
+    /// Points that differ, outside of `but`.
+    fn differences(&self, other: &Self, but: &[Area]) -> Vec<(usize, usize)> {
+        assert_eq!((self.width, self.height), (other.width, other.height));
+        let all = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
+        all.filter(|&(x, y)| self.at(x, y) != other.at(x, y))
+            .filter(|&(x, y)| !but.iter().any(|area| area.holds(x as f32, y as f32)))
+            .collect()
+    }
+
+    #[track_caller]
+    fn assert_same(&self, other: &Self, but: &[Area], what: &str) {
+        let differences = self.differences(other, but);
+        if let Some(first) = differences.first() {
+            let here = self.keep("here");
+            other.keep("there");
+            let count = differences.len();
+            panic!("{what}: {count} pixels differ, the first at {first:?}; see {}", here.display());
+        }
+    }
+
+    /// Writes it beside the tests' other output.
+    fn keep(&self, name: &str) -> PathBuf {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("screen-{name}.png"));
+        self.save(&file);
+        file
+    }
+
+    fn save(&self, file: &Path) {
+        let out = BufWriter::new(std::fs::File::create(file).unwrap());
+        let mut encoder = png::Encoder::new(out, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::High);
+        encoder.set_filter(png::Filter::NoFilter);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(self.rgb.as_flattened()).unwrap();
+    }
+
+    fn load(file: &Path) -> Option<Self> {
+        let file = std::io::BufReader::new(std::fs::File::open(file).ok()?);
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight));
+        let rgb = bytes[..info.buffer_size()].as_chunks().0.to_vec();
+        Some(Self { width: info.width as usize, height: info.height as usize, rgb })
+    }
+
+    /// Compares it with the committed picture.
+    #[track_caller]
+    fn assert_like_reference(&self, name: &str) {
+        let reference =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(format!("{name}.png"));
+        if std::env::var_os("HAILONG_ACCEPT").is_some_and(|value| value == "1") {
+            std::fs::create_dir_all(reference.parent().unwrap()).unwrap();
+            self.save(&reference);
+            return;
+        }
+        let hint = "set HAILONG_ACCEPT=1 to accept it, after a look at it";
+        let Some(expected) = Self::load(&reference) else {
+            let actual = self.keep(name);
+            panic!("{name} has no reference; it looks like {}; {hint}", actual.display());
+        };
+        let same_size = (self.width, self.height) == (expected.width, expected.height);
+        let off =
+            |a: &[u8; 3], b: &[u8; 3]| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > TOLERANCE);
+        let count = self.rgb.iter().zip(&expected.rgb).filter(|(a, b)| off(a, b)).count();
+        if !same_size || count * 1_000_000 > MORE_OFF_PER_MILLION * self.rgb.len() {
+            let actual = self.keep(name);
+            panic!(
+                "{name} does not look like {}: {count} pixels differ; it looks like {}; {hint}",
+                reference.display(),
+                actual.display()
+            );
+        }
+    }
+}
+
+// The tests.
+
+#[test]
+fn what_was_tapped_is_in_the_journal_and_each_page_follows() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        assert!(kiosk.on("home"));
+        assert!(kiosk.says("Nguyễn Thị Thanh Lan") && kiosk.says("08:15"));
+        kiosk.tap("Không hài lòng");
+        assert!(kiosk.on("home"), "nothing is promised before the disk has it");
+        kiosk.kept();
+        assert!(kiosk.on("reasons"));
+        kiosk.tap("Phải chờ lâu");
+        kiosk.tap("Thái độ chưa đúng mực");
+        assert_eq!(kiosk.ticked(), ["Thái độ chưa đúng mực", "Phải chờ lâu"]);
+        kiosk.tap("Trả kết quả trễ hẹn");
+        kiosk.tap("Trả kết quả trễ hẹn");
+        kiosk.tap("Gửi");
+        assert!(kiosk.on("reasons"), "no thanks before the disk has it");
+        kiosk.kept();
+        assert!(kiosk.on("thanks"));
+        assert!(kiosk.says("Xin cảm ơn ông/bà!"));
+        kiosk.tap(HOME);
+        assert!(kiosk.on("home"));
+
+        kiosk.tap_kept("Rất hài lòng");
+        kiosk.tap("Niềm nở, lịch sự");
+        kiosk.tap_kept("Hài lòng");
+        assert_eq!(kiosk.ticked(), ["Niềm nở, lịch sự"]);
+        kiosk.tap_kept("Rất không hài lòng");
+        assert_eq!(kiosk.ticked(), [""; 0], "other reasons, none ticked");
+        kiosk.tap("Phải chờ lâu");
+        kiosk.tap_kept("Bỏ qua");
+        assert!(kiosk.on("thanks"));
+        kiosk.tap(HOME);
+
+        kiosk.tap_kept(LATER);
+        assert!(kiosk.on("later"));
+        kiosk.tap_kept(HOME);
+        assert!(kiosk.on("home"));
+
+        assert_eq!(
+            kiosk.told(),
+            [
+                "contact touch khong_hai_long",
+                "closed sent thai_do cho_lau",
+                "contact touch rat_hai_long",
+                "changed hai_long",
+                "changed rat_khong_hai_long",
+                "closed skipped",
+                "contact later",
+                "closed left",
+            ]
+        );
+    });
+}
+
+#[test]
+fn each_face_stands_for_its_own_level() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let codes: Vec<String> =
+            kiosk.central.form().levels.iter().map(|level| level.code.clone()).collect();
+        let mut expected = Vec::new();
+        for (label, code) in LEVELS.iter().zip(codes) {
+            kiosk.tap_kept(label);
+            kiosk.tap_kept("Gửi");
+            kiosk.tap(HOME);
+            expected.extend([format!("contact touch {code}"), "closed sent".into()]);
+        }
+        assert_eq!(kiosk.told(), expected);
+    });
+}
+
+#[test]
+fn the_cards_of_the_levels_are_exactly_alike() {
+    on_stage(|| {
+        let kiosk = Kiosk::new();
+        let cards = kiosk.areas("LevelCard");
+        let faces = kiosk.areas("Face");
+        assert_eq!((cards.len(), faces.len()), (5, 5));
+        for (card, face) in cards.iter().zip(&faces) {
+            assert_eq!(card.size(), cards[0].size());
+            assert_eq!(card.y, cards[0].y);
+            assert_eq!(face.size(), faces[0].size());
+            assert_eq!((face.x - card.x, face.y), (faces[0].x - cards[0].x, faces[0].y));
+        }
+        let steps: Vec<f32> = cards.windows(2).map(|pair| pair[1].x - pair[0].x).collect();
+        assert!(steps.iter().all(|step| (step - steps[0]).abs() <= 1.0), "{steps:?}");
+        // All but face and words is the same to the pixel.
+        let picture = kiosk.picture();
+        let (width, height) = (cards[0].width as usize, cards[0].height as usize);
+        let frame = |card: &Area| -> Vec<[u8; 3]> {
+            let (left, top) = (card.x as usize, card.y as usize);
+            let outside =
+                |x: usize, y: usize| x < 10 || x >= width - 10 || y < 10 || y >= height - 10;
+            let all = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            all.filter(|&(x, y)| outside(x, y))
+                .map(|(x, y)| picture.at(left + x, top + y))
+                .collect()
+        };
+        assert!(cards.iter().all(|card| frame(card) == frame(&cards[0])));
+        // The faces carry equal ink: an outline, eyes, a mouth, brows on two.
+        let ink = |face: &Area| {
+            let area = Area { x: face.x.round(), y: face.y.round(), ..*face };
+            let points = (0..area.height as usize)
+                .flat_map(|y| (0..area.width as usize).map(move |x| (x, y)));
+            points
+                .filter(|(x, y)| {
+                    let [r, g, b] = picture.at(area.x as usize + x, area.y as usize + y);
+                    u32::from(r) + u32::from(g) + u32::from(b) < 0x17 + 0x34 + 0x3a + 60
+                })
+                .count() as f32
+        };
+        let inks: Vec<f32> = faces.iter().map(ink).collect();
+        let (least, most) = (
+            inks.iter().copied().fold(f32::MAX, f32::min),
+            inks.iter().copied().fold(0.0, f32::max),
+        );
+        assert!(most / least < 1.45, "{inks:?}");
+    });
+}
+
+#[test]
+fn thanks_is_the_same_to_the_pixel_for_every_level_apart_from_the_code() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let mut first: Option<(Picture, String)> = None;
+        for (level, label) in LEVELS.iter().enumerate() {
+            for button in ["Gửi", "Bỏ qua"] {
+                kiosk.tap_kept(label);
+                if level % 2 == 0 {
+                    let reason = kiosk.controls()[5].label.clone();
+                    kiosk.tap(&reason);
+                }
+                kiosk.tap_kept(button);
+                assert!(kiosk.on("thanks"));
+                pass(1_000);
+                let (picture, ticket) = (kiosk.picture(), kiosk.ticket());
+                let code = kiosk.area("QrCode");
+                match &first {
+                    Some((same, other)) => {
+                        assert_ne!(ticket, *other);
+                        picture.assert_same(same, &[code], label);
+                        assert_ne!(picture.differences(same, &[]), [], "another code");
+                    }
+                    None => first = Some((picture, ticket)),
+                }
+                kiosk.tap(HOME);
+            }
+        }
+    });
+}
+
+#[test]
+fn among_the_reasons_nothing_but_ring_and_reasons_tells_the_level() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let mut pictures = Vec::new();
+        for (level, label) in LEVELS.iter().enumerate() {
+            kiosk.tap_kept(label);
+            assert!(kiosk.says("Đã ghi nhận. Xin ông/bà cho biết thêm lý do"));
+            let rings: Vec<bool> = kiosk
+                .controls()
+                .iter()
+                .filter(|control| LEVELS.contains(&control.label.as_str()))
+                .map(|control| control.checked)
+                .collect();
+            assert_eq!(rings, (0..5).map(|place| place == level).collect::<Vec<_>>());
+            let (picks, toggles) = (kiosk.areas("FacePick"), kiosk.areas("ReasonToggle"));
+            assert_eq!((picks.len(), toggles.len()), (5, 6));
+            pictures.push((kiosk.picture(), picks, toggles));
+            kiosk.tap_kept("Bỏ qua");
+            kiosk.tap(HOME);
+        }
+        let (first, picks, toggles) = &pictures[0];
+        for (level, (picture, own_picks, own_toggles)) in pictures.iter().enumerate().skip(1) {
+            assert_eq!((own_picks, own_toggles), (picks, toggles), "everything is in its place");
+            let what = LEVELS[level];
+            let rings = [picks[0], picks[level]];
+            picture.assert_same(first, &[&rings[..], toggles].concat(), what);
+            // The ring is of one kind, and thin.
+            let ring = picture.differences(first, toggles).len();
+            assert!((500..5_000).contains(&ring), "{what}: {ring}");
+        }
+        // Levels that ask for the same reasons differ by the ring alone.
+        for pair in [[0, 1], [3, 4]] {
+            let but = [picks[pair[0]], picks[pair[1]]];
+            pictures[pair[0]].0.assert_same(&pictures[pair[1]].0, &but, LEVELS[pair[1]]);
+        }
+    });
+}
+
+#[test]
+fn skipping_is_exactly_as_large_as_sending() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap_kept("Bình thường");
+        let (skip, send) = (kiosk.control("Bỏ qua"), kiosk.control("Gửi"));
+        assert_eq!(skip.size(), send.size());
+        assert_eq!(skip.y, send.y);
+    });
+}
+
+/// What a finger may press on the page: each says what it is, is at least `high`, and stands 16
+/// pixels apart, both on a panel of 1280 × 800 and in proportion on others.
+#[track_caller]
+fn assert_touchable(kiosk: &Kiosk, page: &str, high: f32) {
+    assert!(kiosk.on(page));
+    let window = kiosk.screen.app().window().size();
+    let window = Area { x: 0.0, y: 0.0, width: window.width as f32, height: window.height as f32 };
+    let controls = kiosk.controls();
+    for control in &controls {
+        assert_ne!(control.label.trim(), "", "on {page}: {control:?}");
+        assert!(window.holds_all_of(control.area), "on {page}: {control:?}");
+        assert_eq!(control.enabled, Some(true));
+    }
+    let scale = (window.width / 1280.0).min(window.height / 800.0);
+    let (high, apart) = (high * scale, (16.0 * scale).floor());
+    // Every touch area but the ground is part of a control.
+    let touches = kiosk.areas("TouchArea");
+    let ground = kiosk.area("AppWindow::base");
+    assert_eq!(ground, window);
+    let touches: Vec<Area> = touches.into_iter().skip(1).collect();
+    assert_eq!(touches.len(), controls.len(), "on {page}");
+    for touch in &touches {
+        assert!(
+            controls.iter().any(|control| control.area.holds_all_of(*touch)),
+            "on {page}: {touch:?} belongs to no control"
+        );
+        assert!(touch.height >= high && touch.width >= high, "on {page}: {touch:?}");
+        for other in touches.iter().filter(|other| *other != touch) {
+            assert!(touch.apart(*other) >= apart, "on {page}: {touch:?} beside {other:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_a_finger_may_press_says_what_it_is_and_is_large_enough() {
+    on_stage(|| {
+        // The smallest panel comes last.
+        for (width, height, face) in [(1280, 800, 140.0), (1920, 1080, 189.0), (1024, 600, 112.0)] {
+            let touch = 84.0;
+            let mut kiosk = Kiosk::with(|_| {}, width, height);
+            assert_touchable(&kiosk, "home", touch);
+            let faces = kiosk.areas("Face");
+            assert!(faces.iter().all(|area| area.width >= face && area.height >= face));
+            kiosk.tap_kept("Hài lòng");
+            assert_touchable(&kiosk, "reasons", touch);
+            kiosk.tap_kept("Gửi");
+            assert_touchable(&kiosk, "thanks", touch);
+            kiosk.tap(HOME);
+            kiosk.tap_kept(LATER);
+            assert_touchable(&kiosk, "later", touch);
+            kiosk.tap_kept(HOME);
+            kiosk.disk_refuses(true);
+            kiosk.tap("Hài lòng");
+            kiosk.refused();
+            assert_touchable(&kiosk, "not-kept", touch);
+        }
+    });
+}
+
+#[test]
+fn two_taps_on_a_face_make_one_contact_and_tick_nothing() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        for label in LEVELS {
+            pass(SETTLE_MS);
+            let before = kiosk.told().len();
+            let (x, y) = kiosk.control(label).middle();
+            kiosk.touch(x, y);
+            kiosk.touch(x, y);
+            assert!(kiosk.on("home"));
+            kiosk.kept();
+            kiosk.touch(x, y);
+            pass(100);
+            kiosk.touch(x, y);
+            assert!(kiosk.on("reasons") && !kiosk.screen.busy());
+            assert_eq!(kiosk.ticked(), [""; 0]);
+            assert_eq!(kiosk.told().len(), before + 1);
+            kiosk.tap_kept("Gửi");
+            kiosk.tap(HOME);
+        }
+        assert_eq!(kiosk.told().len(), 10);
+    });
+}
+
+#[test]
+fn two_taps_on_send_do_not_take_the_thanks_away() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap_kept("Hài lòng");
+        pass(SETTLE_MS);
+        let (x, y) = kiosk.control("Gửi").middle();
+        kiosk.touch(x, y);
+        kiosk.touch(x, y);
+        kiosk.kept();
+        kiosk.touch(x, y);
+        pass(100);
+        kiosk.touch(x, y);
+        assert!(kiosk.on("thanks"));
+        pass(SETTLE_MS);
+        kiosk.touch(x, y);
+        assert!(kiosk.on("home"), "a touch anywhere leads home, once the page was seen");
+        assert_eq!(kiosk.told(), ["contact touch hai_long", "closed sent"]);
+    });
+}
+
+#[test]
+fn a_finger_that_was_down_before_thanks_came_does_not_take_it_away() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap_kept("Hài lòng");
+        kiosk.tap("Gửi");
+        let position = LogicalPosition::new(640.0, 760.0);
+        let button = PointerEventButton::Left;
+        let window = kiosk.screen.app().clone_strong();
+        window.window().dispatch_event(WindowEvent::PointerPressed { position, button });
+        kiosk.kept();
+        pass(2_000);
+        window.window().dispatch_event(WindowEvent::PointerReleased { position, button });
+        mock_elapsed_time(Duration::ZERO);
+        assert!(kiosk.on("thanks"));
+    });
+}
+
+#[test]
+fn nothing_reacts_while_the_disk_writes() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap("Rất hài lòng");
+        assert!(kiosk.controls().iter().all(|control| control.enabled == Some(false)));
+        for label in ["Rất không hài lòng", LATER, "Bình thường"] {
+            kiosk.tap(label);
+        }
+        pass(120_000);
+        assert!(kiosk.on("home"));
+        kiosk.kept();
+        assert!(kiosk.on("reasons"));
+        kiosk.tap("Gửi");
+        for label in ["Giúp đỡ tận tình", "Bỏ qua", "Gửi", "Hài lòng"] {
+            kiosk.tap(label);
+        }
+        pass(120_000);
+        assert!(kiosk.on("reasons"));
+        kiosk.kept();
+        assert!(kiosk.on("thanks"));
+        assert_eq!(kiosk.told(), ["contact touch rat_hai_long", "closed sent"]);
+    });
+}
+
+#[test]
+fn an_untouched_screen_goes_home_and_keeps_what_was_given() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap_kept("Rất không hài lòng");
+        kiosk.tap("Hướng dẫn chưa rõ ràng");
+        pass(29_000);
+        assert!(kiosk.on("reasons") && !kiosk.screen.busy());
+        // A touch on the bare ground gives more time.
+        kiosk.touch(640.0, 5.0);
+        pass(29_000);
+        assert!(kiosk.on("reasons") && !kiosk.screen.busy());
+        pass(1_250);
+        kiosk.kept();
+        assert!(kiosk.on("home"), "nobody is there to be thanked");
+
+        kiosk.tap_kept("Hài lòng");
+        kiosk.tap_kept("Gửi");
+        pass(19_500);
+        assert!(kiosk.on("thanks"));
+        pass(750);
+        assert!(kiosk.on("home"));
+
+        kiosk.tap_kept(LATER);
+        pass(59_500);
+        assert!(kiosk.on("later") && !kiosk.screen.busy());
+        pass(750);
+        kiosk.kept();
+        assert!(kiosk.on("home"));
+        assert_eq!(
+            kiosk.told(),
+            [
+                "contact touch rat_khong_hai_long",
+                "closed timed_out chua_ro",
+                "contact touch hai_long",
+                "closed sent",
+                "contact later",
+                "closed timed_out",
+            ]
+        );
+    });
+}
+
+#[test]
+fn what_the_disk_refuses_is_apologised_for_and_the_kiosk_goes_on() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let home = kiosk.picture();
+        kiosk.disk_refuses(true);
+        kiosk.tap("Rất hài lòng");
+        kiosk.refused();
+        assert!(kiosk.on("not-kept"));
+        assert!(!kiosk.says("Xin cảm ơn ông/bà!"));
+        assert_eq!(kiosk.told(), [""; 0]);
+        kiosk.tap(HOME);
+        assert!(kiosk.on("home"));
+        kiosk.picture().assert_same(&home, &[], "home after a refusal");
+        kiosk.tap("Hài lòng");
+        kiosk.refused();
+        pass(14_500);
+        assert!(kiosk.on("not-kept"));
+        pass(750);
+        assert!(kiosk.on("home"), "the apology ends by itself");
+
+        kiosk.disk_refuses(false);
+        kiosk.tap_kept("Không hài lòng");
+        kiosk.disk_refuses(true);
+        kiosk.tap("Phải chờ lâu");
+        kiosk.tap("Gửi");
+        kiosk.refused();
+        assert!(kiosk.on("not-kept"));
+        kiosk.disk_refuses(false);
+        kiosk.tap(HOME);
+        kiosk.tap_kept("Hài lòng");
+        assert_eq!(kiosk.ticked(), [""; 0]);
+        kiosk.tap_kept("Gửi");
+        let told = kiosk.told();
+        assert_eq!(
+            told,
+            [
+                "started",
+                "shift",
+                "contact touch khong_hai_long",
+                "started",
+                "shift",
+                "contact touch hai_long",
+                "closed sent",
+            ],
+            "the level given before the disk refused is kept"
+        );
+    });
+}
+
+#[test]
+fn nothing_of_one_visitor_reaches_the_next() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        pass(SETTLE_MS);
+        let home = kiosk.picture();
+        let mut tickets = std::collections::BTreeSet::new();
+        let mut visit = |kiosk: &mut Kiosk, level: &str, end: &str| {
+            kiosk.tap_kept(level);
+            if level == LATER {
+                assert!(tickets.insert(kiosk.ticket()));
+                kiosk.tap_kept(HOME);
+                return;
+            }
+            assert_eq!(kiosk.ticked(), [""; 0]);
+            assert!(tickets.insert(kiosk.ticket()));
+            let fresh = kiosk.picture();
+            for reason in kiosk.controls().iter().skip(5).take(6) {
+                kiosk.tap(&reason.label);
+            }
+            assert_eq!(kiosk.ticked().len(), 6);
+            assert_ne!(kiosk.picture().differences(&fresh, &[]), []);
+            if end.is_empty() {
+                pass(30_250);
+                kiosk.kept();
+                return;
+            }
+            kiosk.tap_kept(end);
+            assert!(tickets.contains(&kiosk.ticket()));
+            kiosk.tap(HOME);
+        };
+        let ends = ["Gửi", "Bỏ qua", ""];
+        for (place, level) in LEVELS.iter().chain([&LATER]).enumerate() {
+            visit(&mut kiosk, level, ends[place % 3]);
+            assert!(kiosk.on("home"));
+            pass(SETTLE_MS);
+            kiosk.picture().assert_same(&home, &[], &format!("home after {level}"));
+            let shown = ui::Visit::get(kiosk.screen.app());
+            assert_eq!(shown.get_qr().size().width, 0, "no code is left");
+            assert_eq!(slint::Model::row_count(&shown.get_reasons()), 0);
+            assert_eq!((shown.get_chosen(), shown.get_trouble().as_str()), (-1, ""));
+        }
+        assert_eq!(tickets.len(), 6);
+    });
+}
+
+#[test]
+fn whoever_is_on_shift_is_named_but_never_changed_under_a_visitors_hands() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        assert!(kiosk.says("Nguyễn Thị Thanh Lan"));
+        kiosk.tap_kept("Hài lòng");
+        kiosk.kiosk.clock.set(at("2026-11-24 17:01"));
+        pass(1_000);
+        assert!(kiosk.on("reasons") && kiosk.says("17:01"));
+        kiosk.tap_kept("Gửi");
+        kiosk.tap(HOME);
+        pass(500);
+        assert!(kiosk.on("home") && !kiosk.says("Nguyễn Thị Thanh Lan"));
+        assert_eq!(kiosk.areas("OfficialCard").len(), 0);
+        kiosk.tap_kept("Hài lòng");
+        let journal = JournalReader::open(&kiosk.kiosk.path()).unwrap();
+        let lines = journal.lines(1, journal.last().unwrap()).unwrap();
+        let officials: Vec<Option<String>> = lines
+            .iter()
+            .map(|bytes| serde_json::from_slice::<Line>(bytes).unwrap())
+            .filter(|line| line.event == Event::Contact)
+            .map(|line| line.official.map(|official| official.to_string()))
+            .collect();
+        assert_eq!(officials, [Some("cb07".into()), None]);
+    });
+}
+
+#[test]
+fn the_pages_look_as_they_were_accepted() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        kiosk.picture().assert_like_reference("home");
+        kiosk.tap_kept("Không hài lòng");
+        kiosk.picture().assert_like_reference("reasons");
+        kiosk.tap("Hướng dẫn chưa rõ ràng");
+        kiosk.tap("Phải đi lại nhiều lần");
+        pass(9_000);
+        kiosk.picture().assert_like_reference("reasons-ticked");
+        kiosk.tap_kept("Gửi");
+        pass(5_000);
+        kiosk.picture().assert_like_reference("thanks");
+        kiosk.tap(HOME);
+        kiosk.tap_kept(LATER);
+        kiosk.picture().assert_like_reference("later");
+        kiosk.tap_kept(HOME);
+        kiosk.disk_refuses(true);
+        kiosk.tap("Hài lòng");
+        kiosk.trouble = Some("Ổ đĩa đã đầy (SQLITE_FULL)".into());
+        kiosk.refused();
+        kiosk.picture().assert_like_reference("not-kept");
+    });
+}
+
+const INK: [u8; 3] = [0x17, 0x34, 0x3a];
+const WHITE: [u8; 3] = [0xff; 3];
+
+/// Reads the code from the screen's pixels: whole pixels a module, a quiet zone of four modules,
+/// and the modules of `address`. Gives the pixels a module.
+fn assert_readable_code(kiosk: &Kiosk, address: &str) -> usize {
+    let picture = kiosk.picture();
+    let area = kiosk.area("QrCode");
+    let inked: Vec<(usize, usize)> = (area.y.ceil() as usize..(area.y + area.height) as usize)
+        .flat_map(|y| (area.x.ceil() as usize..(area.x + area.width) as usize).map(move |x| (x, y)))
+        .filter(|&(x, y)| picture.at(x, y) == INK)
+        .collect();
+    let left = inked.iter().map(|point| point.0).min().unwrap();
+    let right = inked.iter().map(|point| point.0).max().unwrap() + 1;
+    let top = inked.iter().map(|point| point.1).min().unwrap();
+    let bottom = inked.iter().map(|point| point.1).max().unwrap() + 1;
+    let code = QrCode::with_error_correction_level(address, EcLevel::M).unwrap();
+    let modules = code.width();
+    assert_eq!(right - left, bottom - top, "square");
+    assert_eq!((right - left) % modules, 0, "whole pixels a module");
+    let factor = (right - left) / modules;
+    let colours = code.to_colors();
+    for y in top - 4 * factor..bottom + 4 * factor {
+        for x in left - 4 * factor..right + 4 * factor {
+            let inside = (left..right).contains(&x) && (top..bottom).contains(&y);
+            let expected = if inside {
+                let (column, row) = ((x - left) / factor, (y - top) / factor);
+                if colours[row * modules + column] == Color::Dark { INK } else { WHITE }
+            } else {
+                WHITE
+            };
+            assert_eq!(picture.at(x, y), expected, "at {x}, {y}");
+        }
+    }
+    factor
+}
+
+#[test]
+fn the_code_is_drawn_in_whole_pixels_with_its_quiet_zone() {
+    on_stage(|| {
+        let longest = format!("HTTPS://{}.GOV.VN", "D".repeat(60 - 8 - 7));
+        let sizes = [(1280, 800), (1024, 600), (1366, 768), (1920, 1080)];
+        for (width, height) in sizes {
+            for public_url in ["HTTP://10.0.0.5", "HTTPS://DANHGIA.HUNGYEN.GOV.VN", &longest] {
+                let change = |enrolled: &mut Enrolled| enrolled.public_url = public_url.to_owned();
+                let mut kiosk = Kiosk::with(change, width, height);
+                kiosk.tap_kept("Hài lòng");
+                kiosk.tap_kept("Gửi");
+                let address = kiosk.ticket();
+                assert!(address.starts_with(&format!("{public_url}/R/")));
+                let factor = assert_readable_code(&kiosk, &address);
+                assert!(factor >= 6, "thanks on {width} × {height}, {public_url}: {factor}");
+                kiosk.tap(HOME);
+                kiosk.tap_kept(LATER);
+                let factor = assert_readable_code(&kiosk, &kiosk.ticket());
+                assert!(factor >= 6, "later on {width} × {height}, {public_url}: {factor}");
+            }
+        }
+    });
+}
+
+/// A form with as many reasons as one may have.
+fn nine_reasons(form: &mut Form) {
+    let last = form.reasons.last().unwrap().clone();
+    for number in 7..=9 {
+        let code = format!("ly_do_{number}");
+        let text = [("vi".to_owned(), format!("Lý do thứ {number} của đơn vị, khá dài"))].into();
+        form.reasons.push(Reason { code, text, ..last.clone() });
+    }
+}
+
+#[test]
+fn nine_reasons_have_room_and_are_kept_in_the_forms_order() {
+    on_stage(|| {
+        let change = |enrolled: &mut Enrolled| nine_reasons(&mut enrolled.forms[0]);
+        let mut kiosk = Kiosk::with(change, 1280, 800);
+        kiosk.tap_kept("Không hài lòng");
+        assert_touchable(&kiosk, "reasons", 76.0);
+        for toggle in kiosk.controls().iter().skip(5).take(9).rev() {
+            kiosk.tap(&toggle.label);
+        }
+        assert_eq!(kiosk.ticked().len(), 9);
+        kiosk.tap_kept("Gửi");
+        assert_eq!(
+            kiosk.told()[1],
+            "closed sent thai_do chua_ro giay_to_ngoai cho_lau di_lai_nhieu tre_hen ly_do_7 \
+             ly_do_8 ly_do_9"
+        );
+    });
+}
