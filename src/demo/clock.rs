@@ -110,14 +110,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_sleeper_wakes_when_the_clock_is_set_past_its_time() {
-        let clock = std::sync::Arc::new(DemoClock::standing(at("07:30:00")));
-        let sleeping = std::sync::Arc::clone(&clock);
-        let slept = tokio::spawn(async move { sleeping.sleep(Duration::from_secs(60)).await });
+        let clock = DemoClock::standing(at("07:30:00"));
+        let mut slept = clock.sleep(Duration::from_secs(60));
         clock.set(at("07:30:59"));
-        tokio::task::yield_now().await;
-        assert!(!slept.is_finished());
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut slept).await;
+        assert!(early.is_err(), "a second is left");
         clock.set(at("07:31:00"));
-        slept.await.unwrap();
+        let woken = tokio::time::timeout(Duration::from_secs(10), &mut slept).await;
+        assert!(woken.is_ok(), "its time has come");
         clock.set(at("07:00:00"));
         assert_eq!(At::new(clock.now()), at("07:31:00"), "it never goes back");
     }
