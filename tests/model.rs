@@ -490,8 +490,13 @@ async fn check(case: Case) {
 #[test]
 fn any_order_repetition_and_cutting_comes_to_the_tallies_of_the_history() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config =
-        Config { cases: 48, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let config = Config {
+        cases: asked.unwrap_or(48),
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..Config::default()
+    };
     // The same cases in every run.
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, random);

@@ -810,11 +810,12 @@ fn two_taps_on_a_face_make_one_contact_and_tick_nothing() {
             kiosk.touch(x, y);
             assert!(kiosk.on("home"));
             kiosk.kept();
-            kiosk.touch(x, y);
-            pass(100);
-            kiosk.touch(x, y);
-            assert!(kiosk.on("reasons") && !kiosk.screen.busy());
-            assert_eq!(kiosk.ticked(), [""; 0]);
+            for _ in 0..2 {
+                kiosk.touch(x, y);
+                assert!(kiosk.on("reasons") && !kiosk.screen.busy());
+                assert_eq!(kiosk.ticked(), [""; 0]);
+                pass(100);
+            }
             assert_eq!(kiosk.told().len(), before + 1);
             kiosk.tap_kept("Gửi");
             kiosk.tap(HOME);
