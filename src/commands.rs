@@ -209,7 +209,7 @@ mod staff {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(INTERNAL, error))?;
-        let client = hailong::kiosk::enrolment::client().map_err(|e| Failure::new(INTERNAL, e))?;
+        let client = hailong::kiosk::network::client().map_err(|e| Failure::new(INTERNAL, e))?;
         let unreachable = |error: reqwest::Error| {
             let error = error.without_url();
             Failure::new(UNREACHABLE, format!("{base} cannot be reached: {error}"))

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use common::{TestCentral, at, has, rate};
 use hailong::domain::line::By;
-use hailong::kiosk::enrolment::client;
+use hailong::kiosk::network::client;
 use hailong::kiosk::visit::Record;
 use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, SET_COOKIE};
 

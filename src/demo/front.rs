@@ -15,11 +15,11 @@ use crate::domain::system_random;
 use crate::domain::time::At;
 use crate::kiosk::config::Texts;
 use crate::kiosk::desk::Desk;
-use crate::kiosk::enrolment::client;
 use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
+use crate::kiosk::network::Unreachable;
+use crate::kiosk::network::client;
 use crate::kiosk::recorder::Recorder;
-use crate::kiosk::uploader::Unreachable;
 use crate::kiosk::visit::{Page, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError};
 

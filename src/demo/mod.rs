@@ -37,8 +37,9 @@ use crate::kiosk::config::Texts;
 use crate::kiosk::desk::DeskError;
 use crate::kiosk::enrolment::{EnrolmentError, enrol};
 use crate::kiosk::identity::{Identity, IdentityError};
+use crate::kiosk::network::Unreachable;
 use crate::kiosk::run::{choose_backend, close_when_asked, has_display};
-use crate::kiosk::uploader::{Unreachable, UploadError};
+use crate::kiosk::uploader::UploadError;
 use crate::kiosk::visit::TimeOuts;
 use crate::kiosk::window::WindowError;
 

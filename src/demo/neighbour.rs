@@ -16,9 +16,8 @@ use crate::domain::batch::Packed;
 use crate::domain::system_random;
 use crate::kiosk::desk::{Desk, DeskError};
 use crate::kiosk::identity::{Identity, central_keys};
-use crate::kiosk::uploader::{
-    Http, Reply, Sender, Standing, Transport, Unreachable, UploadError, Uploader,
-};
+use crate::kiosk::network::Unreachable;
+use crate::kiosk::uploader::{Http, Reply, Sender, Standing, Transport, UploadError, Uploader};
 use crate::kiosk::visit::{Input, Page, TimeOuts, Visit};
 
 /// The network between a kiosk and the central service; it can be cut.

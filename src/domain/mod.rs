@@ -15,6 +15,7 @@ pub mod statistics;
 pub mod summary;
 pub mod ticket;
 pub mod time;
+mod withholding;
 
 pub use ids::{CounterId, Epoch, FormRef, Hash, KioskId, OfficeCode, OfficialId};
 

@@ -1,9 +1,7 @@
 //! The kiosk's side of enrolment.
 
-use std::time::Duration;
-
 use super::identity::{Identity, IdentityError};
-use super::uploader::Unreachable;
+use super::network::{Unreachable, client};
 use crate::domain::batch::sign;
 use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::seal::SealingKey;
@@ -24,19 +22,6 @@ pub enum EnrolmentError {
     /// The identity could not be kept.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-}
-
-/// A client as kiosks use it: TLS by rustls, bounded in time, no redirects.
-pub fn client() -> Result<reqwest::Client, Unreachable> {
-    // The second call finds the provider installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("hailong/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Unreachable(error.to_string()))
 }
 
 /// Enrols the kiosk at the service `base` under a one-time code and keeps what it gives. Asking

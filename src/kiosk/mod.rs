@@ -8,6 +8,7 @@ pub mod enrolment;
 pub mod headless;
 pub mod identity;
 pub mod journal;
+pub mod network;
 pub mod qr;
 pub mod recorder;
 pub mod run;

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{Notify, watch};
 
 use super::journal::{EpochSpan, JournalError, JournalReader};
+use super::network::{Unreachable, client};
 use crate::clock::Clock;
 use crate::domain::batch::{BadBatch, MAX_LINES, Packed, Parts, pack};
 use crate::domain::ids::{Hash, KioskId};
@@ -81,11 +82,6 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// No answer came.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the central service cannot be reached: {0}")]
-pub struct Unreachable(pub String);
-
 /// Carries a batch to the central service and its answer back.
 pub trait Transport: Send + Sync + 'static {
     /// Posts a batch.
@@ -102,7 +98,7 @@ impl Http {
     /// To the service at `base`, such as `https://hailong.example.vn`.
     pub fn new(base: &str) -> Result<Self, Unreachable> {
         Ok(Self {
-            client: super::enrolment::client()?,
+            client: client()?,
             address: format!("{}/api/v1/journal", base.trim_end_matches('/')),
         })
     }
