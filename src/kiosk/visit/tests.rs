@@ -1,0 +1,787 @@
+//! Each way through a visit, and any sequence of them.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const RAT_HAI_LONG: usize = 0;
+const HAI_LONG: usize = 1;
+const BINH_THUONG: usize = 2;
+const KHONG_HAI_LONG: usize = 3;
+
+fn form() -> Arc<Form> {
+    let text = include_str!("../../../kiosk-config/forms/nam-muc.toml");
+    Arc::new(toml::from_str(text).unwrap())
+}
+
+/// A screen before a journal that gives numbers.
+struct Kiosk {
+    visit: Visit,
+    now: u64,
+    next: u64,
+    waiting: Option<Record>,
+}
+
+impl Kiosk {
+    fn new() -> Self {
+        let visit = Visit::new(form(), TimeOuts::default());
+        Self { visit, now: 10_000, next: 7, waiting: None }
+    }
+
+    /// A tap once the page has settled; gives the record that it led to.
+    fn tap(&mut self, input: Input) -> Option<Record> {
+        self.now += SETTLE_MS;
+        let record = self.visit.step(input, self.now);
+        self.waiting.clone_from(&record);
+        record
+    }
+
+    /// The journal keeps what it was handed; gives its number.
+    fn kept(&mut self) -> u64 {
+        let record = self.waiting.take().expect("a record is on its way");
+        let seq = self.next;
+        self.next += 1;
+        let ticket = matches!(record, Record::Open { .. }).then(|| format!("TICKET{seq}"));
+        assert_eq!(self.visit.step(Input::Kept(seq, ticket), self.now), None);
+        seq
+    }
+
+    fn refused(&mut self) {
+        self.waiting.take().expect("a record is on its way");
+        let refused = Input::Refused("Ổ đĩa đã đầy".into());
+        assert_eq!(self.visit.step(refused, self.now), None);
+    }
+
+    /// Rates and comes to the reasons; gives the contact's number.
+    fn rate(&mut self, level: usize) -> u64 {
+        self.tap(Input::Rate(level)).expect("a record");
+        self.kept()
+    }
+
+    /// Lets time pass in the small steps of the window's timer; gives what it led to.
+    fn pass(&mut self, ms: u64) -> Option<Record> {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now = end.min(self.now + 250);
+            if let Some(record) = self.visit.step(Input::Tick, self.now) {
+                self.waiting = Some(record.clone());
+                return Some(record);
+            }
+        }
+        None
+    }
+
+    fn on_reasons(&self) -> bool {
+        matches!(self.visit.page(), Page::Reasons { .. })
+    }
+
+    fn on_thanks(&self) -> bool {
+        matches!(self.visit.page(), Page::Thanks(_))
+    }
+
+    fn ticked(&self) -> Vec<&str> {
+        let Page::Reasons { ticked, .. } = self.visit.page() else { panic!("no reasons") };
+        let offered = self.visit.offered().into_iter().zip(ticked);
+        offered.filter_map(|(code, tick)| tick.then_some(code)).collect()
+    }
+}
+
+fn open(level: &str) -> Option<Record> {
+    Some(Record::Open { by: By::Touch, level: Some(level.into()) })
+}
+
+fn close(contact: u64, how: How, reasons: &[&str]) -> Option<Record> {
+    let reasons = reasons.iter().map(|code| (*code).to_owned()).collect();
+    Some(Record::Close { contact, how, reasons })
+}
+
+#[test]
+fn a_rating_with_reasons_is_sent_and_thanked() {
+    let mut kiosk = Kiosk::new();
+    assert_eq!(kiosk.tap(Input::Rate(KHONG_HAI_LONG)), open("khong_hai_long"));
+    assert_eq!(kiosk.visit.page(), &Page::Home, "not before the disk has it");
+    assert_eq!(kiosk.visit.chosen(), Some(KHONG_HAI_LONG), "it looks pressed meanwhile");
+    let contact = kiosk.kept();
+    assert!(kiosk.on_reasons());
+    assert_eq!(kiosk.visit.offered().len(), 6);
+    assert_eq!(kiosk.tap(Input::Toggle(3)), None);
+    assert_eq!(kiosk.tap(Input::Toggle(0)), None);
+    assert_eq!(kiosk.tap(Input::Toggle(5)), None);
+    assert_eq!(kiosk.tap(Input::Toggle(5)), None, "a second tap takes a tick back");
+    let sent = close(contact, How::Sent, &["thai_do", "cho_lau"]);
+    assert_eq!(kiosk.tap(Input::Send), sent, "in the form's order");
+    assert!(kiosk.on_reasons(), "no thanks before the disk has it");
+    kiosk.kept();
+    let ticket = Some(format!("TICKET{contact}"));
+    assert_eq!(kiosk.visit.page(), &Page::Thanks(Contact { seq: contact, ticket }));
+    assert_eq!(kiosk.tap(Input::Done), None);
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+    assert!(kiosk.visit.idle());
+}
+
+#[test]
+fn skipping_takes_the_ticks_back_and_keeps_the_level() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(HAI_LONG);
+    kiosk.tap(Input::Toggle(0));
+    assert_eq!(kiosk.tap(Input::Skip), close(contact, How::Skipped, &[]));
+    kiosk.kept();
+    assert!(kiosk.on_thanks());
+}
+
+#[test]
+fn being_called_away_keeps_the_ticks() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(HAI_LONG);
+    kiosk.tap(Input::Toggle(1));
+    assert_eq!(kiosk.pass(29_750), None);
+    assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &["huong_dan_ro"]));
+    kiosk.kept();
+    assert_eq!(kiosk.visit.page(), &Page::Home, "nobody is there to be thanked");
+}
+
+#[test]
+fn another_level_of_the_same_pole_keeps_the_ticks() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(RAT_HAI_LONG);
+    kiosk.tap(Input::Toggle(2));
+    let change = Record::Change { contact, level: "hai_long".into() };
+    assert_eq!(kiosk.tap(Input::Rate(HAI_LONG)), Some(change));
+    assert_eq!(kiosk.visit.chosen(), Some(HAI_LONG));
+    kiosk.kept();
+    assert_eq!(kiosk.ticked(), ["lang_nghe"]);
+    assert_eq!(kiosk.visit.chosen(), Some(HAI_LONG));
+    assert_eq!(kiosk.tap(Input::Send), close(contact, How::Sent, &["lang_nghe"]));
+}
+
+#[test]
+fn another_pole_asks_other_reasons_and_keeps_no_tick() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(RAT_HAI_LONG);
+    kiosk.tap(Input::Toggle(2));
+    kiosk.tap(Input::Rate(BINH_THUONG));
+    kiosk.kept();
+    assert_eq!(kiosk.visit.offered()[2], "can_giai_thich");
+    assert_eq!(kiosk.ticked(), [""; 0]);
+    kiosk.tap(Input::Rate(RAT_HAI_LONG));
+    kiosk.kept();
+    assert_eq!(kiosk.ticked(), [""; 0], "and none comes back");
+    assert_eq!(kiosk.tap(Input::Send), close(contact, How::Sent, &[]));
+}
+
+#[test]
+fn the_level_given_tapped_again_changes_nothing() {
+    let mut kiosk = Kiosk::new();
+    kiosk.rate(RAT_HAI_LONG);
+    kiosk.tap(Input::Toggle(2));
+    assert_eq!(kiosk.tap(Input::Rate(RAT_HAI_LONG)), None);
+    assert_eq!(kiosk.ticked(), ["lang_nghe"]);
+    assert!(!kiosk.visit.busy());
+}
+
+#[test]
+fn rating_later_opens_a_contact_without_a_level() {
+    let mut kiosk = Kiosk::new();
+    let opened = Record::Open { by: By::Later, level: None };
+    assert_eq!(kiosk.tap(Input::Later), Some(opened));
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+    assert_eq!(kiosk.visit.chosen(), None);
+    let contact = kiosk.kept();
+    let ticket = Some(format!("TICKET{contact}"));
+    assert_eq!(kiosk.visit.page(), &Page::Later(Contact { seq: contact, ticket }));
+    assert_eq!(kiosk.tap(Input::Done), close(contact, How::Left, &[]));
+    kiosk.kept();
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+}
+
+#[test]
+fn the_large_code_goes_by_itself() {
+    let mut kiosk = Kiosk::new();
+    kiosk.tap(Input::Later);
+    let contact = kiosk.kept();
+    assert_eq!(kiosk.pass(59_750), None);
+    assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &[]));
+    kiosk.kept();
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+}
+
+#[test]
+fn what_the_disk_refused_is_never_thanked() {
+    for level in 0..5 {
+        let mut kiosk = Kiosk::new();
+        kiosk.tap(Input::Rate(level));
+        kiosk.refused();
+        let trouble = "Ổ đĩa đã đầy".to_owned();
+        assert_eq!(kiosk.visit.page(), &Page::NotKept { trouble });
+        assert_eq!(kiosk.visit.chosen(), None);
+        assert_eq!(kiosk.pass(14_750), None);
+        assert!(matches!(kiosk.visit.page(), Page::NotKept { .. }));
+        kiosk.pass(250);
+        assert_eq!(kiosk.visit.page(), &Page::Home);
+    }
+}
+
+#[test]
+fn refused_reasons_are_apologised_for_and_the_next_visitor_begins_anew() {
+    for (input, how) in [(Input::Send, How::Sent), (Input::Skip, How::Skipped)] {
+        let mut kiosk = Kiosk::new();
+        let contact = kiosk.rate(KHONG_HAI_LONG);
+        kiosk.tap(Input::Toggle(0));
+        let reasons: &[&str] = if how == How::Sent { &["thai_do"] } else { &[] };
+        assert_eq!(kiosk.tap(input), close(contact, how, reasons));
+        kiosk.refused();
+        assert!(matches!(kiosk.visit.page(), Page::NotKept { .. }));
+        assert_eq!(kiosk.tap(Input::Done), None, "the next start of an epoch closes it");
+        assert_eq!(kiosk.visit.page(), &Page::Home);
+        kiosk.rate(KHONG_HAI_LONG);
+        assert_eq!(kiosk.ticked(), [""; 0]);
+    }
+}
+
+#[test]
+fn touches_on_a_page_that_just_appeared_are_ignored() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(RAT_HAI_LONG);
+    let shown = kiosk.now;
+    for input in [Input::Toggle(0), Input::Rate(3), Input::Send, Input::Skip] {
+        assert_eq!(kiosk.visit.step(input, shown + SETTLE_MS - 1), None);
+    }
+    assert!(kiosk.on_reasons() && !kiosk.visit.busy());
+    assert_eq!(kiosk.ticked(), [""; 0]);
+    let sent = kiosk.visit.step(Input::Send, shown + SETTLE_MS);
+    assert_eq!(sent, close(contact, How::Sent, &[]));
+    kiosk.waiting = sent;
+    kiosk.now = shown + SETTLE_MS;
+    kiosk.kept();
+    kiosk.visit.step(Input::Done, kiosk.now + SETTLE_MS - 1);
+    assert!(kiosk.on_thanks(), "a double tap on Gửi does not take the thanks away");
+    kiosk.visit.step(Input::Done, kiosk.now + SETTLE_MS);
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+    kiosk.now += SETTLE_MS;
+    assert_eq!(kiosk.visit.step(Input::Rate(4), kiosk.now + SETTLE_MS - 1), None);
+}
+
+#[test]
+fn a_touch_gives_more_time_for_reasons_and_for_the_large_code() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(RAT_HAI_LONG);
+    for input in [Input::Touched, Input::Toggle(0), Input::Rate(RAT_HAI_LONG)] {
+        assert_eq!(kiosk.pass(29_000), None);
+        assert!(kiosk.visit.time_left(kiosk.now) < 0.05);
+        assert_eq!(kiosk.visit.step(input, kiosk.now), None);
+        assert_eq!(kiosk.visit.time_left(kiosk.now), 1.0);
+    }
+    assert_eq!(kiosk.pass(29_000), None);
+    kiosk.tap(Input::Rate(HAI_LONG));
+    kiosk.kept();
+    assert_eq!(kiosk.pass(29_750), None, "another level gives more time too");
+    assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &["niem_no"]));
+    kiosk.kept();
+
+    kiosk.tap(Input::Later);
+    let contact = kiosk.kept();
+    assert_eq!(kiosk.pass(59_000), None);
+    assert_eq!(kiosk.visit.step(Input::Touched, kiosk.now), None);
+    assert_eq!(kiosk.pass(59_750), None);
+    assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &[]));
+}
+
+#[test]
+fn thanks_and_apology_end_by_themselves_touched_or_not() {
+    let mut kiosk = Kiosk::new();
+    kiosk.rate(RAT_HAI_LONG);
+    kiosk.tap(Input::Send);
+    kiosk.kept();
+    kiosk.pass(19_000);
+    kiosk.visit.step(Input::Touched, kiosk.now);
+    assert!(kiosk.on_thanks());
+    kiosk.pass(1_000);
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+
+    kiosk.tap(Input::Rate(RAT_HAI_LONG));
+    kiosk.refused();
+    kiosk.pass(14_000);
+    kiosk.visit.step(Input::Touched, kiosk.now);
+    kiosk.pass(1_000);
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+}
+
+#[test]
+fn nothing_is_taken_while_a_record_is_on_its_way() {
+    let inputs = [
+        Input::Rate(4),
+        Input::Toggle(0),
+        Input::Send,
+        Input::Skip,
+        Input::Later,
+        Input::Done,
+        Input::Touched,
+        Input::Tick,
+    ];
+    let ways: [&[Input]; 5] = [
+        &[Input::Rate(0)],
+        &[Input::Later],
+        &[Input::Rate(0), Input::Rate(3)],
+        &[Input::Rate(0), Input::Send],
+        &[Input::Later, Input::Done],
+    ];
+    for way in ways {
+        let mut kiosk = Kiosk::new();
+        let (last, before) = way.split_last().unwrap();
+        for input in before {
+            kiosk.tap(input.clone());
+            kiosk.kept();
+        }
+        assert!(kiosk.tap(last.clone()).is_some());
+        assert!(kiosk.visit.busy());
+        let page = kiosk.visit.page().clone();
+        // However long the disk takes.
+        for input in &inputs {
+            kiosk.now += 100_000;
+            assert_eq!(kiosk.visit.step(input.clone(), kiosk.now), None);
+            assert_eq!(kiosk.visit.page(), &page);
+        }
+        let chosen = kiosk.visit.chosen();
+        kiosk.kept();
+        assert!(!kiosk.visit.busy());
+        if let Page::Reasons { level, .. } = kiosk.visit.page() {
+            assert_eq!(Some(*level), chosen);
+            assert_eq!(kiosk.ticked(), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_slow_disk_takes_no_time_from_the_visitor() {
+    let mut kiosk = Kiosk::new();
+    kiosk.tap(Input::Rate(0));
+    kiosk.now += 45_000;
+    kiosk.kept();
+    assert_eq!(kiosk.visit.time_left(kiosk.now), 1.0);
+    assert_eq!(kiosk.pass(29_750), None);
+    kiosk.tap(Input::Rate(1));
+    kiosk.now += 45_000;
+    kiosk.kept();
+    assert_eq!(kiosk.pass(29_750), None);
+    assert!(kiosk.on_reasons());
+}
+
+#[test]
+fn home_reacts_to_faces_and_later_only() {
+    let mut kiosk = Kiosk::new();
+    let others = [
+        Input::Toggle(0),
+        Input::Send,
+        Input::Skip,
+        Input::Done,
+        Input::Touched,
+        Input::Tick,
+        Input::Rate(5),
+        Input::Kept(3, Some("STRAY".into())),
+        Input::Refused("stray".into()),
+    ];
+    for input in others {
+        assert_eq!(kiosk.tap(input), None);
+        assert_eq!(kiosk.visit.page(), &Page::Home);
+        assert!(kiosk.visit.idle());
+    }
+    assert_eq!(kiosk.pass(3_600_000), None);
+    assert_eq!(kiosk.visit.time_left(kiosk.now), 1.0);
+}
+
+#[test]
+fn the_end_of_the_program_keeps_the_ticks_of_an_open_visit() {
+    let mut kiosk = Kiosk::new();
+    assert_eq!(kiosk.visit.cut_off(), None);
+    let contact = kiosk.rate(KHONG_HAI_LONG);
+    kiosk.tap(Input::Toggle(3));
+    let cut_off = close(contact, How::Interrupted, &["cho_lau"]);
+    assert_eq!(kiosk.visit.clone().cut_off(), cut_off);
+
+    kiosk.tap(Input::Rate(KHONG_HAI_LONG + 1));
+    assert_eq!(kiosk.visit.clone().cut_off(), None, "the record on its way goes first");
+    kiosk.kept();
+    kiosk.tap(Input::Send);
+    kiosk.kept();
+    assert!(kiosk.on_thanks());
+    assert_eq!(kiosk.visit.clone().cut_off(), None, "it is closed already");
+    kiosk.tap(Input::Done);
+
+    kiosk.tap(Input::Later);
+    let contact = kiosk.kept();
+    assert_eq!(kiosk.visit.cut_off(), close(contact, How::Interrupted, &[]));
+}
+
+#[test]
+fn the_bar_runs_from_full_to_empty() {
+    let mut kiosk = Kiosk::new();
+    assert_eq!(kiosk.visit.time_left(kiosk.now), 1.0);
+    kiosk.rate(0);
+    assert_eq!(kiosk.visit.time_left(kiosk.now), 1.0);
+    assert_eq!(kiosk.visit.time_left(kiosk.now + 15_000), 0.5);
+    assert_eq!(kiosk.visit.time_left(kiosk.now + 40_000), 0.0);
+}
+
+/// What happens to a kiosk, one after the other.
+#[derive(Debug, Clone)]
+enum Happening {
+    Input(Input),
+    Pass(u64),
+    /// The journal answers what it was handed, if anything; a stray answer otherwise.
+    Keeps,
+    Refuses,
+    /// The program ends, in good order or not, and starts again.
+    Restart {
+        in_order: bool,
+    },
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let input = prop_oneof![
+        4 => (0..6usize).prop_map(Input::Rate),
+        5 => (0..7usize).prop_map(Input::Toggle),
+        2 => Just(Input::Send),
+        1 => Just(Input::Skip),
+        1 => Just(Input::Later),
+        2 => Just(Input::Done),
+        1 => Just(Input::Touched),
+    ];
+    let pass = prop_oneof![
+        6 => 0..900u64,
+        2 => 3_000..20_000u64,
+        1 => 20_000..70_000u64,
+    ];
+    prop_oneof![
+        12 => input.prop_map(Happening::Input),
+        8 => pass.prop_map(Happening::Pass),
+        12 => Just(Happening::Keeps),
+        1 => Just(Happening::Refuses),
+        1 => any::<bool>().prop_map(|in_order| Happening::Restart { in_order }),
+    ]
+}
+
+/// What a contact has in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    seq: u64,
+    level: Option<usize>,
+    end: Option<(How, Vec<String>)>,
+}
+
+/// The visitor before the screen, as an onlooker would describe them from what they did.
+#[derive(Debug, Clone, Default)]
+struct Onlooker {
+    /// The open contact, once kept.
+    contact: Option<u64>,
+    /// The level last kept for it.
+    level: Option<usize>,
+    /// Codes ticked since the level's pole was last set.
+    ticked: BTreeSet<String>,
+    /// The face tapped whose record is on its way.
+    tapped: Option<usize>,
+}
+
+/// Visit, a journal that may refuse and may be slow, and an onlooker who checks.
+struct World {
+    form: Arc<Form>,
+    visit: Visit,
+    now: u64,
+    shown: u64,
+    next: u64,
+    waiting: Option<Record>,
+    entries: Vec<Entry>,
+    who: Onlooker,
+}
+
+impl World {
+    fn new() -> Self {
+        let form = form();
+        Self {
+            visit: Visit::new(Arc::clone(&form), TimeOuts::default()),
+            form,
+            now: 60_000,
+            shown: 0,
+            next: 4,
+            waiting: None,
+            entries: Vec::new(),
+            who: Onlooker::default(),
+        }
+    }
+
+    fn pole(&self, level: usize) -> Pole {
+        self.form.levels[level].pole
+    }
+
+    fn offered(&self, level: usize) -> Vec<String> {
+        self.form.reasons_of(self.pole(level)).map(|reason| reason.code.clone()).collect()
+    }
+
+    /// The onlooker's ticks, in the form's order.
+    fn ticks(&self) -> Vec<String> {
+        let mine = |reason: &&crate::domain::form::Reason| self.who.ticked.contains(&reason.code);
+        self.form.reasons.iter().filter(mine).map(|reason| reason.code.clone()).collect()
+    }
+
+    fn entry(&mut self, seq: u64) -> &mut Entry {
+        self.entries.iter_mut().find(|entry| entry.seq == seq).expect("a kept contact")
+    }
+
+    fn happens(&mut self, happening: &Happening) {
+        let before = self.visit.page().clone();
+        match happening {
+            Happening::Input(input) => self.input(input.clone()),
+            Happening::Pass(ms) => {
+                self.now += ms;
+                self.input(Input::Tick);
+            }
+            Happening::Keeps => self.keeps(),
+            Happening::Refuses => self.refuses(),
+            Happening::Restart { in_order } => self.restart(*in_order),
+        }
+        let after = self.visit.page();
+        let began_anew = matches!(happening, Happening::Restart { .. });
+        if !began_anew && std::mem::discriminant(&before) != std::mem::discriminant(after) {
+            self.shown = self.now;
+        }
+        self.check();
+    }
+
+    fn input(&mut self, input: Input) {
+        let page = self.visit.page().clone();
+        let settled = self.shown == 0 || self.now - self.shown >= SETTLE_MS;
+        let record = self.visit.step(input.clone(), self.now);
+        assert_eq!(self.visit.busy(), self.waiting.is_some() || record.is_some());
+        if self.waiting.is_some() {
+            assert_eq!(record, None, "one record at a time");
+            assert_eq!(*self.visit.page(), page, "the screen waits for the disk");
+            return;
+        }
+        if !settled && !matches!(input, Input::Tick | Input::Touched) {
+            assert_eq!(record, None, "a page just shown takes no touch");
+            assert_eq!(*self.visit.page(), page);
+            return;
+        }
+        if let (Page::Reasons { level, .. }, Input::Toggle(place)) = (&page, &input)
+            && let Some(code) = self.offered(*level).get(*place)
+            && !self.who.ticked.remove(code)
+        {
+            self.who.ticked.insert(code.clone());
+        }
+        let Some(record) = record else { return };
+        match &record {
+            Record::Open { level, .. } => {
+                assert_eq!(page, Page::Home);
+                assert_eq!(self.who.contact, None, "the visitor before is gone");
+                let tapped = if let Input::Rate(tapped) = input { Some(tapped) } else { None };
+                let code = tapped.map(|tapped| self.form.levels[tapped].code.clone());
+                assert_eq!(*level, code);
+                self.who = Onlooker { tapped, ..Onlooker::default() };
+            }
+            Record::Change { contact, level } => {
+                let Input::Rate(tapped) = input else { panic!("{input:?} changes a level") };
+                assert_eq!(Some(*contact), self.who.contact);
+                assert_eq!(*level, self.form.levels[tapped].code);
+                self.who.tapped = Some(tapped);
+            }
+            Record::Close { contact, how, reasons } => {
+                assert_eq!(Some(*contact), self.who.contact);
+                let left = matches!(page, Page::Later(_));
+                let (expected, kept) = match input {
+                    Input::Send => (How::Sent, self.ticks()),
+                    Input::Skip => (How::Skipped, Vec::new()),
+                    Input::Tick => (How::TimedOut, self.ticks()),
+                    Input::Done if left => (How::Left, Vec::new()),
+                    other => panic!("{other:?} closes a contact"),
+                };
+                assert_eq!((*how, reasons), (expected, &kept));
+            }
+        }
+        self.waiting = Some(record);
+    }
+
+    /// What the journal does with a record; gives its number and ticket.
+    fn commit(&mut self, record: &Record) -> (u64, Option<String>) {
+        let seq = self.next;
+        self.next += 1;
+        match record {
+            Record::Open { level, .. } => {
+                let level = level.as_deref().and_then(|level| self.form.level(level));
+                self.entries.push(Entry { seq, level, end: None });
+                return (seq, Some(format!("TICKET{seq}")));
+            }
+            Record::Change { contact, level } => {
+                let level = self.form.level(level);
+                let entry = self.entry(*contact);
+                assert_eq!(entry.end, None, "a closed contact is never changed");
+                assert!(entry.level.is_some() && level.is_some(), "a level stays a level");
+                entry.level = level;
+            }
+            Record::Close { contact, how, reasons } => {
+                let end = Some((*how, reasons.clone()));
+                let entry = self.entry(*contact);
+                assert_eq!(entry.end, None, "a contact is closed once");
+                entry.end = end;
+            }
+        }
+        (seq, None)
+    }
+
+    fn keeps(&mut self) {
+        let Some(record) = self.waiting.take() else {
+            // A stray answer changes nothing.
+            let page = self.visit.page().clone();
+            let stray = Input::Kept(self.next + 100, Some("STRAY".into()));
+            assert_eq!(self.visit.step(stray, self.now), None);
+            assert_eq!(*self.visit.page(), page);
+            return;
+        };
+        let (seq, ticket) = self.commit(&record);
+        assert_eq!(self.visit.step(Input::Kept(seq, ticket.clone()), self.now), None);
+        match record {
+            Record::Open { level, .. } => {
+                self.who.contact = Some(seq);
+                self.who.level = self.who.tapped.take();
+                let contact = Contact { seq, ticket };
+                match (level, self.visit.page()) {
+                    (None, Page::Later(shown)) => assert_eq!(*shown, contact),
+                    (Some(_), Page::Reasons { contact: shown, ticked, .. }) => {
+                        assert_eq!(*shown, contact);
+                        assert!(ticked.iter().all(|tick| !tick), "ticks of somebody else");
+                    }
+                    (level, page) => panic!("{level:?} was kept, and then {page:?}"),
+                }
+            }
+            Record::Change { .. } => {
+                let level = self.who.tapped.take().expect("a face was tapped");
+                let before = self.who.level.replace(level).expect("it had a level");
+                if self.pole(before) != self.pole(level) {
+                    self.who.ticked.clear();
+                }
+            }
+            Record::Close { contact, how, .. } => {
+                let thanked = matches!(how, How::Sent | How::Skipped);
+                let ticket = Some(format!("TICKET{contact}"));
+                let expected = if thanked {
+                    Page::Thanks(Contact { seq: contact, ticket })
+                } else {
+                    Page::Home
+                };
+                assert_eq!(*self.visit.page(), expected);
+                self.who = Onlooker::default();
+            }
+        }
+    }
+
+    fn refuses(&mut self) {
+        let page = self.visit.page().clone();
+        let trouble = format!("trouble {}", self.now);
+        assert_eq!(self.visit.step(Input::Refused(trouble.clone()), self.now), None);
+        if self.waiting.take().is_some() {
+            assert_eq!(*self.visit.page(), Page::NotKept { trouble });
+            self.who = Onlooker::default();
+        } else {
+            assert_eq!(*self.visit.page(), page, "a stray answer");
+        }
+    }
+
+    fn restart(&mut self, in_order: bool) {
+        if in_order {
+            // The journal still gets what is on its way, and then what is cut off.
+            let last = self.visit.cut_off();
+            if let Some(record) = self.waiting.take() {
+                assert_eq!(last, None);
+                self.commit(&record);
+            } else if let Some(record) = last {
+                let Record::Close { contact, how: How::Interrupted, reasons } = &record else {
+                    panic!("{record:?} at the end")
+                };
+                assert_eq!(Some(*contact), self.who.contact);
+                assert_eq!(*reasons, self.ticks());
+                self.commit(&record);
+            } else {
+                assert_eq!(self.who.contact, None, "an open visit is cut off");
+            }
+        }
+        self.waiting = None;
+        self.who = Onlooker::default();
+        self.visit = Visit::new(Arc::clone(&self.form), TimeOuts::default());
+        self.shown = 0;
+    }
+
+    /// What holds at every moment.
+    fn check(&mut self) {
+        match self.visit.page().clone() {
+            Page::Home => {
+                if self.waiting.is_none() {
+                    assert!(self.visit.idle());
+                    assert_eq!(self.visit.chosen(), None);
+                }
+                assert_eq!(self.visit.offered(), [""; 0]);
+            }
+            Page::Reasons { contact, level, ticked } => {
+                assert_eq!(Some(contact.seq), self.who.contact);
+                assert_eq!(contact.ticket, Some(format!("TICKET{}", contact.seq)));
+                assert_eq!(Some(level), self.who.level);
+                assert_eq!(self.entry(contact.seq).level, Some(level), "as the disk has it");
+                let offered = self.offered(level);
+                assert_eq!(self.visit.offered(), offered);
+                let ticks = offered.iter().map(|code| self.who.ticked.contains(code));
+                assert_eq!(ticked, ticks.collect::<Vec<_>>());
+                if self.waiting.is_none() {
+                    assert_eq!(self.entry(contact.seq).end, None);
+                }
+            }
+            Page::Later(contact) => {
+                assert_eq!(Some(contact.seq), self.who.contact);
+                assert_eq!(self.entry(contact.seq).level, None);
+            }
+            Page::Thanks(contact) => {
+                let entry = self.entry(contact.seq);
+                assert!(entry.level.is_some());
+                let end = entry.end.as_ref().expect("thanked means kept");
+                assert!(matches!(end.0, How::Sent | How::Skipped));
+            }
+            Page::NotKept { .. } => assert_eq!(self.who.contact, None),
+        }
+        // Nothing on the way holds what an earlier visitor gave.
+        if let Some(Record::Change { contact, .. } | Record::Close { contact, .. }) = &self.waiting
+        {
+            assert_eq!(Some(*contact), self.who.contact);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// No sequence of taps, time-outs, slow or refused answers and restarts loses a level
+    /// once kept, thanks for what the disk does not have, or carries one visitor's input to
+    /// the next; and every one of them ends at home.
+    #[test]
+    fn no_sequence_loses_a_kept_level_or_mixes_two_visitors(
+        happenings in prop::collection::vec(happening(), 0..120)
+    ) {
+        let mut world = World::new();
+        for happening in &happenings {
+            let kept: Vec<(u64, Option<usize>)> =
+                world.entries.iter().map(|entry| (entry.seq, entry.level)).collect();
+            let own = world.who.contact;
+            world.happens(happening);
+            for (entry, (seq, level)) in world.entries.iter().zip(&kept) {
+                prop_assert_eq!(entry.seq, *seq);
+                prop_assert!(entry.level.is_some() >= level.is_some(), "a level is revoked");
+                if Some(*seq) != own {
+                    prop_assert_eq!(entry.level, *level, "changed by somebody else");
+                }
+            }
+        }
+        for _ in 0..2 {
+            world.happens(&Happening::Keeps);
+            world.happens(&Happening::Pass(60_000));
+        }
+        world.happens(&Happening::Keeps);
+        prop_assert!(world.visit.idle(), "stuck at {:?}", world.visit.page());
+    }
+}
