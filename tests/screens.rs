@@ -1157,7 +1157,7 @@ fn nine_reasons_have_room_and_are_kept_in_the_forms_order() {
         let change = |enrolled: &mut Enrolled| nine_reasons(&mut enrolled.forms[0]);
         let mut kiosk = Kiosk::with(change, 1280, 800);
         kiosk.tap_kept("Không hài lòng");
-        assert_touchable(&kiosk, "reasons", 76.0);
+        assert_touchable(&kiosk, "reasons", 84.0);
         for toggle in kiosk.controls().iter().skip(5).take(9).rev() {
             kiosk.tap(&toggle.label);
         }
