@@ -1,7 +1,7 @@
 //! What each command does, and which exit code each failure has: 1 internal, 2 usage,
 //! 3 configuration, 4 unreachable, 5 a promise is broken.
 
-use super::{Admin, Central, Demo, Kiosk, Summary};
+use super::{Admin, Central, Demo, Kiosk, Screens, Summary};
 
 /// Why a command ended early.
 pub struct Failure {
@@ -41,8 +41,7 @@ pub fn demo(_: &Demo) -> Result<(), Failure> {
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn demo(demo: &Demo) -> Result<(), Failure> {
-    use hailong::central::service::ServiceError;
-    use hailong::demo::{DemoError, Options, run};
+    use hailong::demo::{Options, run};
     let options = Options {
         data: demo.data.clone(),
         once: demo.once,
@@ -52,16 +51,34 @@ pub fn demo(demo: &Demo) -> Result<(), Failure> {
         speed: demo.speed,
         listen: demo.listen,
     };
-    run(&options).map_err(|error| {
-        let code = match &error {
-            DemoError::Config(_) | DemoError::Summary(_) => CONFIGURATION,
-            DemoError::Usage(_) | DemoError::Service(ServiceError::InUse(_)) => USAGE,
-            DemoError::Unreachable(_) => UNREACHABLE,
-            DemoError::Broken(_) => BROKEN,
-            _ => INTERNAL,
-        };
-        Failure::new(code, error)
-    })
+    run(&options).map_err(of_demo)
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+fn of_demo(error: hailong::demo::DemoError) -> Failure {
+    use hailong::central::service::ServiceError;
+    use hailong::demo::DemoError;
+    let code = match &error {
+        DemoError::Config(_) | DemoError::Summary(_) => CONFIGURATION,
+        DemoError::Usage(_) | DemoError::Service(ServiceError::InUse(_)) => USAGE,
+        DemoError::Unreachable(_) => UNREACHABLE,
+        DemoError::Broken(_) => BROKEN,
+        _ => INTERNAL,
+    };
+    Failure::new(code, error)
+}
+
+#[cfg(not(all(feature = "kiosk", feature = "central")))]
+pub fn screens(_: &Screens) -> Result<(), Failure> {
+    Err(not_in_this_build("kiosk or central"))
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub fn screens(asked: &Screens) -> Result<(), Failure> {
+    let config = asked.config.as_deref();
+    let written = hailong::demo::gallery::write(&asked.folder, config).map_err(of_demo)?;
+    println!("{written} screens and contact-sheet.png in {}", asked.folder.display());
+    Ok(())
 }
 
 #[cfg(not(feature = "kiosk"))]
@@ -162,7 +179,9 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             let asked = CodeRequest {
                 kiosk: kiosk.parse().map_err(|error| bad("kiosk", error))?,
                 office: office.parse().map_err(|error| bad("office", error))?,
-                counter: counter.parse().map_err(|error| bad("counter", error))?,
+                counter: counter
+                    .parse()
+                    .map_err(|error| Failure::new(USAGE, format!("--counter: {error}")))?,
             };
             let body = serde_json::to_string(&asked).map_err(|e| Failure::new(INTERNAL, e))?;
             let said = staff::post(&server, "/api/v1/enrolment-codes", body)?;

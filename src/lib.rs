@@ -15,6 +15,7 @@
 //! - [`clock`]: the one injected source of time.
 //! - [`ending`]: being asked to end.
 //! - [`config`]: reading configuration so that every mistake names file, line and column.
+//! - [`texts`]: what screens and pages say, a file a language.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
 //! - [`demo`]: the whole on one machine.
@@ -31,3 +32,4 @@ pub mod domain;
 pub mod ending;
 #[cfg(feature = "kiosk")]
 pub mod kiosk;
+pub mod texts;

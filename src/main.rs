@@ -29,6 +29,8 @@ enum Command {
     Central(Central),
     /// Print an office's daily summary.
     Summary(Summary),
+    /// Draw every screen of the kiosk, in every language and on every panel, into a folder.
+    Screens(Screens),
     /// Set up offices and kiosks.
     #[command(subcommand)]
     Admin(Admin),
@@ -99,6 +101,18 @@ struct Summary {
     data: PathBuf,
 }
 
+/// Options of the pictures.
+#[derive(Args)]
+struct Screens {
+    /// Where the PNG files go.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The central service's configuration that names office, forms and texts; by default the
+    /// sample office's.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     Table,
@@ -115,8 +129,9 @@ enum Admin {
         /// The office's code.
         #[arg(long, value_name = "CODE")]
         office: String,
-        /// The counter's code.
-        #[arg(long, value_name = "CODE")]
+        /// The code of the counter it will stand at, or of all that a kiosk of a hall serves:
+        /// q1,q2,q3.
+        #[arg(long, value_name = "CODES")]
         counter: String,
         /// The kiosk's name to be, such as ps-q3.
         #[arg(long, value_name = "NAME")]
@@ -139,6 +154,7 @@ fn main() -> ExitCode {
         Some(Command::Kiosk(kiosk)) => commands::kiosk(&kiosk),
         Some(Command::Central(central)) => commands::central(&central),
         Some(Command::Summary(summary)) => commands::summary(&summary),
+        Some(Command::Screens(screens)) => commands::screens(&screens),
         Some(Command::Admin(admin)) => commands::admin(admin),
     };
     match done {

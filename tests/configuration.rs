@@ -131,7 +131,9 @@ fn a_mistake_in_the_kiosks_file_is_pointed_at() {
             ("later = 60", "later = ‸-60", "expected u32"),
             ("not_kept = 15", "not_kept = ‸0", "expected 3 to 600 seconds"),
             ("\"http://127.0.0.1:8080\"", "‸\"127.0.0.1:8080\"", "expected an address that begins"),
-            ("\"texts/vi.toml\"", "‸\"texts/en.toml\"", "expected a file of texts"),
+            ("\"texts/en.toml\"", "‸\"texts/fr.toml\"", "expected a file of texts"),
+            ("\"texts/en.toml\"", "‸\"texts/vi.toml\"", "expected each language once"),
+            ("[\"texts/vi.toml\", \"texts/en.toml\"]", "‸[]", "expected 1 to 4 files of texts"),
             ("thanks = 20", "thanks = ‸soon", "string values must be quoted"),
             ("thanks = 20", "thanks = 20\n‸thanks = 30", "duplicate key"),
         ],
@@ -165,15 +167,15 @@ fn a_mistake_in_the_central_services_file_is_pointed_at() {
             ("\"127.0.0.1:8081\"", "‸\"192.168.1.5:8081\"", "expected a loopback address"),
             ("\"127.0.0.1:8081\"", "‸\"localhost\"", "socket address"),
             ("behind_proxy = false", "behind_proxy = ‸\"no\"", "expected a boolean"),
-            ("\"forms/nam-muc.toml\"", "‸\"forms/ba-muc.toml\"", "expected the file of a form"),
+            ("\"forms/nam-muc.toml\"", "‸\"forms/hai-muc.toml\"", "expected the file of a form"),
             (
                 "\"forms/nam-muc.toml\"",
                 "\"forms/nam-muc.toml\", ‸\"forms/nam-muc.toml\"",
                 "expected each form once, found nam-muc@1 again",
             ),
-            ("notice = [", "notice = [\n  ‸7,", "expected a string"),
+            ("\"texts/en.toml\"", "‸7", "expected path string"),
             ("code = \"phu-sa\"", "code = ‸\"Phù Sa\"", "1 to 32 of a-z, 0-9"),
-            ("form = \"nam-muc\"", "form = ‸\"ba-muc\"", "found \"ba-muc\""),
+            ("form = \"nam-muc\"", "form = ‸\"hai-muc\"", "found \"hai-muc\""),
             ("opens = \"07:30\"", "opens = ‸\"7h30\"", "hour"),
             ("closes = \"17:00\"", "closes = ‸\"07:30\"", "expected a time after opens"),
             ("closes = \"17:00\"", "closes = ‸17", "expected"),
@@ -213,7 +215,7 @@ fn a_mistake_in_a_form_is_pointed_at() {
             ("version = 1", "version = ‸0", "a version from 1"),
             ("version = 1", "version = ‸-1", "expected u32"),
             ("\"2026-01-01\"", "‸\"1/1/2026\"", "expected 0-9"),
-            ("[question]", "[‸questions]", "unknown field `questions`"),
+            ("[question]", "[‸asked]", "unknown field `asked`"),
             ("vi = \"Ông/bà có hài lòng về\\nthái", "vi = ‸\"  \" # thái", "text under the key vi"),
             ("code = \"hai_long\"", "code = ‸\"rat_hai_long\"", "expected a code of its own"),
             ("code = \"hai_long\"", "code = ‸\"hài lòng\"", "a-z, 0-9, _"),
@@ -284,7 +286,31 @@ fn a_form_with_too_many_levels_or_reasons_is_pointed_at() {
     let last = "text = { vi = \"Trả kết quả trễ hẹn\", en = \"Result later than promised\" }\n";
     let tenth = format!("{last}{}", reason("muoi", "‸"));
     let (folder, place) = break_sample(file, &[(thai_do, &with_ninth), (last, &tenth)]);
-    assert_points_there(file, folder.path(), &place, "expected at most 9 reasons for one pole");
+    assert_points_there(file, folder.path(), &place, "expected at most 9 reasons and wishes");
+}
+
+#[test]
+fn a_mistake_in_wishes_and_questions_is_pointed_at() {
+    assert_each_points_there(
+        "forms/tieu-chi.toml",
+        &[
+            ("reader = \"authority\"", "reader = ‸\"chief\"", "expected `office` or `authority`"),
+            ("code = \"gop_y\"", "code = ‸\"cho_lau\"", "expected a code of its own"),
+            ("{ code = \"tg_dung\",", "{ code = ‸\"tg_som\",", "expected a code of its own"),
+            ("{ code = \"lh_mot\",", "{ code = ‸\"thai_do\",", "expected a code of its own"),
+            ("text = { vi = \"Đúng hạn\", en", "text = ‸{ en", "expected a text under the key vi"),
+            (
+                "{ vi = \"Tổng thời gian giải quyết thủ tục hành chính so với quy định của pháp luật\", en",
+                "‸{ en",
+                "expected a text under the key vi",
+            ),
+        ],
+    );
+    let two = "choices = [\n  { code = \"cq_mot\", text = { vi = \"1 cơ quan\", en = \"One\" } },\n  \
+               { code = \"cq_hai\", text = { vi = \"2 cơ quan\", en = \"Two\" } },\n";
+    let (folder, place) = break_sample("forms/tieu-chi.toml", &[(two, "choices = ‸[\n")]);
+    let telling = "expected 2 to 6 choices, found 1";
+    assert_points_there("forms/tieu-chi.toml", folder.path(), &place, telling);
 }
 
 #[test]
@@ -292,13 +318,26 @@ fn a_mistake_in_the_texts_is_pointed_at() {
     assert_each_points_there(
         "texts/vi.toml",
         &[
-            ("send =", "‸sent =", "unknown field `sent`"),
-            ("send = \"Gửi\"", "send = ‸true", "expected a string"),
-            ("send = \"Gửi\"", "send = ‸\"\"", "expected some words"),
-            ("send = \"Gửi\"", "send = ‸\" \"", "expected some words"),
+            ("skip =", "‸skipped =", "unknown field `skipped`"),
+            ("skip = \"Bỏ qua\"", "skip = ‸true", "expected a string"),
+            ("skip = \"Bỏ qua\"", "skip = ‸\"\"", "expected some words"),
+            ("skip = \"Bỏ qua\"", "skip = ‸\" \"", "expected some words"),
+            (
+                "no_level = \"Xin ông/bà chọn một mức trước khi gửi.\"",
+                "no_level = ‸\"\"",
+                "some words",
+            ),
+            ("title = \"Ai thu thập\"", "title = ‸\"\"", "expected some words"),
+            ("language = \"vi\"", "language = ‸\"Việt\"", "expected a language's code"),
+            ("counter = \"Quầy {number}\"", "counter = ‸\"Quầy\"", "expected {number} in it"),
         ],
     );
-    assert_missing("texts/vi.toml", "skip = \"Bỏ qua\"\n", "# What the kiosk says");
+    assert_missing("texts/vi.toml", "skip = \"Bỏ qua\"\n", "[kiosk]");
+    assert_missing(
+        "texts/vi.toml",
+        "no_level = \"Xin ông/bà chọn một mức trước khi gửi.\"\n",
+        "[phone]",
+    );
 }
 
 #[test]
@@ -366,7 +405,7 @@ fn a_mistake_in_the_roster_is_pointed_at() {
 fn an_empty_file_is_refused_at_its_start() {
     for (file, telling) in [
         ("kiosk.toml", "missing field `data`"),
-        ("texts/vi.toml", "missing field `home_instruction`"),
+        ("texts/vi.toml", "missing field `language`"),
         ("central.toml", "missing field `data`"),
         ("forms/nam-muc.toml", "missing field `code`"),
         ("phu-sa/counters.csv", "expected the columns id,number,name"),
@@ -384,7 +423,7 @@ fn an_empty_file_is_refused_at_its_start() {
 #[test]
 fn a_file_that_is_not_utf_8_is_refused_at_the_first_wrong_byte() {
     for (file, after) in [
-        ("kiosk.toml", "texts = \""),
+        ("kiosk.toml", "texts = [\""),
         ("texts/vi.toml", "skip = \"B"),
         ("central.toml", "name = \"Trung tâm Ph"),
         ("forms/nam-muc.toml", "label = { vi = \"Bình th"),
@@ -437,13 +476,17 @@ fn the_program_ends_with_code_3_and_the_message() {
     let cases: [(&str, &str, &str, &str); 6] = [
         ("kiosk.toml", "reasons = 30", "reasons = ‸1", "expected 3 to 600 seconds"),
         ("kiosk.toml", "full_screen =", "‸fullscreen =", "unknown field"),
-        ("texts/vi.toml", "send = \"Gửi\"", "send = ‸\"\"", "expected some words"),
+        ("texts/vi.toml", "skip = \"Bỏ qua\"", "skip = ‸\"\"", "expected some words"),
         ("central.toml", "\"127.0.0.1:8081\"", "‸\"0.0.0.0:8081\"", "expected a loopback"),
         ("forms/nam-muc.toml", "face = 4", "face = ‸9", "expected a face from 1 to 5"),
         ("phu-sa/roster.csv", "1-5,q3,", "1-5,‸q7,", "expected a counter of counters.csv"),
     ];
     for (file, old, new, telling) in cases {
         let (folder, place) = break_sample(file, &[(old, new)]);
+        // Its data would lie inside of the folder of this test.
+        let central = folder.path().join("central.toml");
+        let text = std::fs::read_to_string(&central).unwrap();
+        std::fs::write(&central, text.replace("\"../central-data\"", "\"central-data\"")).unwrap();
         let reader = Reader::of(file);
         let command = if reader == Reader::Kiosk { "kiosk" } else { "central" };
         let output = Command::new(env!("CARGO_BIN_EXE_hailong"))
@@ -456,7 +499,7 @@ fn the_program_ends_with_code_3_and_the_message() {
         assert_eq!(output.status.code(), Some(3), "{file}: {said}");
         assert!(said.contains(&place) && said.contains(telling), "{said}\nnot {place}…{telling}");
         assert_eq!(output.stdout, b"", "nothing was begun");
-        let data = folder.path().parent().unwrap().join("central-data");
+        let data = folder.path().join("central-data");
         assert!(!data.exists(), "no folder was made");
     }
 }

@@ -18,6 +18,7 @@ use hailong::central::summary::of_day;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::{MAX_PACKED, MAX_UNPACKED, Packed, Parts, pack, sign};
+use hailong::domain::form::Reader;
 use hailong::domain::ids::{Hash, KioskId};
 use hailong::domain::line::{By, How, LastRun, Line};
 use hailong::domain::rating::Key;
@@ -471,7 +472,7 @@ async fn a_number_with_other_bytes_is_an_alarm_and_the_first_stays_counted() {
         assert_eq!(receipt.quarantined, []);
     }
     let tallies = tallies(&central).await;
-    assert_eq!(tallies["rating/q3/cb07/7/counter/nam-muc@1/hai_long"], 1, "the first counts");
+    assert_eq!(tallies["rating/q3/cb07/7/counter/nam-muc@2/hai_long"], 1, "the first counts");
     assert!(!tallies.keys().any(|key| key.contains("cb01")));
     assert_eq!(tallies["contacts/opened"], 3);
     let expected = [found("break", 7, "prev"), found("conflict", 6, "other_bytes")];
@@ -1193,13 +1194,16 @@ impl Page {
 
 /// Opens a contact to be rated later; gives its number and its ticket.
 fn later(desk: &mut Desk) -> (u64, String) {
-    let kept = desk.keep(&Record::Open { by: By::Later, level: None }).unwrap();
+    let kept = desk
+        .keep(&Record::Open { by: By::Later, counter: common::first_counter(desk), level: None })
+        .unwrap();
     (kept.seq, kept.ticket.expect("a ticket"))
 }
 
 async fn read(response: reqwest::Response) -> Page {
     let status = response.status().as_u16();
-    Page { status, text: response.text().await.unwrap() }
+    // As a browser reads it.
+    Page { status, text: response.text().await.unwrap().replace("&#x2f;", "/") }
 }
 
 async fn get(address: &str) -> Page {
@@ -1264,9 +1268,9 @@ async fn a_phone_answer_counts_when_its_contact_has_ended_and_consumes_the_ticke
     let expected = counts([
         ("contacts/opened", 1),
         ("contacts/rated", 1),
-        ("rating/q3/cb07/8/phone/nam-muc@1/khong_hai_long", 1),
-        ("reason/nam-muc@1/cho_lau", 1),
-        ("reason/nam-muc@1/thai_do", 1),
+        ("rating/q3/cb07/8/phone/nam-muc@2/khong_hai_long", 1),
+        ("reason/nam-muc@2/cho_lau", 1),
+        ("reason/nam-muc@2/thai_do", 1),
     ]);
     assert_eq!(counted, expected);
 
@@ -1336,6 +1340,148 @@ async fn answers_sent_at_once_with_one_ticket_count_once() {
 }
 
 #[tokio::test]
+async fn words_come_sealed_with_every_answer_and_a_report_goes_to_another_reader() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    central.clock.set(at("2026-11-24 08:15"));
+    let mut desk = kiosk.desk();
+    let mut written = async |level: &str, fields: &[(&str, &str)]| {
+        let (contact, ticket) = later(&mut desk);
+        close(&mut desk, contact, How::Left, &[]);
+        let token = get(&ticket).await.token();
+        let own = [("token", token.as_str()), ("level", level)];
+        assert_eq!(answer(&ticket, &[&own[..], fields].concat()).await.status, 200);
+    };
+    written("hai_long", &[("words", "  Cán bộ rất tốt.\r\nXin cảm ơn!\u{7} ")]).await;
+    written("rat_khong_hai_long", &[("words", "Đòi thêm tiền."), ("reason", "phan_anh")]).await;
+    written("hai_long", &[("words", " \r\n ")]).await;
+    let texts = async |reader| -> Vec<String> {
+        central.store().words(reader).await.unwrap().into_iter().map(|w| w.text).collect()
+    };
+    assert_eq!(texts(Reader::Office).await, ["Cán bộ rất tốt.\nXin cảm ơn!"]);
+    let reports = central.store().words(Reader::Authority).await.unwrap();
+    assert_eq!((reports.len(), reports[0].text.as_str()), (1, "Đòi thêm tiền."));
+    assert_eq!(reports[0].counter, None, "the contact's line is not here yet");
+    send_all(&kiosk).await;
+    let reports = central.store().words(Reader::Authority).await.unwrap();
+    let known = (&reports[0].counter, &reports[0].official);
+    assert_eq!(known, (&Some("q3".parse().unwrap()), &Some("cb07".parse().unwrap())));
+
+    // A wish to write is in no summary, however many had it.
+    for _ in 0..10 {
+        rate(&mut desk, "hai_long", &["niem_no", "phan_anh", "gop_y"]);
+    }
+    central.clock.set(at("2026-11-25 00:05"));
+    desk.stop().unwrap();
+    send_all(&kiosk).await;
+    let (config, store) = (&central.central.config, central.store());
+    let (date, now) = ("2026-11-24".parse().unwrap(), central.central.now());
+    let summary = of_day(store, &config.offices[0], &config.forms, date, now).await.unwrap();
+    assert_eq!(summary.n, 13);
+    assert!(summary.reasons.iter().any(|reason| reason.code == "niem_no"));
+    assert!(summary.reasons.iter().all(|r| !["phan_anh", "gop_y"].contains(&r.code.as_str())));
+
+    // Only whoever holds the reports' own link reads them.
+    let page = |key: &str| format!("http://{}/reports?key={key}", central.staff);
+    let keys = &central.central.keys;
+    assert_eq!(get(&page(&keys.staff)).await.status, 401);
+    let session = |name: &str, key: &str| (name.to_owned(), key.to_owned());
+    let with_cookie = async |(name, key): (String, String)| {
+        let address = format!("http://{}/reports", central.staff);
+        let request = client().unwrap().get(address).header("cookie", format!("{name}={key}"));
+        read(request.send().await.unwrap()).await
+    };
+    assert_eq!(with_cookie(session("hailong_staff", &keys.staff)).await.status, 401);
+    assert_eq!(with_cookie(session("hailong_reports", &keys.staff)).await.status, 401);
+    let read = with_cookie(session("hailong_reports", &keys.reports)).await;
+    assert_eq!(read.status, 200);
+    assert!(read.text.contains("Đòi thêm tiền.") && !read.text.contains("Cán bộ rất tốt."));
+}
+
+#[tokio::test]
+async fn words_that_do_not_fit_come_back_to_be_shortened_and_the_longest_fit() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    let (contact, ticket) = later(&mut desk);
+    close(&mut desk, contact, How::Left, &[]);
+    send_all(&kiosk).await;
+    let token = get(&ticket).await.token();
+    let fits = "Ễ".repeat(2_000 / 3);
+    // Longer than 2,000 bytes; and short enough, but not once it is written as JSON.
+    for long in ["Ễ".repeat(2_000 / 3 + 1), "\"".repeat(1_500)] {
+        let fields = [("token", &*token), ("level", "hai_long"), ("words", &long)];
+        let page = answer(&ticket, &fields).await;
+        assert_eq!(page.status, 422);
+        assert!(page.text.contains("Xin ông/bà rút ngắn rồi gửi lại."));
+        assert!(page.text.contains("value=\"hai_long\" checked"), "nothing else is lost");
+    }
+    let fields = [("token", &*token), ("level", "hai_long"), ("words", &fits)];
+    assert_eq!(answer(&ticket, &fields).await.status, 200);
+    assert_eq!(central.store().words(Reader::Office).await.unwrap()[0].text, fits);
+}
+
+#[tokio::test]
+async fn further_questions_are_asked_on_the_phone_alone_and_count_like_reasons() {
+    let mut config = common::sample_config();
+    config.offices[0].office.form = "tieu-chi".into();
+    let central = TestCentral::with_config(config, at("2026-11-24 08:15")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    let (contact, ticket) = later(&mut desk);
+    close(&mut desk, contact, How::Left, &[]);
+    send_all(&kiosk).await;
+    let form = get(&format!("{ticket}?lang=en")).await;
+    assert!(form.text.contains("How many bodies you had to contact"));
+    let token = form.token();
+    let fields = [
+        ("lang", "en"),
+        ("token", token.as_str()),
+        ("level", "hai_long"),
+        ("question-3", "cq_hai"),
+        ("question-1", "tg_dung"),
+        ("question-1", "tg_som"),
+        ("reason", "niem_no"),
+    ];
+    let page = answer(&ticket, &fields).await;
+    assert!(page.status == 200 && page.text.contains("Thank you!"), "in the language chosen");
+    let counted = counts([
+        ("contacts/opened", 1),
+        ("contacts/rated", 1),
+        ("rating/q3/cb07/8/phone/tieu-chi@1/hai_long", 1),
+        ("reason/tieu-chi@1/cq_hai", 1),
+        ("reason/tieu-chi@1/niem_no", 1),
+        // One answer to a question.
+        ("reason/tieu-chi@1/tg_som", 1),
+    ]);
+    assert_eq!(tallies(&central).await, counted);
+}
+
+#[tokio::test]
+async fn an_answer_under_an_old_version_of_a_form_arrives_and_counts_under_it() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    central.clock.set(at("2026-11-24 08:15"));
+    // A kiosk that has heard of no other version yet.
+    let enrolled = kiosk.identity.enrolled.as_mut().unwrap();
+    enrolled.forms.retain(|form| form.version == 1);
+    let mut desk = kiosk.desk();
+    rate(&mut desk, "hai_long", &["niem_no"]);
+    let (contact, ticket) = later(&mut desk);
+    close(&mut desk, contact, How::Left, &[]);
+    send_all(&kiosk).await;
+    let page = get(&ticket).await;
+    assert!(page.text.contains("name=\"words\"") && !page.text.contains("phan_anh"));
+    let fields = [("token", page.token()), ("level", "hai_long".into())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
+    assert_eq!(answer(&ticket, &fields).await.status, 200);
+    let tallies = tallies(&central).await;
+    assert_eq!(tallies["rating/q3/cb07/8/counter/nam-muc@1/hai_long"], 1);
+    assert_eq!(tallies["rating/q3/cb07/8/phone/nam-muc@1/hai_long"], 1);
+    assert_eq!(tallies["reason/nam-muc@1/niem_no"], 1);
+}
+
+#[tokio::test]
 async fn a_phone_answer_before_its_line_waits_until_the_contact_s_end_is_here() {
     let central = TestCentral::start().await;
     let mut kiosk = central.kiosk("q3").await;
@@ -1346,7 +1492,7 @@ async fn a_phone_answer_before_its_line_waits_until_the_contact_s_end_is_here() 
     let form = get(&ticket).await;
     assert_eq!(form.status, 200);
     assert!(!form.text.contains("Nguyễn Thị Thanh Lan"), "no name before the line is here");
-    assert!(form.text.contains("24&#x2f;11"));
+    assert!(form.text.contains("24/11"));
     let sent = answer(&ticket, &[("token", &form.token()), ("level", "hai_long")]).await;
     assert_eq!(sent.status, 200);
     let waiting = counts([("phone/waiting", 1)]);
@@ -1361,7 +1507,7 @@ async fn a_phone_answer_before_its_line_waits_until_the_contact_s_end_is_here() 
     let counted = counts([
         ("contacts/opened", 1),
         ("contacts/rated", 1),
-        ("rating/q3/cb07/10/phone/nam-muc@1/hai_long", 1),
+        ("rating/q3/cb07/10/phone/nam-muc@2/hai_long", 1),
     ]);
     assert_eq!(tallies(&central).await, counted);
 }
@@ -1373,7 +1519,11 @@ async fn a_phone_answer_stands_beside_a_level_that_was_given_at_the_counter() {
     let mut desk = kiosk.desk();
     let mut tickets = Vec::new();
     for _ in 0..3 {
-        let open = Record::Open { by: By::Touch, level: Some("hai_long".into()) };
+        let open = Record::Open {
+            by: By::Touch,
+            counter: common::first_counter(&desk),
+            level: Some("hai_long".into()),
+        };
         let kept = desk.keep(&open).unwrap();
         close(&mut desk, kept.seq, How::TimedOut, &["niem_no"]);
         tickets.push(kept.ticket.unwrap());
@@ -1393,8 +1543,8 @@ async fn a_phone_answer_stands_beside_a_level_that_was_given_at_the_counter() {
         ("beside/same", 1),
         ("contacts/opened", 3),
         ("contacts/rated", 3),
-        ("rating/q3/cb07/7/counter/nam-muc@1/hai_long", 3),
-        ("reason/nam-muc@1/niem_no", 3),
+        ("rating/q3/cb07/7/counter/nam-muc@2/hai_long", 3),
+        ("reason/nam-muc@2/niem_no", 3),
     ]);
     assert_eq!(tallies(&central).await, counted);
 }
@@ -1443,5 +1593,5 @@ async fn an_old_form_comes_back_filled_in_with_a_new_token_and_one_without_level
     let filled = [("token", new.as_str()), ("level", "rat_hai_long"), ("reason", "niem_no")];
     assert_eq!(answer(&ticket, &filled).await.status, 200, "30 minutes are not too old");
     assert_eq!(levels(&central).await, counts([("phone/rat_hai_long", 1)]));
-    assert_eq!(tallies(&central).await["reason/nam-muc@1/niem_no"], 1);
+    assert_eq!(tallies(&central).await["reason/nam-muc@2/niem_no"], 1);
 }

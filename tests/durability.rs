@@ -460,7 +460,7 @@ async fn a_service_killed_twenty_times_amid_ingest_keeps_every_line_that_it_rece
     }
     service.stop();
 
-    let form = common::sample_config().forms.iter().next().unwrap().clone();
+    let form = common::sample_form();
     let prepare = |kiosk: &mut TestKiosk, seed: u64| {
         let mut random = StdRng::seed_from_u64(seed);
         for epoch in 0..EPOCHS {

@@ -166,10 +166,10 @@ impl History {
             };
             if let Some((channel, level, reasons)) = rating {
                 let (hour, official) = (visit.at.civil().hour(), official(visit.at));
-                add(format!("rating/q3/{official}/{hour}/{channel}/nam-muc@1/{level}"));
+                add(format!("rating/q3/{official}/{hour}/{channel}/nam-muc@2/{level}"));
                 add("contacts/rated".into());
                 for reason in reasons {
-                    add(format!("reason/nam-muc@1/{reason}"));
+                    add(format!("reason/nam-muc@2/{reason}"));
                 }
             } else if over {
                 let how = visit.closed.as_ref().map_or(How::Interrupted, |(how, _)| *how);
@@ -262,7 +262,9 @@ fn live(kiosk: &mut TestKiosk, form: &Form, case: &Case) -> History {
         match step {
             Step::Open { by, level } => {
                 let level = level.map(|place| form.levels[place].code.clone());
-                let kept = desk.keep(&Record::Open { by: *by, level: level.clone() }).unwrap();
+                let counter = common::first_counter(&desk);
+                let open = Record::Open { by: *by, counter, level: level.clone() };
+                let kept = desk.keep(&open).unwrap();
                 history.visits.push(Visit {
                     seq: kept.seq,
                     at: now,
@@ -426,7 +428,7 @@ async fn services() -> (TestCentral, TestCentral, TestKiosk) {
 
 async fn check(case: Case) {
     let (disordered, plain, mut kiosk) = services().await;
-    let form = disordered.form().clone();
+    let form = disordered.form();
     let mut history = live(&mut kiosk, &form, &case);
     let journal = JournalReader::open(&kiosk.path()).unwrap();
     let sent = deliveries(&case, &history);

@@ -147,7 +147,9 @@ async fn a_browser_shows_form_and_summary_without_any_script() {
     let central = a_day().await;
     let mut kiosk = central.kiosk("q5").await;
     let mut desk = kiosk.desk();
-    let ticket = desk.keep(&Record::Open { by: By::Later, level: None }).unwrap().ticket.unwrap();
+    let counter = common::first_counter(&desk);
+    let open = Record::Open { by: By::Later, counter, level: None };
+    let ticket = desk.keep(&open).unwrap().ticket.unwrap();
     kiosk.send().drained(4).await;
     let (form, size) =
         tokio::task::spawn_blocking(move || browse(&ticket, 500, 1_000)).await.unwrap();

@@ -19,17 +19,18 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::{TestCentral, TestKiosk, at};
+use hailong::central::config::read_form;
 use hailong::clock::Clock;
 use hailong::domain::enrolment::Enrolled;
 use hailong::domain::form::{Form, Reason};
 use hailong::domain::line::{Event, Line};
 use hailong::domain::seal::{Answer, Kind, Ratchet};
-use hailong::kiosk::config::Texts;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal::JournalReader;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
+use hailong::texts::Texts;
 use i_slint_backend_testing::{
     AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions,
     get_mocked_time, mock_elapsed_time,
@@ -155,7 +156,9 @@ impl Kiosk {
         let (to_screen, screen_answers) = unbounded_channel();
         let setting = Setting {
             enrolled,
-            texts: Texts::read(&sample("texts/vi.toml")).unwrap(),
+            texts: ["vi", "en"]
+                .map(|code| Texts::read(&sample(&format!("texts/{code}.toml"))).unwrap())
+                .to_vec(),
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,
@@ -243,8 +246,14 @@ impl Kiosk {
                 area: Area::of(element),
                 enabled: element.accessible_enabled(),
                 checked: element.accessible_checked().unwrap_or_default(),
+                toggle: element.accessible_role() == Some(AccessibleRole::Checkbox),
             })
             .collect()
+    }
+
+    /// The boxes to tick, in the order shown.
+    fn toggles(&self) -> Vec<Control> {
+        self.controls().into_iter().filter(|control| control.toggle).collect()
     }
 
     /// Taps what says `label`, after a person's moment of reading.
@@ -261,9 +270,8 @@ impl Kiosk {
     }
 
     fn ticked(&self) -> Vec<String> {
-        let ticked = |control: Control| {
-            (control.checked && !LEVELS.contains(&control.label.as_str())).then_some(control.label)
-        };
+        let ticked =
+            |control: Control| (control.toggle && control.checked).then_some(control.label);
         self.controls().into_iter().filter_map(ticked).collect()
     }
 
@@ -290,9 +298,11 @@ impl Kiosk {
 
     fn on(&self, page: &str) -> bool {
         let now = match self.screen.page() {
+            Page::Who => "who",
             Page::Home => "home",
+            Page::Notice => "notice",
             Page::Reasons { .. } => "reasons",
-            Page::Thanks(_) => "thanks",
+            Page::Thanks { .. } => "thanks",
             Page::Later(_) => "later",
             Page::NotKept { .. } => "not-kept",
         };
@@ -308,7 +318,7 @@ impl Kiosk {
     /// The ticket's address on the screen.
     fn ticket(&self) -> String {
         match self.screen.page() {
-            Page::Reasons { contact, .. } | Page::Thanks(contact) | Page::Later(contact) => {
+            Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
                 contact.ticket.unwrap()
             }
             page => panic!("no contact on {page:?}"),
@@ -317,6 +327,14 @@ impl Kiosk {
 
     /// What the journal tells of the visitors, with the answers as only the central service can
     /// open them.
+    /// The lines of the journal.
+    fn lines(&self) -> Vec<Line> {
+        let journal = JournalReader::open(&self.kiosk.path()).unwrap();
+        (self.before + 1..=journal.last().unwrap())
+            .map(|seq| serde_json::from_slice(&journal.line(seq).unwrap().unwrap()).unwrap())
+            .collect()
+    }
+
     fn told(&self) -> Vec<String> {
         let journal = JournalReader::open(&self.kiosk.path()).unwrap();
         let last = journal.last().unwrap();
@@ -375,6 +393,8 @@ fn page_component(page: &str) -> String {
         "reasons" => "ReasonsPage",
         "thanks" => "ThanksPage",
         "later" => "LaterPage",
+        "who" => "WhoPage",
+        "notice" => "NoticePage",
         _ => "NotKeptPage",
     }
     .to_owned()
@@ -390,6 +410,8 @@ struct Control {
     area: Area,
     enabled: Option<bool>,
     checked: bool,
+    /// A box to tick.
+    toggle: bool,
 }
 
 /// A rectangle on the screen.
@@ -667,7 +689,7 @@ fn thanks_is_the_same_to_the_pixel_for_every_level_apart_from_the_code() {
             for button in ["Gửi", "Bỏ qua"] {
                 kiosk.tap_kept(label);
                 if level % 2 == 0 {
-                    let reason = kiosk.controls()[5].label.clone();
+                    let reason = kiosk.toggles()[0].label.clone();
                     kiosk.tap(&reason);
                 }
                 kiosk.tap_kept(button);
@@ -705,7 +727,7 @@ fn among_the_reasons_nothing_but_ring_and_reasons_tells_the_level() {
                 .collect();
             assert_eq!(rings, (0..5).map(|place| place == level).collect::<Vec<_>>());
             let (picks, toggles) = (kiosk.areas("FacePick"), kiosk.areas("ReasonToggle"));
-            assert_eq!((picks.len(), toggles.len()), (5, 6));
+            assert_eq!((picks.len(), toggles.len()), (5, 8));
             pictures.push((kiosk.picture(), picks, toggles));
             kiosk.tap_kept("Bỏ qua");
             kiosk.tap(HOME);
@@ -740,7 +762,7 @@ fn skipping_is_exactly_as_large_as_sending() {
 }
 
 /// What a finger may press on the page: each says what it is, is at least `high`, and stands 16
-/// pixels apart, both on a panel of 1280 × 800 and in proportion on others.
+/// pixels apart, both on a panel of 1280 × 800, or 800 × 1280 upright, and in proportion on others.
 #[track_caller]
 fn assert_touchable(kiosk: &Kiosk, page: &str, high: f32) {
     assert!(kiosk.on(page));
@@ -752,22 +774,40 @@ fn assert_touchable(kiosk: &Kiosk, page: &str, high: f32) {
         assert!(window.holds_all_of(control.area), "on {page}: {control:?}");
         assert_eq!(control.enabled, Some(true));
     }
-    let scale = (window.width / 1280.0).min(window.height / 800.0);
-    let (high, apart) = (high * scale, (16.0 * scale).floor());
+    let (wide, tall) = if window.height > window.width { (800.0, 1280.0) } else { (1280.0, 800.0) };
+    let scale = (window.width / wide).min(window.height / tall);
+    let (high, apart) = (high * scale, (16.0 * scale.min(1.0)).floor());
     // Every touch area but the ground is part of a control.
     let touches = kiosk.areas("TouchArea");
     let ground = kiosk.area("AppWindow::base");
     assert_eq!(ground, window);
     let touches: Vec<Area> = touches.into_iter().skip(1).collect();
+    let languages: Vec<Area> = touches
+        .iter()
+        .filter(|touch| kiosk.areas("LanguageSwitch")[0].holds_all_of(**touch))
+        .copied()
+        .collect();
+    assert_eq!(languages.len(), 2);
     assert_eq!(touches.len(), controls.len(), "on {page}");
     for touch in &touches {
         assert!(
             controls.iter().any(|control| control.area.holds_all_of(*touch)),
             "on {page}: {touch:?} belongs to no control"
         );
+        // The choice of language is a secondary control; its parts share one pill.
+        let language = languages.contains(touch);
+        let high = if language { 64.0 } else { high };
         assert!(touch.height >= high && touch.width >= high, "on {page}: {touch:?}");
-        for other in touches.iter().filter(|other| *other != touch) {
-            assert!(touch.apart(*other) >= apart, "on {page}: {touch:?} beside {other:?}");
+        let others = touches.iter().filter(|other| *other != touch);
+        // On thanks the whole page leads home, right up to the header.
+        let switch = |area: &Area| languages.contains(area);
+        let page_wide = |area: &Area| area.width == window.width;
+        let joined = |other: &&Area| {
+            switch(other) && (language || page_wide(touch)) || language && page_wide(other)
+        };
+        for other in others.filter(|other| !joined(other)) {
+            // Positions are fractions of a pixel now and then.
+            assert!(touch.apart(*other) >= apart - 0.01, "on {page}: {touch:?} beside {other:?}");
         }
     }
 }
@@ -776,7 +816,9 @@ fn assert_touchable(kiosk: &Kiosk, page: &str, high: f32) {
 fn whatever_a_finger_may_press_says_what_it_is_and_is_large_enough() {
     on_stage(|| {
         // The smallest panel comes last.
-        for (width, height, face) in [(1280, 800, 140.0), (1920, 1080, 189.0), (1024, 600, 112.0)] {
+        for (width, height, face) in
+            [(1280, 800, 140.0), (1920, 1080, 189.0), (1080, 1920, 140.0), (1024, 600, 112.0)]
+        {
             let touch = 84.0;
             let mut kiosk = Kiosk::with(|_| {}, width, height);
             assert_touchable(&kiosk, "home", touch);
@@ -998,10 +1040,10 @@ fn nothing_of_one_visitor_reaches_the_next() {
             assert_eq!(kiosk.ticked(), [""; 0]);
             assert!(tickets.insert(kiosk.ticket()));
             let fresh = kiosk.picture();
-            for reason in kiosk.controls().iter().skip(5).take(6) {
+            for reason in kiosk.toggles() {
                 kiosk.tap(&reason.label);
             }
-            assert_eq!(kiosk.ticked().len(), 6);
+            assert_eq!(kiosk.ticked().len(), 8);
             assert_ne!(kiosk.picture().differences(&fresh, &[]), []);
             if end.is_empty() {
                 pass(30_250);
@@ -1141,24 +1183,28 @@ fn the_code_is_drawn_in_whole_pixels_with_its_quiet_zone() {
     });
 }
 
-/// A form with as many reasons as one may have.
-fn nine_reasons(form: &mut Form) {
+/// The form that a kiosk shows, to be changed before it starts.
+fn form_in_force(enrolled: &mut Enrolled) -> &mut Form {
+    enrolled.forms.iter_mut().max_by_key(|form| form.version).unwrap()
+}
+
+/// A form with as many boxes to tick as one may have.
+fn nine_boxes(form: &mut Form) {
     let last = form.reasons.last().unwrap().clone();
-    for number in 7..=9 {
-        let code = format!("ly_do_{number}");
-        let text = [("vi".to_owned(), format!("Lý do thứ {number} của đơn vị, khá dài"))].into();
-        form.reasons.push(Reason { code, text, ..last.clone() });
-    }
+    let code = "ly_do_7".to_owned();
+    let text = [("vi".to_owned(), "Lý do thứ 7 của đơn vị, khá dài".to_owned())].into();
+    form.reasons.push(Reason { code, text, ..last });
+    form.check().unwrap();
 }
 
 #[test]
-fn nine_reasons_have_room_and_are_kept_in_the_forms_order() {
+fn nine_boxes_have_room_and_are_kept_in_the_forms_order() {
     on_stage(|| {
-        let change = |enrolled: &mut Enrolled| nine_reasons(&mut enrolled.forms[0]);
+        let change = |enrolled: &mut Enrolled| nine_boxes(form_in_force(enrolled));
         let mut kiosk = Kiosk::with(change, 1280, 800);
         kiosk.tap_kept("Không hài lòng");
         assert_touchable(&kiosk, "reasons", 84.0);
-        for toggle in kiosk.controls().iter().skip(5).take(9).rev() {
+        for toggle in kiosk.toggles().iter().rev() {
             kiosk.tap(&toggle.label);
         }
         assert_eq!(kiosk.ticked().len(), 9);
@@ -1166,7 +1212,153 @@ fn nine_reasons_have_room_and_are_kept_in_the_forms_order() {
         assert_eq!(
             kiosk.told()[1],
             "closed sent thai_do chua_ro giay_to_ngoai cho_lau di_lai_nhieu tre_hen ly_do_7 \
-             ly_do_8 ly_do_9"
+             phan_anh gop_y"
         );
+    });
+}
+
+#[test]
+fn a_language_is_one_touch_away_on_every_page_and_gone_after_the_visit() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let vietnamese = kiosk.picture();
+        kiosk.tap("English");
+        assert!(
+            kiosk.on("home") && kiosk.says("Were you satisfied with how\nthe official served you?")
+        );
+        assert!(kiosk.says("Counter 3 · Hộ tịch – Chứng thực"));
+        kiosk.tap_kept("Very dissatisfied");
+        assert!(kiosk.says("Noted. Would you tell us why?"));
+        kiosk.tap("Long wait");
+        // In the middle of it, and what was ticked stays ticked.
+        kiosk.tap("Tiếng Việt");
+        assert_eq!(kiosk.ticked(), ["Phải chờ lâu"]);
+        kiosk.tap("English");
+        assert_eq!(kiosk.ticked(), ["Long wait"]);
+        kiosk.tap_kept("Send");
+        assert!(kiosk.on("thanks") && kiosk.says("Thank you!"));
+        kiosk.tap("Back to start");
+        assert!(kiosk.on("home"));
+        kiosk.picture().assert_same(&vietnamese, &[], "home after an English visit");
+        assert_eq!(kiosk.told(), ["contact touch rat_khong_hai_long", "closed sent cho_lau"]);
+
+        // Whoever chose a language and went away leaves Vietnamese behind, too.
+        kiosk.tap("English");
+        pass(29_000);
+        assert!(kiosk.says("Please touch the face that fits"));
+        pass(2_000);
+        kiosk.picture().assert_same(&vietnamese, &[], "home after somebody went away");
+        assert_eq!(kiosk.told().len(), 2, "a language is recorded nowhere");
+    });
+}
+
+#[test]
+fn in_a_hall_the_citizen_says_first_who_served() {
+    on_stage(|| {
+        let change = |enrolled: &mut Enrolled| enrolled.counters = "q2,q3,q5".parse().unwrap();
+        for (width, height) in [(1280, 800), (1080, 1920), (1024, 600)] {
+            let mut kiosk = Kiosk::with(change, width, height);
+            assert!(kiosk.says("Cán bộ nào vừa phục vụ ông/bà?"));
+            assert_touchable(&kiosk, "who", 84.0);
+            let who = kiosk.picture();
+            kiosk.tap("Nguyễn Thị Thanh Lan, Quầy 3");
+            assert_touchable(&kiosk, "home", 84.0);
+            assert!(kiosk.says("Quầy 3 · Hộ tịch – Chứng thực"));
+            // The wrong one: back, and nothing of the first choice stays.
+            kiosk.tap("Chọn lại");
+            kiosk.tap("Lê Thu Hà, Quầy 2");
+            assert!(kiosk.says("Lê Thu Hà"));
+            kiosk.tap_kept("Hài lòng");
+            kiosk.tap_kept("Gửi");
+            kiosk.tap(HOME);
+            assert!(kiosk.on("who"));
+            pass(SETTLE_MS);
+            kiosk.picture().assert_same(&who, &[], "after a visit");
+            assert_eq!(kiosk.told(), ["contact touch hai_long", "closed sent"]);
+            let lines = kiosk.lines();
+            let opened = lines.iter().find(|line| line.event == Event::Contact).unwrap();
+            let of = |id: Option<String>| id.unwrap_or_default();
+            assert_eq!(of(opened.counter.as_ref().map(ToString::to_string)), "q2");
+            assert_eq!(of(opened.official.as_ref().map(ToString::to_string)), "cb02");
+            // Somebody chooses and goes away.
+            kiosk.tap("Nguyễn Thị Thanh Lan, Quầy 3");
+            pass(31_000);
+            assert!(kiosk.on("who"));
+        }
+    });
+}
+
+#[test]
+fn the_notice_is_one_touch_away_and_records_nothing() {
+    on_stage(|| {
+        let kiosk = Kiosk::new();
+        kiosk.tap("Ai quản lý thông tin này?");
+        assert_touchable(&kiosk, "notice", 84.0);
+        for title in
+            ["Ai thu thập", "Để làm gì", "Lưu trong bao lâu", "Ai được xem", "Hỏi thêm ở đâu"]
+        {
+            assert!(kiosk.says(title), "{title}");
+        }
+        kiosk.tap("English");
+        assert!(kiosk.says("Who handles this information?"));
+        kiosk.tap("Back to start");
+        assert!(kiosk.on("home") && kiosk.says("Please touch the face that fits"));
+        kiosk.tap("Who handles this information?");
+        pass(61_000);
+        assert!(kiosk.on("home") && kiosk.says("Xin ông/bà chạm vào khuôn mặt phù hợp"));
+        assert_eq!(kiosk.told(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_wish_to_write_tells_where_and_gives_time_to_scan() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        for level in ["Rất hài lòng", "Rất không hài lòng"] {
+            kiosk.tap_kept(level);
+            let told = "Sau khi gửi, xin ông/bà quét mã để viết nội dung bằng điện thoại.";
+            assert!(!kiosk.says(told));
+            kiosk.tap("Phản ánh vi phạm");
+            assert!(kiosk.says(told));
+            kiosk.tap_kept("Gửi");
+            pass(21_000);
+            assert!(kiosk.on("thanks"), "there is time to scan");
+            pass(40_000);
+            assert!(kiosk.on("home"));
+        }
+        assert_eq!(kiosk.told()[1], "closed sent phan_anh");
+    });
+}
+
+#[test]
+fn forms_of_three_and_four_levels_are_shown_from_their_files() {
+    on_stage(|| {
+        for (form, labels) in [
+            ("ba-muc", vec!["Rất hài lòng", "Hài lòng", "Không hài lòng"]),
+            ("bon-muc", vec!["Rất hài lòng", "Hài lòng", "Chấp nhận được", "Không hài lòng"]),
+        ] {
+            let read = read_form(&sample(&format!("forms/{form}.toml"))).unwrap();
+            let change = move |enrolled: &mut Enrolled| {
+                enrolled.directory.office.form.clone_from(&read.code);
+                enrolled.forms = vec![read];
+            };
+            let mut kiosk = Kiosk::with(change, 1280, 800);
+            let cards = kiosk.areas("LevelCard");
+            assert_eq!(cards.len(), labels.len());
+            assert!(cards.iter().all(|card| card.size() == cards[0].size()));
+            // As near to each other as five, in the middle of the page.
+            let (first, last) = (cards[0], cards[cards.len() - 1]);
+            assert!((first.x - (1280.0 - last.x - last.width)).abs() <= 1.0);
+            for label in &labels {
+                kiosk.tap_kept(label);
+                assert_eq!(kiosk.areas("FacePick").len(), labels.len());
+                kiosk.tap_kept("Gửi");
+                kiosk.tap(HOME);
+            }
+            let told = kiosk.told();
+            assert_eq!(told.len(), 2 * labels.len());
+            assert_eq!(told[0], "contact touch rat_hai_long");
+            assert_eq!(told[told.len() - 2], "contact touch khong_hai_long");
+        }
     });
 }

@@ -310,7 +310,7 @@ async fn after_the_visits_neither_folder_nor_log_nor_memory_holds_what_was_answe
     // Folder and log. What may be answered stands in identity.json, as configuration: the same
     // bytes before the visits and after.
     assert!(std::fs::read(folder.join("identity.json")).unwrap() == identity, "it did not change");
-    let words = words_of(central.form());
+    let words = words_of(&central.form());
     assert!(words.len() > 80 && words.contains(&"cho_lau".to_owned()));
     assert!(read_in(&folder.join("identity.json"), &words).len() > 20, "the words would be found");
     let mut files = Vec::new();

@@ -15,6 +15,7 @@ use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
 use crate::domain::office::{Counter, Directory, Office, Official, Shift};
 use crate::domain::ticket::fits_qr;
+use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +26,7 @@ struct File {
     staff: Spanned<SocketAddr>,
     #[serde(default)]
     behind_proxy: bool,
-    notice: Vec<String>,
+    texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
     offices: Vec<OfficeFile>,
 }
@@ -52,8 +53,8 @@ pub struct Config {
     pub citizens: SocketAddr,
     /// Where it listens for staff.
     pub staff: SocketAddr,
-    /// What the law asks to be told on the phone's page, paragraph by paragraph.
-    pub notice: Vec<String>,
+    /// What the pages say, by language; the first is that of a phone that asked for none.
+    pub texts: Vec<Texts>,
     /// All forms, old versions included.
     pub forms: Forms,
     /// All offices.
@@ -127,7 +128,7 @@ impl Config {
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
             citizens: read.citizens.into_inner(),
             staff: read.staff.into_inner(),
-            notice: read.notice,
+            texts: Texts::read_all(&source, base, &read.texts)?,
             forms,
             offices,
         })

@@ -167,9 +167,7 @@ impl Intake {
                 None => Err("unknown_level".to_owned()),
             },
             Answer::Reasons(codes) => {
-                let known = |code: &String| {
-                    self.forms.iter().any(|form| form.reasons.iter().any(|r| r.code == *code))
-                };
+                let known = |code: &String| self.forms.iter().any(|form| form.has_reason(code));
                 if codes.iter().all(known) { Ok(answer) } else { Err("unknown_reason".to_owned()) }
             }
             Answer::Words(_) => Ok(answer),

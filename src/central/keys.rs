@@ -53,6 +53,9 @@ pub struct Keys {
     pub form: Zeroizing<[u8; 32]>,
     /// What opens the staff's pages.
     pub staff: Zeroizing<String>,
+    /// What opens the reports of violations, for a reader outside the office. It follows from the
+    /// form secret, so that a folder of an earlier version has it, too.
+    pub reports: Zeroizing<String>,
 }
 
 impl Keys {
@@ -86,6 +89,7 @@ impl Keys {
                 .map_err(|error| error.to_string())?,
             receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
             series: SigningKey::from_bytes(&*key(&stored.series)?),
+            reports: reports_key(&*key(&stored.form)?),
             form: key(&stored.form)?,
             staff: stored.staff.clone(),
         })
@@ -95,6 +99,20 @@ impl Keys {
     pub fn is_staff(&self, given: &str) -> bool {
         Hash::of(given.as_bytes()) == Hash::of(self.staff.as_bytes())
     }
+
+    /// Whether `given` is the secret of the reports' reader, compared likewise.
+    pub fn is_reports(&self, given: &str) -> bool {
+        Hash::of(given.as_bytes()) == Hash::of(self.reports.as_bytes())
+    }
+}
+
+fn reports_key(form: &[u8; 32]) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 16]);
+    // A 32-byte key and a 16-byte output are lengths that HKDF-SHA256 always takes.
+    if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(form) {
+        let _ = hkdf.expand(b"hailong reports 1", &mut *bytes);
+    }
+    Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
 }
 
 fn draw() -> Result<Zeroizing<Vec<u8>>, String> {

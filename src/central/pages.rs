@@ -28,8 +28,10 @@ impl Pages {
         for (name, source) in [
             ("base.html", include_str!("../../ui/web/base.html")),
             ("faces.html", include_str!("../../ui/web/faces.html")),
+            ("notice.html", include_str!("../../ui/web/notice.html")),
             ("phone.html", include_str!("../../ui/web/phone.html")),
             ("message.html", include_str!("../../ui/web/message.html")),
+            ("reports.html", include_str!("../../ui/web/reports.html")),
             ("summary.html", include_str!("../../ui/web/summary.html")),
             ("error.html", include_str!("../../ui/web/error.html")),
         ] {

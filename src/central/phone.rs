@@ -3,20 +3,28 @@
 use std::sync::Arc;
 
 use axum::Form as UrlForm;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::Sha256;
 
 use super::service::Central;
 use super::store::{Answered, Kiosk, PhoneForm, StoreError};
-use crate::domain::form::{Form, Pole, in_language};
+use crate::domain::form::{Form, Pole, Reader, Text, in_language};
 use crate::domain::line::Line;
+use crate::domain::seal::Answer;
 use crate::domain::ticket::{BadTicket, Claims};
 use crate::domain::time::At;
+use crate::texts::Texts;
 
+/// Longest words, in bytes.
+const MOST_WORDS: usize = 2_000;
+/// Where the phone's own field stops, in letters: with Vietnamese marks they fit [`MOST_WORDS`] as
+/// a rule; what does not is asked to be shortened.
+const MOST_LETTERS: usize = 1_000;
 /// A form may be open this long before it is sent, in minutes.
 const TOKEN_MINUTES: i64 = 30;
 
@@ -70,11 +78,31 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     Ok(Open { claims, kiosk, office: &directory.office.name, form, opening: state.opening })
 }
 
+/// The language that a page was asked for in.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    lang: Option<String>,
+}
+
+impl Asked {
+    fn texts<'a>(&self, central: &'a Central) -> &'a Texts {
+        let all = &central.config.texts;
+        let asked = self.lang.as_ref();
+        // There is one at least.
+        all.iter().find(|texts| Some(&texts.language) == asked).unwrap_or(&all[0])
+    }
+}
+
 /// `GET /R/{ticket}`: the form, or why there is none. Records nothing.
-pub async fn form(State(central): State<Arc<Central>>, Path(ticket): Path<String>) -> Response {
+pub async fn form(
+    State(central): State<Arc<Central>>,
+    Path(ticket): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let texts = asked.texts(&central);
     match open(&central, &ticket).await {
-        Ok(open) => show(&central, &ticket, &open, &Sent::default(), None),
-        Err(closed) => closed_page(&central, closed),
+        Ok(open) => show(&central, texts, &ticket, &open, &Sent::default(), None),
+        Err(closed) => closed_page(&central, texts, closed),
     }
 }
 
@@ -84,6 +112,33 @@ struct Sent {
     token: String,
     level: Option<String>,
     reasons: Vec<String>,
+    words: String,
+}
+
+impl Sent {
+    fn read(fields: Vec<(String, String)>) -> (Self, Asked) {
+        let (mut sent, mut asked) = (Self::default(), Asked::default());
+        for (name, value) in fields.into_iter().take(64) {
+            match name.as_str() {
+                "lang" => asked.lang = Some(value),
+                "token" => sent.token = value,
+                "level" => sent.level = Some(value),
+                "words" => sent.words = clean(&value),
+                // Each further question has a name of its own, so that a phone sends one choice.
+                "reason" => sent.reasons.push(value),
+                _ if name.starts_with("question-") => sent.reasons.push(value),
+                _ => {}
+            }
+        }
+        (sent, asked)
+    }
+}
+
+/// Words without what no keyboard writes: one kind of line break, no control characters, nothing
+/// blank around.
+fn clean(words: &str) -> String {
+    let kept = |letter: &char| *letter == '\n' || !letter.is_control();
+    words.replace("\r\n", "\n").chars().filter(kept).collect::<String>().trim().to_owned()
 }
 
 /// `POST /R/{ticket}`: consumes the ticket.
@@ -92,65 +147,60 @@ pub async fn send(
     Path(ticket): Path<String>,
     UrlForm(fields): UrlForm<Vec<(String, String)>>,
 ) -> Response {
-    let mut sent = Sent::default();
-    for (name, value) in fields.into_iter().take(64) {
-        match name.as_str() {
-            "token" => sent.token = value,
-            "level" => sent.level = Some(value),
-            "reason" => sent.reasons.push(value),
-            _ => {}
-        }
-    }
+    let (sent, asked) = Sent::read(fields);
+    let texts = asked.texts(&central);
     let open = match open(&central, &ticket).await {
         Ok(open) => open,
-        Err(closed) => return closed_page(&central, closed),
+        Err(closed) => return closed_page(&central, texts, closed),
     };
     let level = sent
         .level
         .as_ref()
         .and_then(|code| open.form.levels.iter().find(|level| level.code == *code));
     let Some(level) = level else {
-        return show(&central, &ticket, &open, &sent, Some("no_level"));
+        return show(&central, texts, &ticket, &open, &sent, Some(Problem::NoLevel));
     };
+    if sent.words.len() > MOST_WORDS || !Answer::Words(sent.words.clone()).fits() {
+        return show(&central, texts, &ticket, &open, &sent, Some(Problem::WordsLong));
+    }
     if !token_holds(&central, &ticket, &sent.token) {
-        return show(&central, &ticket, &open, &sent, Some("token_old"));
+        return show(&central, texts, &ticket, &open, &sent, Some(Problem::TokenOld));
     }
     let answer = PhoneForm {
         claims: open.claims,
         kiosk: open.kiosk.id.clone(),
         level: level.code.clone(),
-        // In the form's order, and only those that go with the level.
-        reasons: open
-            .form
-            .reasons_of(level.pole)
-            .map(|reason| reason.code.clone())
-            .filter(|code| sent.reasons.contains(code))
-            .collect(),
+        reasons: open.form.kept_by_phone(level.pole, &sent.reasons),
+        words: Some(sent.words).filter(|words| !words.is_empty()),
     };
     match central.store.answer(answer).await {
-        Ok(Answered::Kept) => message(
-            &central,
-            StatusCode::OK,
-            Some(open.office),
-            "thanks",
-            "Xin cảm ơn ông/bà!",
-            Some(
-                "Đánh giá của ông/bà đã được lưu an toàn và sẽ được gửi về hệ thống tổng hợp của \
-                 tỉnh.",
-            ),
-        ),
-        Ok(Answered::Used) => closed_page(&central, Closed::Used),
-        Err(error) => closed_page(&central, Closed::Busy(error)),
+        Ok(Answered::Kept) => {
+            let (title, text) = (&texts.phone.thanks_title, &texts.phone.thanks_kept);
+            message(&central, texts, StatusCode::OK, Some(open.office), "thanks", title, text)
+        }
+        Ok(Answered::Used) => closed_page(&central, texts, Closed::Used),
+        Err(error) => closed_page(&central, texts, Closed::Busy(error)),
     }
+}
+
+/// Why a form comes back.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Problem {
+    NoLevel,
+    WordsLong,
+    TokenOld,
 }
 
 fn show(
     central: &Central,
+    texts: &Texts,
     ticket: &str,
     open: &Open<'_>,
     sent: &Sent,
-    problem: Option<&str>,
+    problem: Option<Problem>,
 ) -> Response {
+    let language = &texts.language;
     let directory = central.directory(&open.kiosk.office);
     let line = open.opening.as_ref();
     let official = line
@@ -160,14 +210,13 @@ fn show(
     let counter = line
         .and_then(|line| line.counter.as_ref())
         .and_then(|id| directory?.counter(id))
-        .map(|counter| counter.short_label());
+        .map(|counter| texts.counter_of(counter.number));
     let date = open.claims.opened().civil();
-    let one_line = |text: &str| text.replace('\n', " ");
+    let date = format!("{:02}/{:02}", date.day(), date.month());
+    let one_line = |text: &Text| in_language(text, language).replace('\n', " ");
+    let choice = |code: &str, text: &Text| json!({ "code": code, "text": one_line(text) });
     let reasons = |pole| -> Vec<serde_json::Value> {
-        open.form
-            .reasons_of(pole)
-            .map(|reason| json!({ "code": reason.code, "text": in_language(&reason.text, "vi") }))
-            .collect()
+        open.form.reasons_of(pole).map(|reason| choice(&reason.code, &reason.text)).collect()
     };
     let levels: Vec<serde_json::Value> = open
         .form
@@ -176,86 +225,126 @@ fn show(
         .map(|level| {
             json!({
                 "code": level.code,
-                "label": one_line(in_language(&level.label, "vi")),
+                "label": one_line(&level.label),
                 "face": level.face,
                 "pole": level.pole,
             })
         })
         .collect();
+    let questions: Vec<serde_json::Value> = open
+        .form
+        .questions
+        .iter()
+        .map(|question| {
+            let choices: Vec<_> =
+                question.choices.iter().map(|c| choice(&c.code, &c.text)).collect();
+            json!({ "text": one_line(&question.text), "choices": choices })
+        })
+        .collect();
+    // A comment needs no tick: its words say it.
+    let reports: Vec<serde_json::Value> = open
+        .form
+        .wishes
+        .iter()
+        .filter(|wish| wish.reader == Reader::Authority)
+        .map(|wish| choice(&wish.code, &wish.text))
+        .collect();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let context = json!({
-        "office": open.office,
-        "counter": counter,
-        "date": format!("{:02}/{:02}", date.day(), date.month()),
-        "official": official,
-        "question": one_line(in_language(&open.form.question, "vi")),
-        "levels": levels,
-        "reasons": {
-            "good": reasons(Pole::Good),
-            "middle": reasons(Pole::Middle),
-            "bad": reasons(Pole::Bad),
-        },
-        "token": token(central, ticket, central.now()),
-        "chosen": sent.level,
-        "ticked": sent.reasons,
-        "problem": problem,
-        "notice": central.config.notice,
-        "notice_open": false,
-    });
+    let mut context = said(central, texts, open.office);
+    for (key, value) in [
+        ("counter", json!(counter)),
+        ("official", json!(official)),
+        ("official_label", json!(texts.phone.official_label.replace("{date}", &date))),
+        ("date", json!(date)),
+        ("question", json!(one_line(&open.form.question))),
+        ("levels", json!(levels)),
+        (
+            "reasons",
+            json!({
+                "good": reasons(Pole::Good),
+                "middle": reasons(Pole::Middle),
+                "bad": reasons(Pole::Bad),
+            }),
+        ),
+        ("questions", json!(questions)),
+        ("reports", json!(reports)),
+        ("most_letters", json!(MOST_LETTERS)),
+        ("token", json!(token(central, ticket, central.now()))),
+        ("chosen", json!(sent.level)),
+        ("ticked", json!(sent.reasons)),
+        ("words", json!(sent.words)),
+        ("problem", json!(problem)),
+    ] {
+        context.insert(key.to_owned(), value);
+    }
     central.pages.page(status, "phone.html", context)
 }
 
-fn closed_page(central: &Central, closed: Closed) -> Response {
+/// What every page of the phone's needs.
+fn said(
+    central: &Central,
+    texts: &Texts,
+    office: &str,
+) -> serde_json::Map<String, serde_json::Value> {
+    let others = central.config.texts.iter().filter(|other| other.language != texts.language);
+    let others: Vec<_> =
+        others.map(|other| json!({ "code": other.language, "name": other.name })).collect();
+    let said = json!({
+        "lang": texts.language,
+        "languages": others,
+        "t": texts.phone,
+        "office": office,
+        "notice_title": texts.notice.title,
+        "notice": texts.notice_of(office),
+    });
+    match said {
+        serde_json::Value::Object(said) => said,
+        _ => serde_json::Map::new(),
+    }
+}
+
+fn closed_page(central: &Central, texts: &Texts, closed: Closed) -> Response {
+    let t = &texts.phone;
     let (status, kind, title, text) = match closed {
-        Closed::Used => {
-            let text = Some("Xin cảm ơn ông/bà.");
-            (StatusCode::GONE, "used", "Mã này đã được sử dụng.", text)
-        }
-        Closed::Expired => {
-            (StatusCode::GONE, "expired", "Mã này đã hết hiệu lực sau 7 ngày.", None)
-        }
+        Closed::Used => (StatusCode::GONE, "used", &t.used_title, t.used_text.as_str()),
+        Closed::Expired => (StatusCode::GONE, "expired", &t.expired_title, ""),
         Closed::NotValid => {
-            let text = Some("Xin ông/bà quét lại mã.");
-            (StatusCode::NOT_FOUND, "not_valid", "Mã không hợp lệ.", text)
+            (StatusCode::NOT_FOUND, "not_valid", &t.not_valid_title, t.not_valid_text.as_str())
         }
         Closed::Busy(error) => {
             tracing::error!(%error, "store");
-            let text = Some("Xin ông/bà thử lại sau ít phút.");
-            (StatusCode::SERVICE_UNAVAILABLE, "busy", "Hệ thống đang bận.", text)
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            (status, "busy", &t.busy_title, t.busy_text.as_str())
         }
     };
-    message(central, status, None, kind, title, text)
+    message(central, texts, status, None, kind, title, text)
 }
 
 fn message(
     central: &Central,
+    texts: &Texts,
     status: StatusCode,
     office: Option<&str>,
     kind: &str,
     title: &str,
-    text: Option<&str>,
+    text: &str,
 ) -> Response {
-    let context = json!({ "office": office, "kind": kind, "title": title, "text": text });
+    let only = match central.config.offices.as_slice() {
+        [only] => Some(only.office.name.as_str()),
+        _ => None,
+    };
+    let mut context = said(central, texts, office.or(only).unwrap_or("Hài Lòng"));
+    for (key, value) in [("kind", kind), ("title", title), ("text", text)] {
+        context.insert(key.to_owned(), json!(value));
+    }
     central.pages.page(status, "message.html", context)
 }
 
 /// `GET /`: what this is.
-pub async fn welcome(State(central): State<Arc<Central>>) -> Response {
-    let office = match central.config.offices.as_slice() {
-        [only] => Some(only.office.name.as_str()),
-        _ => None,
-    };
-    message(
-        &central,
-        StatusCode::OK,
-        office,
-        "welcome",
-        "Đánh giá sự phục vụ của cán bộ",
-        Some(
-            "Sau khi được phục vụ, xin ông/bà dùng điện thoại quét mã QR trên màn hình tại quầy \
-             để đánh giá. Mã dùng được trong 7 ngày.",
-        ),
-    )
+pub async fn welcome(State(central): State<Arc<Central>>, Query(asked): Query<Asked>) -> Response {
+    let texts = asked.texts(&central);
+    let (title, text) = (&texts.phone.welcome_title, &texts.phone.welcome_text);
+    message(&central, texts, StatusCode::OK, None, "welcome", title, text)
 }
 
 /// A form's token: when it was handed out, and a MAC of that and the ticket.

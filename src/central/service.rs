@@ -28,8 +28,8 @@ use super::store::{Admission, EnrolmentCode, Kiosk, Store, StoreError};
 use super::{phone, report, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{MAX_PACKED, Unverified, verify};
-use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
-use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode};
+use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::receipt::{Receipt, sign_receipt};
 use crate::domain::seal::key_id;
@@ -183,7 +183,7 @@ impl Central {
         &self,
         kiosk: KioskId,
         office: OfficeCode,
-        counter: CounterId,
+        counters: Counters,
     ) -> Result<String, StoreError> {
         let mut random = system_random();
         let mut bytes = [0; 10];
@@ -192,7 +192,7 @@ impl Central {
             bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect();
         let expires = self.now().plus_minutes(CODE_MINUTES);
         let hash = Hash::of(code.as_bytes());
-        self.store.offer(EnrolmentCode { code: hash, kiosk, office, counter, expires }).await?;
+        self.store.offer(EnrolmentCode { code: hash, kiosk, office, counters, expires }).await?;
         Ok(code)
     }
 }
@@ -247,11 +247,14 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
         let at = staff.local_addr().map_err(failed)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let central = Central::open(config, clock).await?;
+        let asked_to_end = ending::listen();
         println!("citizens and kiosks  {}", central.config.public_url);
         println!("staff                http://{at}/?key={}", *central.keys.staff);
+        println!("reports of violations, for a reader outside the office");
+        println!("                     http://{at}/reports?key={}", *central.keys.reports);
         let (end, ended) = watch::channel(false);
         tokio::spawn(async move {
-            ending::asked().await;
+            asked_to_end.await;
             end.send_replace(true);
         });
         serve(Arc::clone(&central), citizens, staff, ended).await;
@@ -402,7 +405,7 @@ async fn enrol(
     Ok(Json(Enrolled {
         kiosk: kiosk.id,
         number: kiosk.number,
-        counter: kiosk.counter,
+        counters: kiosk.counters,
         opening_key: keys.opening_key,
         receipt_key: keys.receipt_key,
         public_url: central.config.public_url.clone(),

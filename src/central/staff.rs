@@ -1,7 +1,8 @@
 //! The staff's listener: the daily summary as page, JSON and table, and enrolment codes.
 //!
-//! Everything here needs the staff's secret: in the printed link (`?key=…`, which becomes a
-//! cookie), or as a bearer token.
+//! Everything here needs a secret: in the printed link (`?key=…`, which becomes a cookie), or as a
+//! bearer token. Reports of violations have another than the office's figures: nobody of the office
+//! reads them.
 
 use std::sync::Arc;
 
@@ -15,17 +16,27 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::keys::Keys;
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, file, time_limit};
-use super::store::StoreError;
+use super::store::{Kiosk, StoreError};
 use super::summary::{self, SummaryError};
 use super::table;
-use crate::domain::form::in_language;
-use crate::domain::ids::{CounterId, KioskId, OfficeCode};
+use crate::domain::enrolment::Counters;
+use crate::domain::form::{Reader, in_language};
+use crate::domain::ids::{KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::summary::{State as DayState, Summary};
 
-const COOKIE: &str = "hailong_staff";
+/// Who may pass: whoever has this secret, remembered in this cookie.
+#[derive(Clone, Copy)]
+struct Door {
+    cookie: &'static str,
+    opens: fn(&Keys, &str) -> bool,
+}
+
+const STAFF: Door = Door { cookie: "hailong_staff", opens: Keys::is_staff };
+const REPORTS: Door = Door { cookie: "hailong_reports", opens: Keys::is_reports };
 
 pub(super) fn routes(central: Arc<Central>) -> Router {
     let closed = Router::new()
@@ -33,7 +44,10 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/summary/{office}/{date}", get(page))
         .route("/api/v1/summary/{office}/{date}", get(api))
         .route("/api/v1/enrolment-codes", post(enrolment_code))
-        .layer(middleware::from_fn_with_state(Arc::clone(&central), staff_only));
+        .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
+    let reports = Router::new()
+        .route("/reports", get(reports))
+        .route_layer(middleware::from_fn_with_state((Arc::clone(&central), REPORTS), holders_only));
     Router::new()
         .route("/style.css", get(|| async { file("style.css") }))
         .route(
@@ -41,6 +55,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
             get(|Path(name): Path<String>| async move { file(&format!("fonts/{name}")) }),
         )
         .merge(closed)
+        .merge(reports)
         .layer(time_limit())
         .with_state(central)
 }
@@ -50,14 +65,14 @@ struct Key {
     key: Option<String>,
 }
 
-async fn staff_only(
-    State(central): State<Arc<Central>>,
+async fn holders_only(
+    State((central, door)): State<(Arc<Central>, Door)>,
     Query(query): Query<Key>,
     request: Request,
     next: Next,
 ) -> Response {
     if let Some(key) = query.key {
-        if !central.keys.is_staff(&key) {
+        if !(door.opens)(&central.keys, &key) {
             return refused(&central, request.headers());
         }
         if request.method() != axum::http::Method::GET || request.uri().path().starts_with("/api/")
@@ -66,7 +81,7 @@ async fn staff_only(
         }
         // The secret goes from the address into a cookie, so that it is not left on the screen.
         let mut response = Redirect::to(request.uri().path()).into_response();
-        let cookie = format!("{COOKIE}={key}; Path=/; HttpOnly; SameSite=Strict");
+        let cookie = format!("{}={key}; Path=/; HttpOnly; SameSite=Strict", door.cookie);
         if let Ok(value) = HeaderValue::from_str(&cookie) {
             response.headers_mut().insert(header::SET_COOKIE, value);
         }
@@ -76,9 +91,10 @@ async fn staff_only(
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let cookie = text(header::COOKIE).and_then(|cookies| {
-        cookies.split("; ").find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))
+        let mut cookies = cookies.split("; ");
+        cookies.find_map(|cookie| cookie.strip_prefix(door.cookie)?.strip_prefix('='))
     });
-    if bearer.or(cookie).is_some_and(|given| central.keys.is_staff(given)) {
+    if bearer.or(cookie).is_some_and(|given| (door.opens)(&central.keys, given)) {
         next.run(request).await
     } else {
         refused(&central, headers)
@@ -189,12 +205,13 @@ async fn page(
             })
         })
         .collect();
-    let reason_texts: serde_json::Map<String, serde_json::Value> = central
-        .config
-        .forms
+    let reason_texts: serde_json::Map<String, serde_json::Value> = summary
+        .reasons
         .iter()
-        .flat_map(|form| &form.reasons)
-        .map(|reason| (reason.code.clone(), json!(in_language(&reason.text, "vi"))))
+        .filter_map(|reason| {
+            let text = central.config.forms.reason_text(&reason.code, "vi")?;
+            Some((reason.code.clone(), json!(text)))
+        })
         .collect();
     let counters: serde_json::Map<String, serde_json::Value> = directory
         .counters
@@ -232,10 +249,39 @@ async fn page(
     central.pages.page(StatusCode::OK, "summary.html", context)
 }
 
-/// A kiosk by the counter it stands at, as people call it.
+/// Reports of violations, in the order received.
+async fn reports(State(central): State<Arc<Central>>) -> Response {
+    let written = match central.store.words(Reader::Authority).await {
+        Ok(written) => written,
+        Err(error) => return missing_page(&central, &error.into()),
+    };
+    let reports: Vec<_> = written
+        .iter()
+        .map(|written| {
+            let directory = central.directory(&written.office);
+            let counter = written.counter.as_ref().and_then(|id| directory?.counter(id));
+            let official = written.official.as_ref().and_then(|id| directory?.official(id));
+            json!({
+                "office": directory.map_or(written.office.as_str(), |d| &d.office.name),
+                "day": written.day,
+                "counter": counter.map(|counter| counter.label()),
+                "official": official.map(|official| &official.name),
+                "text": written.text,
+            })
+        })
+        .collect();
+    central.pages.page(StatusCode::OK, "reports.html", json!({ "reports": reports }))
+}
+
+/// A kiosk by the counters it serves, as people call them.
 async fn kiosk_name(central: &Central, directory: &Directory, kiosk: &KioskId) -> String {
     let row = central.kiosk(kiosk).await.ok().flatten();
-    row.and_then(|kiosk| directory.counter(&kiosk.counter).map(|counter| counter.short_label()))
+    let counters = |kiosk: &Kiosk| {
+        let known = kiosk.counters.iter().filter_map(|id| directory.counter(id));
+        known.map(|counter| counter.short_label()).collect::<Vec<_>>().join(", ")
+    };
+    row.map(|kiosk| counters(&kiosk))
+        .filter(|name| !name.is_empty())
         .unwrap_or_else(|| kiosk.to_string())
 }
 
@@ -316,8 +362,8 @@ pub struct CodeRequest {
     pub kiosk: KioskId,
     /// Its office.
     pub office: OfficeCode,
-    /// The counter it will stand at.
-    pub counter: CounterId,
+    /// The counters it will serve: one code, or a list for a hall.
+    pub counter: Counters,
 }
 
 /// An enrolment code.
@@ -337,8 +383,8 @@ async fn enrolment_code(
     let directory = central
         .directory(&asked.office)
         .ok_or_else(|| bad(format!("no office {} in central.toml", asked.office)))?;
-    if directory.counter(&asked.counter).is_none() {
-        return Err(bad(format!("no counter {} in the office's counters.csv", asked.counter)));
+    if let Some(unknown) = asked.counter.iter().find(|id| directory.counter(id).is_none()) {
+        return Err(bad(format!("no counter {unknown} in the office's counters.csv")));
     }
     if asked.kiosk.is_central() {
         return Err(bad("central is the service's own name".into()));

@@ -89,12 +89,8 @@ fn write_all(
     if !summary.reasons.is_empty() {
         writeln!(out, "\nLý do được nêu")?;
         for reason in &summary.reasons {
-            let text = forms
-                .iter()
-                .flat_map(|form| &form.reasons)
-                .find(|known| known.code == reason.code)
-                .map_or(reason.code.as_str(), |known| in_language(&known.text, "vi"));
-            writeln!(out, "  {} {:>6}", pad(text, 34), number(reason.n as i64))?;
+            let text = forms.reason_text(&reason.code, "vi").unwrap_or_else(|| reason.code.clone());
+            writeln!(out, "  {} {:>6}", pad(&text, 34), number(reason.n as i64))?;
         }
     }
     let c = &summary.contacts;

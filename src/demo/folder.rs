@@ -12,10 +12,15 @@ use crate::domain::office::Directory;
 use crate::domain::time::At;
 
 /// The sample configuration, for a program that runs away from its source.
-const SAMPLE: [(&str, &str); 6] = [
+const SAMPLE: [(&str, &str); 11] = [
     ("central.toml", include_str!("../../kiosk-config/central.toml")),
     ("forms/nam-muc.toml", include_str!("../../kiosk-config/forms/nam-muc.toml")),
+    ("forms/nam-muc-2.toml", include_str!("../../kiosk-config/forms/nam-muc-2.toml")),
+    ("forms/ba-muc.toml", include_str!("../../kiosk-config/forms/ba-muc.toml")),
+    ("forms/bon-muc.toml", include_str!("../../kiosk-config/forms/bon-muc.toml")),
+    ("forms/tieu-chi.toml", include_str!("../../kiosk-config/forms/tieu-chi.toml")),
     ("texts/vi.toml", include_str!("../../kiosk-config/texts/vi.toml")),
+    ("texts/en.toml", include_str!("../../kiosk-config/texts/en.toml")),
     ("phu-sa/counters.csv", include_str!("../../kiosk-config/phu-sa/counters.csv")),
     ("phu-sa/officials.csv", include_str!("../../kiosk-config/phu-sa/officials.csv")),
     ("phu-sa/roster.csv", include_str!("../../kiosk-config/phu-sa/roster.csv")),
@@ -34,25 +39,30 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// `kiosk-config` of the current folder, or else the sample that the program carries, written
+    /// into `data`.
+    pub fn sample(data: &Path) -> Result<PathBuf, DemoError> {
+        let here = PathBuf::from("kiosk-config");
+        if here.join("central.toml").is_file() {
+            return Ok(here);
+        }
+        let config = data.join("kiosk-config");
+        for (name, text) in SAMPLE {
+            let file = config.join(name);
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder)
+                    .map_err(|error| DemoError::File(folder.to_owned(), error))?;
+            }
+            if !file.exists() {
+                std::fs::write(&file, text).map_err(|error| DemoError::File(file, error))?;
+            }
+        }
+        Ok(config)
+    }
+
     /// Uses `kiosk-config` of the current folder, or else the sample that the program carries.
     pub fn open(data: &Path) -> Result<Self, DemoError> {
-        let here = PathBuf::from("kiosk-config");
-        let config = if here.join("central.toml").is_file() {
-            here
-        } else {
-            let config = data.join("kiosk-config");
-            for (name, text) in SAMPLE {
-                let file = config.join(name);
-                if let Some(folder) = file.parent() {
-                    std::fs::create_dir_all(folder)
-                        .map_err(|error| DemoError::File(folder.to_owned(), error))?;
-                }
-                if !file.exists() {
-                    std::fs::write(&file, text).map_err(|error| DemoError::File(file, error))?;
-                }
-            }
-            config
-        };
+        let config = Self::sample(data)?;
         let folder = Self { data: data.to_owned(), config };
         let central = folder.data.join("central").join("central.db");
         if central.exists() && !folder.data.join(DEMO_MARK).exists() {

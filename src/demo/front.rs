@@ -13,7 +13,6 @@ use super::{DemoError, Hall, real_ms};
 use crate::clock::Clock;
 use crate::domain::system_random;
 use crate::domain::time::At;
-use crate::kiosk::config::Texts;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
@@ -22,6 +21,7 @@ use crate::kiosk::network::client;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::visit::{Page, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError};
+use crate::texts::Texts;
 
 /// The pictures' size.
 const SIZE: (u32, u32) = (1280, 800);
@@ -34,8 +34,8 @@ pub struct Seat {
     pub folder: PathBuf,
     /// Its identity.
     pub identity: Identity,
-    /// What it says.
-    pub texts: Texts,
+    /// What it says, by language.
+    pub texts: Vec<Texts>,
     /// How long its pages wait.
     pub time_outs: TimeOuts,
 }
@@ -199,7 +199,7 @@ impl Front {
             }
             Step::Wait => {}
             Step::Phone(level) => {
-                if let Page::Later(contact) | Page::Thanks(contact) = self.screen.page()
+                if let Page::Later(contact) | Page::Thanks { contact, .. } = self.screen.page()
                     && let Some(address) = contact.ticket
                 {
                     let form = &hall.directory.office.form;

@@ -5,6 +5,7 @@ mod check;
 pub mod clock;
 mod folder;
 mod front;
+pub mod gallery;
 mod neighbour;
 pub mod plan;
 
@@ -33,7 +34,6 @@ use crate::domain::office::Directory;
 use crate::domain::summary::{State, Summary};
 use crate::domain::system_random;
 use crate::domain::time::At;
-use crate::kiosk::config::Texts;
 use crate::kiosk::desk::DeskError;
 use crate::kiosk::enrolment::{EnrolmentError, enrol};
 use crate::kiosk::identity::{Identity, IdentityError};
@@ -142,7 +142,6 @@ pub fn run(options: &Options) -> Result<(), DemoError> {
         .ok_or_else(|| DemoError::Usage("central.toml: expected an office".into()))?;
     let date = folder.next_day(options.date, &directory)?;
     folder.note_lived(date)?;
-    let texts = Texts::read(&folder.config().join("texts/vi.toml"))?;
 
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -200,6 +199,7 @@ pub fn run(options: &Options) -> Result<(), DemoError> {
             options.data.join("screens").display()
         );
     }
+    let texts = hall.central.config.texts.clone();
     let seat = front::Seat { folder, identity, texts, time_outs };
     if headless {
         without_window(options, hall, neighbours, seat, events, speed)

@@ -155,7 +155,7 @@ impl Neighbour {
 
     /// A visitor scans the code on the screen, if there is one.
     pub fn scan(&mut self, visitor: usize) {
-        if let Page::Thanks(contact) | Page::Later(contact) = self.visit.page()
+        if let Page::Thanks { contact, .. } | Page::Later(contact) = self.visit.page()
             && let Some(ticket) = &contact.ticket
         {
             self.scanned.insert(visitor, ticket.clone());
@@ -213,5 +213,5 @@ fn open_desk(
 
 fn new_visit(desk: &Desk, time_outs: TimeOuts) -> Result<Visit, DeskError> {
     let form = desk.form().ok_or(DeskError::Enrolment("no form is in force"))?;
-    Ok(Visit::new(Arc::new(form.clone()), time_outs))
+    Ok(Visit::new(Arc::new(form.clone()), desk.enrolled().counters.to_vec(), time_outs))
 }

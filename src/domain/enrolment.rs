@@ -1,15 +1,105 @@
 //! Enrolment: how a kiosk and the central service exchange keys, once, under a one-time code.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::form::Form;
-use super::ids::{CounterId, KioskId};
+use super::ids::{BadName, CounterId, KioskId};
 use super::office::Directory;
 
 /// HPKE info under which a ticket key is sealed to the opening key.
 pub const TICKET_KEY_INFO: &[u8] = b"hailong ticket key 1";
 /// What the kiosk's key signs, before the request's bytes.
 pub const SIGNED: &[u8] = b"hailong enrol 1\n";
+/// Most counters that one kiosk serves: more do not fit its screen.
+pub const MOST_COUNTERS: usize = 9;
+
+/// The counters that one kiosk serves: one, or those of a hall, each once, in the order shown.
+/// As text `q1,q2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OneOrMore", into = "Vec<CounterId>")]
+pub struct Counters(Vec<CounterId>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(CounterId),
+    More(Vec<CounterId>),
+}
+
+/// A list of counters that no kiosk can serve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadCounters {
+    /// None, too many, or one twice.
+    #[error("expected 1 to {MOST_COUNTERS} counters, each once")]
+    Count,
+    /// One is not a counter's code.
+    #[error(transparent)]
+    Code(#[from] BadName),
+}
+
+impl Counters {
+    /// Checks that there are 1 to [`MOST_COUNTERS`], each once.
+    pub fn new(counters: Vec<CounterId>) -> Result<Self, BadCounters> {
+        let distinct: BTreeSet<&CounterId> = counters.iter().collect();
+        if (1..=MOST_COUNTERS).contains(&counters.len()) && distinct.len() == counters.len() {
+            Ok(Self(counters))
+        } else {
+            Err(BadCounters::Count)
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &CounterId> {
+        self.0.iter()
+    }
+
+    /// Them as a list.
+    pub fn to_vec(&self) -> Vec<CounterId> {
+        self.0.clone()
+    }
+}
+
+impl From<CounterId> for Counters {
+    fn from(counter: CounterId) -> Self {
+        Self(vec![counter])
+    }
+}
+
+impl TryFrom<OneOrMore> for Counters {
+    type Error = BadCounters;
+    fn try_from(read: OneOrMore) -> Result<Self, BadCounters> {
+        match read {
+            OneOrMore::One(counter) => Ok(counter.into()),
+            OneOrMore::More(counters) => Self::new(counters),
+        }
+    }
+}
+
+impl From<Counters> for Vec<CounterId> {
+    fn from(counters: Counters) -> Self {
+        counters.0
+    }
+}
+
+impl FromStr for Counters {
+    type Err = BadCounters;
+    fn from_str(text: &str) -> Result<Self, BadCounters> {
+        let counters: Result<Vec<CounterId>, BadName> =
+            text.split(',').map(|code| code.trim().parse()).collect();
+        Self::new(counters?)
+    }
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codes: Vec<&str> = self.0.iter().map(CounterId::as_str).collect();
+        f.write_str(&codes.join(","))
+    }
+}
 
 /// The central service's public keys, given to anybody who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +129,10 @@ pub struct Enrolled {
     pub kiosk: KioskId,
     /// Its number on tickets, below 2^24.
     pub number: u32,
-    /// The counter it stands at.
-    pub counter: CounterId,
+    /// The counters it serves: one, or those of a hall. A kiosk enrolled by an earlier version
+    /// kept its one counter under `counter`.
+    #[serde(alias = "counter")]
+    pub counters: Counters,
     /// X25519, 64 hex digits: bodies are sealed for it.
     pub opening_key: String,
     /// Ed25519, 64 hex digits: signs receipts.

@@ -66,6 +66,63 @@ pub struct Reason {
     pub text: Text,
 }
 
+/// A further question, asked on the phone alone: there is time there. What is chosen counts like a
+/// reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// What it is about.
+    pub about: About,
+    /// Its words.
+    pub text: Text,
+    /// What may be chosen: one, or none.
+    pub choices: Vec<Choice>,
+}
+
+/// One answer to a further question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// Its code in bodies and summaries, of the same kind as a reason's.
+    pub code: String,
+    /// Its words.
+    pub text: Text,
+}
+
+/// Who reads what a citizen writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reader {
+    /// The office: a comment.
+    Office,
+    /// Another than the office's own: a report of a violation.
+    Authority,
+}
+
+/// A wish to write, offered at every level beside the reasons. It leads to words on the phone; in
+/// no tally and no summary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// Its code in bodies.
+    pub code: String,
+    /// Who reads the words.
+    pub reader: Reader,
+    /// Its words on the screen.
+    pub text: Text,
+}
+
+/// What may be ticked beside a level, in the order shown: its reasons, then the wishes to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered<'a> {
+    /// Its code in bodies.
+    pub code: &'a str,
+    /// Its words.
+    pub text: &'a Text,
+    /// Whether it leads to words.
+    pub words: bool,
+}
+
 /// One version of a form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +141,18 @@ pub struct Form {
     pub levels: Vec<Level>,
     /// Its reasons, in the order shown.
     pub reasons: Vec<Reason>,
+    /// Wishes to write, in the order shown after the reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
+    /// Further questions for the phone, in the order asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
 }
+
+/// Most boxes to tick beside one level: more do not fit the smallest screen.
+pub const MOST_OFFERED: usize = 9;
+/// Most further questions for the phone.
+pub const MOST_QUESTIONS: usize = 6;
 
 /// Why a form cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +162,16 @@ pub struct BadForm {
     pub path: String,
     /// What is wrong, and what was expected.
     pub message: String,
+}
+
+impl Reader {
+    /// Its word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reader::Office => "office",
+            Reader::Authority => "authority",
+        }
+    }
 }
 
 impl Form {
@@ -125,38 +203,90 @@ impl Form {
             }
         }
         let mut codes = std::collections::BTreeSet::new();
-        for (place, reason) in self.reasons.iter().enumerate() {
-            if !is_code(&reason.code) || !codes.insert(&reason.code) {
-                return fail(format!("reasons.{place}.code"), not_its_own(&reason.code));
+        let choices = |(question, asked): (usize, &'_ Question)| -> Vec<(String, String)> {
+            let path = |place| format!("questions.{question}.choices.{place}.code");
+            let codes = asked.choices.iter().map(|choice| choice.code.clone()).enumerate();
+            codes.map(|(place, code)| (path(place), code)).collect()
+        };
+        let named = |list: &'static str| {
+            move |(place, code): (usize, &String)| (format!("{list}.{place}.code"), code.clone())
+        };
+        let own = (self.reasons.iter().map(|reason| &reason.code).enumerate())
+            .map(named("reasons"))
+            .chain(self.wishes.iter().map(|wish| &wish.code).enumerate().map(named("wishes")))
+            .chain(self.questions.iter().enumerate().flat_map(choices));
+        for (path, code) in own {
+            if !is_code(&code) || !codes.insert(code.clone()) {
+                return fail(path, not_its_own(&code));
             }
         }
+        if self.questions.len() > MOST_QUESTIONS {
+            let found = self.questions.len();
+            let message = format!("expected at most {MOST_QUESTIONS} questions, found {found}");
+            return whole("questions", message);
+        }
+        for (place, question) in self.questions.iter().enumerate() {
+            if !(2..=6).contains(&question.choices.len()) {
+                let found = question.choices.len();
+                let message = format!("expected 2 to 6 choices, found {found}");
+                return fail(format!("questions.{place}.choices"), message);
+            }
+        }
+        // One choice of each question may be ticked, too.
+        let asked: usize = self
+            .questions
+            .iter()
+            .filter_map(|question| {
+                question.choices.iter().map(|choice| choice.code.len() + 3).max()
+            })
+            .sum();
         for pole in [Pole::Good, Pole::Middle, Pole::Bad] {
             let offered: Vec<_> =
                 self.reasons.iter().enumerate().filter(|(_, reason)| reason.pole == pole).collect();
-            if let Some((place, _)) = offered.get(9) {
-                let message =
-                    format!("expected at most 9 reasons for one pole, found {}", offered.len());
+            if offered.len() + self.wishes.len() > MOST_OFFERED {
+                let found = offered.len() + self.wishes.len();
+                let place = offered.last().map_or(0, |(place, _)| *place);
+                let message = format!(
+                    "expected at most {MOST_OFFERED} reasons and wishes for one pole, found {found}"
+                );
                 return fail(format!("reasons.{place}.pole"), message);
             }
             // All of them ticked must still fit the padded body.
-            let all = offered.iter().map(|(_, reason)| reason.code.len() + 3).sum::<usize>();
-            if all + 16 > super::seal::Kind::Reasons.padded() {
+            let all =
+                self.offered(pole).iter().map(|offered| offered.code.len() + 3).sum::<usize>();
+            if all + asked + 16 > super::seal::Kind::Reasons.padded() {
                 let message = "expected shorter codes: those of one pole must fit a body together";
                 let place = offered.last().map_or(0, |(place, _)| *place);
                 return fail(format!("reasons.{place}.code"), message.into());
             }
         }
-        let levels = self.levels.iter().map(|level| &level.label).enumerate();
-        let reasons = self.reasons.iter().map(|reason| &reason.text).enumerate();
-        let texts = std::iter::once(("question".to_owned(), &self.question))
-            .chain(levels.map(|(place, text)| (format!("levels.{place}.label"), text)))
-            .chain(reasons.map(|(place, text)| (format!("reasons.{place}.text"), text)));
-        for (path, text) in texts {
+        for (path, text) in self.texts() {
             if text.get("vi").is_none_or(|words| words.trim().is_empty()) {
                 return fail(format!("{path}.vi"), "expected a text under the key vi".into());
             }
         }
         Ok(())
+    }
+
+    /// Every text and where it stands, such as `levels.0.label`.
+    pub fn texts(&self) -> Vec<(String, &Text)> {
+        let mut texts = vec![("question".to_owned(), &self.question)];
+        for (place, level) in self.levels.iter().enumerate() {
+            texts.push((format!("levels.{place}.label"), &level.label));
+        }
+        for (place, reason) in self.reasons.iter().enumerate() {
+            texts.push((format!("reasons.{place}.text"), &reason.text));
+        }
+        for (place, wish) in self.wishes.iter().enumerate() {
+            texts.push((format!("wishes.{place}.text"), &wish.text));
+        }
+        for (place, question) in self.questions.iter().enumerate() {
+            texts.push((format!("questions.{place}.text"), &question.text));
+            for (choice, chosen) in question.choices.iter().enumerate() {
+                texts.push((format!("questions.{place}.choices.{choice}.text"), &chosen.text));
+            }
+        }
+        texts
     }
 
     /// Name and version.
@@ -178,6 +308,63 @@ impl Form {
     /// The reasons offered with the levels of a pole.
     pub fn reasons_of(&self, pole: Pole) -> impl Iterator<Item = &Reason> {
         self.reasons.iter().filter(move |reason| reason.pole == pole)
+    }
+
+    /// What may be ticked beside a level of a pole, in the order shown.
+    pub fn offered(&self, pole: Pole) -> Vec<Offered<'_>> {
+        let reasons = self.reasons_of(pole);
+        let reasons = reasons.map(|r| Offered { code: &r.code, text: &r.text, words: false });
+        let wishes = self.wishes.iter();
+        let wishes = wishes.map(|wish| Offered { code: &wish.code, text: &wish.text, words: true });
+        reasons.chain(wishes).collect()
+    }
+
+    /// Of what a phone sent with a level of a pole, the codes that are kept, in the form's order:
+    /// the reasons of that pole, the wishes, and the first choice of each further question.
+    pub fn kept_by_phone(&self, pole: Pole, sent: &[String]) -> Vec<String> {
+        let sent = |code: &&str| sent.iter().any(|sent| sent == code);
+        let offered = self.offered(pole).into_iter().map(|offered| offered.code).filter(sent);
+        let chosen = self.questions.iter().filter_map(|question| {
+            question.choices.iter().map(|choice| choice.code.as_str()).find(sent)
+        });
+        offered.chain(chosen).map(str::to_owned).collect()
+    }
+
+    /// Who reads words that come with these codes: another than the office's own if one of them
+    /// reports a violation.
+    pub fn reader<'a>(&self, codes: impl IntoIterator<Item = &'a String>) -> Reader {
+        let wish = |code: &String| self.wishes.iter().find(|wish| wish.code == *code);
+        let readers = codes.into_iter().filter_map(wish).map(|wish| wish.reader);
+        readers.max().unwrap_or(Reader::Office)
+    }
+
+    /// Whether a body under this form may hold the code.
+    pub fn has_reason(&self, code: &str) -> bool {
+        self.reason(code).is_some() || self.wishes.iter().any(|wish| wish.code == code)
+    }
+
+    /// Place in the form's order, and what it is about, of a reason or a choice. A wish to write is
+    /// neither: it stands in no summary.
+    pub fn reason(&self, code: &str) -> Option<(usize, About)> {
+        let reasons = self.reasons.iter().map(|reason| (&reason.code, reason.about));
+        let choices = self.questions.iter().flat_map(|question| {
+            question.choices.iter().map(move |choice| (&choice.code, question.about))
+        });
+        let mut all = reasons.chain(choices).enumerate();
+        all.find_map(|(place, (known, about))| (known == code).then_some((place, about)))
+    }
+
+    /// The words of a reason or a choice for a table: a choice stands after its question.
+    pub fn reason_text(&self, code: &str, language: &str) -> Option<String> {
+        if let Some(reason) = self.reasons.iter().find(|reason| reason.code == code) {
+            return Some(in_language(&reason.text, language).to_owned());
+        }
+        self.questions.iter().find_map(|question| {
+            let choice = question.choices.iter().find(|choice| choice.code == code)?;
+            let words =
+                (in_language(&question.text, language), in_language(&choice.text, language));
+            Some(format!("{}: {}", words.0, words.1))
+        })
     }
 }
 
@@ -212,6 +399,18 @@ impl Forms {
         self.iter()
             .filter(|form| form.code == code && form.effective <= day)
             .max_by_key(|form| (form.effective, form.version))
+    }
+
+    /// Who reads words that come with these codes, see [`Form::reader`].
+    pub fn reader<'a>(&self, codes: impl IntoIterator<Item = &'a String> + Clone) -> Reader {
+        let readers = self.iter().map(|form| form.reader(codes.clone()));
+        readers.max().unwrap_or(Reader::Office)
+    }
+
+    /// The words of a reason or a choice by the newest version that has it.
+    pub fn reason_text(&self, code: &str, language: &str) -> Option<String> {
+        let known = |form: &Form| form.reason_text(code, language).map(|text| (form.version, text));
+        self.iter().filter_map(known).max_by_key(|(version, _)| *version).map(|(_, text)| text)
     }
 
     /// Whether any form has a level of this code.

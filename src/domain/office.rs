@@ -32,12 +32,12 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// “Quầy 3 · Hộ tịch – Chứng thực”.
+    /// “Quầy 3 · Hộ tịch – Chứng thực”, on staff's pages.
     pub fn label(&self) -> String {
         format!("Quầy {} · {}", self.number, self.name)
     }
 
-    /// “Quầy 3”.
+    /// “Quầy 3”, on staff's pages.
     pub fn short_label(&self) -> String {
         format!("Quầy {}", self.number)
     }

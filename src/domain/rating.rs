@@ -343,6 +343,8 @@ mod tests {
                 level("khong_hai_long", false),
             ],
             reasons: vec![],
+            wishes: vec![],
+            questions: vec![],
         }])
     }
 

@@ -77,6 +77,11 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Whether it fits the body of its kind.
+    pub fn fits(&self) -> bool {
+        serde_json::to_vec(self).is_ok_and(|json| json.len() <= self.kind().padded())
+    }
+
     /// The kind of body that carries this answer.
     pub fn kind(&self) -> Kind {
         match self {

@@ -508,14 +508,11 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         // Versions of a form share their reasons' codes.
         let mut by_code: BTreeMap<(usize, &str), Reason> = BTreeMap::new();
         for ((form, code), n) in &figures.reasons {
-            let known = setting
-                .forms
-                .get(form)
-                .and_then(|form| form.reasons.iter().enumerate().find(|(_, r)| r.code == *code));
-            if let Some((place, reason)) = known {
+            let known = setting.forms.get(form).and_then(|form| form.reason(code));
+            if let Some((place, about)) = known {
                 by_code
                     .entry((place, code))
-                    .or_insert(Reason { code: code.clone(), about: reason.about, n: 0 })
+                    .or_insert(Reason { code: code.clone(), about, n: 0 })
                     .n += n;
             }
         }

@@ -1,6 +1,5 @@
 //! `kiosk.toml` and the texts it names.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -8,13 +7,14 @@ use toml::Spanned;
 
 use super::visit::TimeOuts;
 use crate::config::{ConfigError, Source};
+use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     data: PathBuf,
     service: Spanned<String>,
-    texts: Spanned<PathBuf>,
+    texts: Spanned<Vec<Spanned<PathBuf>>>,
     full_screen: bool,
     time_outs: TimeOutsFile,
 }
@@ -35,52 +35,12 @@ pub struct Config {
     pub data: PathBuf,
     /// The central service's address.
     pub service: String,
-    /// What it says.
-    pub texts: Texts,
+    /// What it says, by language; the first is that of rest.
+    pub texts: Vec<Texts>,
     /// Whether it fills the screen and hides the pointer.
     pub full_screen: bool,
     /// How long pages wait.
     pub time_outs: TimeOuts,
-}
-
-/// Every sentence of the screens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // Each is named for the place where it stands on the screens.
-pub struct Texts {
-    pub home_instruction: String,
-    pub official_label: String,
-    pub promise: String,
-    pub later_button: String,
-    pub reasons_title: String,
-    pub reasons_help: String,
-    pub reasons_change: String,
-    pub reasons_timeout: String,
-    pub skip: String,
-    pub send: String,
-    pub thanks_title: String,
-    pub thanks_kept: String,
-    pub thanks_more_title: String,
-    pub thanks_more: String,
-    pub later_title: String,
-    pub later_text: String,
-    pub later_done: String,
-    pub not_kept: String,
-    pub paused: String,
-    pub staff_note: String,
-}
-
-impl Texts {
-    /// Reads a file of texts.
-    pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let source = Source::read(file)?;
-        let texts = source.toml()?;
-        let all: BTreeMap<String, Spanned<String>> = source.toml()?;
-        match all.into_values().find(|text| text.get_ref().trim().is_empty()) {
-            Some(empty) => Err(source.error(empty.span(), "expected some words")),
-            None => Ok(texts),
-        }
-    }
 }
 
 impl Config {
@@ -109,14 +69,10 @@ impl Config {
             later_ms: seconds(&read.time_outs.later)?,
             not_kept_ms: seconds(&read.time_outs.not_kept)?,
         };
-        let texts = base.join(read.texts.get_ref());
-        if !texts.is_file() {
-            return Err(source.error(read.texts.span(), "expected a file of texts"));
-        }
         Ok(Self {
             data: base.join(&read.data),
             service: service.trim_end_matches('/').to_owned(),
-            texts: Texts::read(&texts)?,
+            texts: Texts::read_all(&source, base, &read.texts)?,
             full_screen: read.full_screen,
             time_outs,
         })

@@ -1,6 +1,7 @@
-//! One counter at work: who is on shift, which form is shown, and what a visit's records become
-//! in the journal.
+//! The counters of one kiosk at work: who is on shift, which form is shown, and what a visit's
+//! records become in the journal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -12,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::Random;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms};
-use crate::domain::ids::{Epoch, Hash, OfficialId};
+use crate::domain::ids::{CounterId, Epoch, Hash, OfficialId};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Official;
 use crate::domain::seal::Answer;
@@ -45,14 +46,15 @@ pub struct Kept {
     pub ticket: Option<String>,
 }
 
-/// One counter's journal, and what goes into it.
+/// A kiosk's journal, and what goes into it.
 pub struct Desk {
     journal: Journal,
     enrolled: Arc<Enrolled>,
     ticket_key: Zeroizing<TicketKey>,
     clock: Arc<dyn Clock>,
     forms: Forms,
-    on_shift: Option<OfficialId>,
+    /// Who was noted as on shift, by counter.
+    on_shift: BTreeMap<CounterId, Option<OfficialId>>,
     /// The epoch in which `on_shift` was noted.
     noted: Option<Epoch>,
 }
@@ -77,8 +79,8 @@ impl Desk {
             identity.keep()?;
         }
         let ticket_key = identity.ticket_key.clone();
-        let mut desk =
-            Self { journal, enrolled, ticket_key, clock, forms, on_shift: None, noted: None };
+        let on_shift = BTreeMap::new();
+        let mut desk = Self { journal, enrolled, ticket_key, clock, forms, on_shift, noted: None };
         let digest = Hash::of(&serde_json::to_vec(&*desk.enrolled).unwrap_or_default());
         let config = Line { digest: Some(digest), ..Line::draft(Event::Config) };
         desk.journal.append(config, &[])?;
@@ -103,39 +105,49 @@ impl Desk {
         self.forms.in_force(&self.enrolled.directory.office.form, today)
     }
 
-    /// Whom the roster has at this counter now.
-    pub fn rostered(&self) -> Option<&Official> {
+    /// Whom the roster has at a counter now.
+    pub fn rostered(&self, counter: &CounterId) -> Option<&Official> {
         let now = At::new(self.clock.now()).civil();
-        self.enrolled.directory.on_shift(&self.enrolled.counter, now)
+        self.enrolled.directory.on_shift(counter, now)
     }
 
-    /// Notes a change of shift, if there is one.
+    /// Notes the changes of shift at all counters, if there are any.
     pub fn follow_roster(&mut self) -> Result<(), JournalError> {
-        let rostered = self.rostered().map(|official| official.id.clone());
-        let noted = self.noted.is_some() && self.noted == self.journal.epoch();
-        if noted && rostered == self.on_shift {
+        let enrolled = Arc::clone(&self.enrolled);
+        enrolled.counters.iter().try_for_each(|counter| self.follow_shift(counter))
+    }
+
+    fn follow_shift(&mut self, counter: &CounterId) -> Result<(), JournalError> {
+        let rostered = self.rostered(counter).map(|official| official.id.clone());
+        if self.noted.is_none() || self.noted != self.journal.epoch() {
+            self.on_shift.clear();
+        }
+        if self.on_shift.get(counter) == Some(&rostered) {
             return Ok(());
         }
         let shift = Line {
-            counter: Some(self.enrolled.counter.clone()),
+            counter: Some(counter.clone()),
             official: rostered.clone(),
             ..Line::draft(Event::Shift)
         };
         let committed = self.journal.append(shift, &[])?;
-        self.on_shift = rostered;
-        self.noted = Some(committed.epoch);
+        if self.noted != Some(committed.epoch) {
+            self.on_shift.clear();
+            self.noted = Some(committed.epoch);
+        }
+        self.on_shift.insert(counter.clone(), rostered);
         Ok(())
     }
 
     /// Keeps a record. Returns after the disk has it.
     pub fn keep(&mut self, record: &Record) -> Result<Kept, JournalError> {
         match record {
-            Record::Open { by, level } => {
-                self.follow_roster()?;
+            Record::Open { by, counter, level } => {
+                self.follow_shift(counter)?;
                 let form = self.form().map(Form::reference);
                 let line = Line {
-                    counter: Some(self.enrolled.counter.clone()),
-                    official: self.on_shift.clone(),
+                    counter: Some(counter.clone()),
+                    official: self.on_shift.get(counter).cloned().flatten(),
                     form,
                     by: Some(*by),
                     ..Line::draft(Event::Contact)

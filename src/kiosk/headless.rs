@@ -5,12 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::BufWriter;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use image::RgbImage;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{
     EventLoopProxy, Platform, PlatformError, PointerEventButton, WindowAdapter, WindowEvent,
@@ -40,15 +40,21 @@ impl EventLoopProxy for Proxy {
     }
 }
 
+/// The window that Slint draws into; a new component gets a new one.
+type Newest = Rc<RefCell<Rc<MinimalSoftwareWindow>>>;
+
 struct Memory {
-    window: Rc<MinimalSoftwareWindow>,
+    newest: Newest,
     queue: Arc<Queue>,
     origin: Instant,
 }
 
 impl Platform for Memory {
     fn create_window_adapter(&self) -> Result<Rc<dyn WindowAdapter>, PlatformError> {
-        Ok(self.window.clone())
+        let window = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
+        window.set_size(self.newest.borrow().size());
+        *self.newest.borrow_mut() = Rc::clone(&window);
+        Ok(window)
     }
 
     fn duration_since_start(&self) -> Duration {
@@ -62,9 +68,8 @@ impl Platform for Memory {
 
 /// A window in memory. One for each process and thread.
 pub struct Headless {
-    window: Rc<MinimalSoftwareWindow>,
+    newest: Newest,
     queue: Arc<Queue>,
-    size: PhysicalSize,
     pixels: RefCell<Vec<Rgb8Pixel>>,
 }
 
@@ -75,21 +80,29 @@ impl Headless {
     /// When a platform was set already.
     pub fn start(width: u32, height: u32) -> Result<Self, PlatformError> {
         let window = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
+        window.set_size(PhysicalSize::new(width, height));
+        let newest: Newest = Rc::new(RefCell::new(window));
         let queue = Arc::new(Queue::default());
         let platform = Memory {
-            window: Rc::clone(&window),
+            newest: Rc::clone(&newest),
             queue: Arc::clone(&queue),
             origin: Instant::now(),
         };
         slint::platform::set_platform(Box::new(platform))
             .map_err(|error| PlatformError::Other(error.to_string()))?;
-        let size = PhysicalSize::new(width, height);
-        window.set_size(size);
-        let pixels = RefCell::new(vec![Rgb8Pixel::default(); (width * height) as usize]);
-        Ok(Self { window, queue, size, pixels })
+        Ok(Self { newest, queue, pixels: RefCell::default() })
     }
 
-    /// Runs what is waiting: events, timers, drawing.
+    fn window(&self) -> Rc<MinimalSoftwareWindow> {
+        Rc::clone(&self.newest.borrow())
+    }
+
+    /// Makes the window, and those to come, `width` × `height` pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.window().set_size(PhysicalSize::new(width, height));
+    }
+
+    /// Runs what is waiting: events and timers. Nothing is drawn before somebody looks.
     pub fn turn(&self) {
         loop {
             let event =
@@ -100,8 +113,20 @@ impl Headless {
             }
         }
         slint::platform::update_timers_and_animations();
-        self.window.draw_if_needed(|renderer| {
-            renderer.render(&mut self.pixels.borrow_mut(), self.size.width as usize);
+    }
+
+    fn draw(&self) {
+        let window = self.window();
+        let size = window.size();
+        let mut pixels = self.pixels.borrow_mut();
+        let wanted = (size.width * size.height) as usize;
+        if pixels.len() != wanted {
+            *pixels = vec![Rgb8Pixel::default(); wanted];
+            // What was drawn before is not there any more.
+            window.request_redraw();
+        }
+        window.draw_if_needed(|renderer| {
+            renderer.render(&mut pixels, size.width as usize);
         });
     }
 
@@ -130,24 +155,29 @@ impl Headless {
     pub fn tap(&self, x: f32, y: f32) {
         let position = LogicalPosition::new(x, y);
         let button = PointerEventButton::Left;
-        self.window.dispatch_event(WindowEvent::PointerMoved { position });
-        self.window.dispatch_event(WindowEvent::PointerPressed { position, button });
+        let window = self.window();
+        window.dispatch_event(WindowEvent::PointerMoved { position });
+        window.dispatch_event(WindowEvent::PointerPressed { position, button });
         self.turn();
-        self.window.dispatch_event(WindowEvent::PointerReleased { position, button });
-        self.window.dispatch_event(WindowEvent::PointerExited);
+        window.dispatch_event(WindowEvent::PointerReleased { position, button });
+        window.dispatch_event(WindowEvent::PointerExited);
         self.turn();
+    }
+
+    /// What is on the screen.
+    pub fn picture(&self) -> RgbImage {
+        self.turn();
+        self.draw();
+        let size = self.window().size();
+        let pixels = self.pixels.borrow();
+        RgbImage::from_fn(size.width, size.height, |x, y| {
+            let pixel = pixels[(y * size.width + x) as usize];
+            image::Rgb([pixel.r, pixel.g, pixel.b])
+        })
     }
 
     /// Writes what is on the screen to a PNG file.
     pub fn save(&self, file: &Path) -> std::io::Result<()> {
-        self.turn();
-        let out = BufWriter::new(std::fs::File::create(file)?);
-        let mut encoder = png::Encoder::new(out, self.size.width, self.size.height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let bytes: Vec<u8> =
-            self.pixels.borrow().iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
-        let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
-        writer.write_image_data(&bytes).map_err(std::io::Error::other)
+        self.picture().save(file).map_err(std::io::Error::other)
     }
 }

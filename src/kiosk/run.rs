@@ -67,8 +67,10 @@ pub fn choose_backend() -> Result<(), slint::PlatformError> {
 
 /// Closes the window when the process is asked to end, so that the journal ends in good order.
 pub fn close_when_asked(runtime: &tokio::runtime::Handle) {
+    let _within = runtime.enter();
+    let asked_to_end = ending::listen();
     runtime.spawn(async {
-        ending::asked().await;
+        asked_to_end.await;
         let closed = slint::invoke_from_event_loop(|| {
             // It cannot be closed twice.
             let _ = slint::quit_event_loop();

@@ -6,11 +6,14 @@
 //! - A record is handed out before the page that it leads to is shown; until the journal answers
 //!   [`Input::Kept`] or [`Input::Refused`], nothing else is taken.
 //! - A level once kept stays kept: no time-out, skip or refusal takes it back.
-//! - [`Page::Home`] holds nothing: what one visitor did cannot reach the next.
+//! - At rest ([`Visit::idle`]) it holds nothing, not even a language or a choice of who served: what
+//!   one visitor did cannot reach the next.
+//! - A language is chosen at any moment and is never recorded.
 
 use std::sync::Arc;
 
-use crate::domain::form::{Form, Pole};
+use crate::domain::form::{Form, Offered, Pole};
+use crate::domain::ids::CounterId;
 use crate::domain::line::{By, How};
 
 /// Touches are ignored this long after a page changed, so that a double tap or a resting hand
@@ -20,11 +23,13 @@ pub const SETTLE_MS: u64 = 350;
 /// How long each page waits untouched, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOuts {
-    /// Reasons; a touch starts it anew.
+    /// Reasons, and the first pages once somebody has chosen something there; a touch starts it
+    /// anew.
     pub reasons_ms: u64,
     /// Thanks.
     pub thanks_ms: u64,
-    /// The large QR code; a touch starts it anew.
+    /// The large QR code, the notice, and thanks for a visitor who wishes to write; a touch starts
+    /// the first two anew.
     pub later_ms: u64,
     /// The apology.
     pub not_kept_ms: u64,
@@ -39,6 +44,12 @@ impl Default for TimeOuts {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
+    /// A language was chosen: its place among those offered.
+    Language(usize),
+    /// Who served was chosen: the counter's place among those of this kiosk.
+    Counter(usize),
+    /// The notice was asked for.
+    Notice,
     /// A face was tapped: its place in the form's levels.
     Rate(usize),
     /// A reason was tapped: its place among those offered.
@@ -69,6 +80,8 @@ pub enum Record {
     Open {
         /// How.
         by: By,
+        /// Where.
+        counter: CounterId,
         /// The level's code.
         level: Option<String>,
     },
@@ -93,8 +106,12 @@ pub enum Record {
 /// What is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
+    /// Who has just served? The page of rest where one kiosk serves several counters.
+    Who,
     /// The question and the faces.
     Home,
+    /// What the law asks to be told.
+    Notice,
     /// Reasons may be ticked, the level may be changed.
     Reasons {
         /// The contact.
@@ -105,7 +122,12 @@ pub enum Page {
         ticked: Vec<bool>,
     },
     /// The answer is kept.
-    Thanks(Contact),
+    Thanks {
+        /// The contact.
+        contact: Contact,
+        /// Whether the visitor wishes to write on the phone, and so needs time to scan.
+        words: bool,
+    },
     /// The large QR code.
     Later(Contact),
     /// The answer could not be kept.
@@ -129,15 +151,18 @@ pub struct Contact {
 enum After {
     Opened(Option<usize>),
     Changed(usize),
-    Thanked,
-    Home,
+    Thanked { words: bool },
+    Rest,
 }
 
 /// The state of the screen.
 #[derive(Debug, Clone)]
 pub struct Visit {
     form: Arc<Form>,
+    counters: Vec<CounterId>,
     time_outs: TimeOuts,
+    language: usize,
+    counter: usize,
     page: Page,
     after: Option<After>,
     shown_ms: u64,
@@ -145,9 +170,20 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Begins at home.
-    pub fn new(form: Arc<Form>, time_outs: TimeOuts) -> Self {
-        Self { form, time_outs, page: Page::Home, after: None, shown_ms: 0, touched_ms: 0 }
+    /// Begins at rest, at a kiosk that serves `counters`: one or more.
+    pub fn new(form: Arc<Form>, counters: Vec<CounterId>, time_outs: TimeOuts) -> Self {
+        let page = rest(&counters);
+        Self {
+            form,
+            counters,
+            time_outs,
+            language: 0,
+            counter: 0,
+            page,
+            after: None,
+            shown_ms: 0,
+            touched_ms: 0,
+        }
     }
 
     /// What is on the screen.
@@ -160,6 +196,16 @@ impl Visit {
         self.after.is_some()
     }
 
+    /// Place of the language that this visitor reads; 0 is that of rest.
+    pub fn language(&self) -> usize {
+        self.language
+    }
+
+    /// The counter that is rated.
+    pub fn counter(&self) -> Option<&CounterId> {
+        self.counters.get(self.counter)
+    }
+
     /// The level being stored or given, for the screen to ring it.
     pub fn chosen(&self) -> Option<usize> {
         match (&self.after, &self.page) {
@@ -170,8 +216,8 @@ impl Visit {
         }
     }
 
-    /// The reasons offered now, by code.
-    pub fn offered(&self) -> Vec<&str> {
+    /// What may be ticked now.
+    pub fn offered(&self) -> Vec<Offered<'_>> {
         match &self.page {
             Page::Reasons { level, .. } => self.offered_with(*level),
             _ => Vec::new(),
@@ -182,22 +228,29 @@ impl Visit {
         self.form.levels.get(level).map(|level| level.pole)
     }
 
-    fn offered_with(&self, level: usize) -> Vec<&str> {
-        let Some(pole) = self.pole(level) else { return Vec::new() };
-        self.form.reasons_of(pole).map(|reason| reason.code.as_str()).collect()
+    fn offered_with(&self, level: usize) -> Vec<Offered<'_>> {
+        self.pole(level).map(|pole| self.form.offered(pole)).unwrap_or_default()
     }
 
-    /// Whether another form may be put on the screen: nobody is using it.
+    /// Whether somebody has ticked a wish to write, for the screen to tell where that is done.
+    pub fn wishes_words(&self) -> bool {
+        let Page::Reasons { ticked, .. } = &self.page else { return false };
+        self.offered().iter().zip(ticked).any(|(offered, ticked)| *ticked && offered.words)
+    }
+
+    /// Whether nobody is using it: another form may be put on the screen.
     pub fn idle(&self) -> bool {
-        self.page == Page::Home && self.after.is_none()
+        self.page == rest(&self.counters) && self.after.is_none() && self.language == 0
     }
 
     fn wait_ms(&self) -> Option<u64> {
         match self.page {
-            Page::Home => None,
-            Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
-            Page::Thanks(_) => Some(self.time_outs.thanks_ms),
-            Page::Later(_) => Some(self.time_outs.later_ms),
+            Page::Who | Page::Home if self.idle() => None,
+            Page::Who | Page::Home | Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
+            Page::Thanks { words: false, .. } => Some(self.time_outs.thanks_ms),
+            Page::Notice | Page::Later(_) | Page::Thanks { words: true, .. } => {
+                Some(self.time_outs.later_ms)
+            }
             Page::NotKept { .. } => Some(self.time_outs.not_kept_ms),
         }
     }
@@ -237,9 +290,15 @@ impl Visit {
             }
             Input::Touched => {
                 // Thanks and the apology end by themselves, touched or not.
-                if matches!(self.page, Page::Reasons { .. } | Page::Later(_)) {
+                if !matches!(self.page, Page::Thanks { .. } | Page::NotKept { .. }) {
                     self.touched_ms = now_ms;
                 }
+                return None;
+            }
+            // It changes no page, so it need not wait for the page to settle.
+            Input::Language(language) => {
+                self.language = language;
+                self.touched_ms = now_ms;
                 return None;
             }
             _ => {}
@@ -254,14 +313,31 @@ impl Visit {
         let form = Arc::clone(&self.form);
         let code = |level: usize| form.levels.get(level).map(|level| level.code.clone());
         match (&mut self.page, input) {
+            (Page::Who, Input::Counter(place)) if place < self.counters.len() => {
+                self.counter = place;
+                self.show(Page::Home, now_ms);
+                None
+            }
             (Page::Home, Input::Rate(level)) => {
-                let code = code(level)?;
+                let (code, counter) = (code(level)?, self.counter()?.clone());
                 self.after = Some(After::Opened(Some(level)));
-                Some(Record::Open { by: By::Touch, level: Some(code) })
+                Some(Record::Open { by: By::Touch, counter, level: Some(code) })
             }
             (Page::Home, Input::Later) => {
+                let counter = self.counter()?.clone();
                 self.after = Some(After::Opened(None));
-                Some(Record::Open { by: By::Later, level: None })
+                Some(Record::Open { by: By::Later, counter, level: None })
+            }
+            (Page::Home | Page::Who, Input::Notice) => {
+                self.show(Page::Notice, now_ms);
+                None
+            }
+            // Back to who served, where there is such a page, or from the notice; the language
+            // stays, for it is still the same visitor.
+            (Page::Home | Page::Notice, Input::Done) => {
+                self.counter = 0;
+                self.show(rest(&self.counters), now_ms);
+                None
             }
             (Page::Reasons { contact, level, .. }, Input::Rate(other)) => {
                 self.touched_ms = now_ms;
@@ -279,11 +355,16 @@ impl Visit {
                 }
                 None
             }
-            (Page::Reasons { .. }, Input::Send) => self.close(How::Sent, After::Thanked),
-            (Page::Reasons { .. }, Input::Skip) => self.close(How::Skipped, After::Thanked),
-            (Page::Later(_), Input::Done) => self.close(How::Left, After::Home),
-            (Page::Thanks(_) | Page::NotKept { .. }, Input::Done) => {
-                self.show(Page::Home, now_ms);
+            (Page::Reasons { .. }, Input::Send) => {
+                let words = self.wishes_words();
+                self.close(How::Sent, After::Thanked { words })
+            }
+            (Page::Reasons { .. }, Input::Skip) => {
+                self.close(How::Skipped, After::Thanked { words: false })
+            }
+            (Page::Later(_), Input::Done) => self.close(How::Left, After::Rest),
+            (Page::Thanks { .. } | Page::NotKept { .. }, Input::Done) => {
+                self.rest(now_ms);
                 None
             }
             _ => None,
@@ -292,10 +373,9 @@ impl Visit {
 
     fn timed_out(&mut self, now_ms: u64) -> Option<Record> {
         match self.page {
-            Page::Home => None,
-            Page::Reasons { .. } | Page::Later(_) => self.close(How::TimedOut, After::Home),
-            Page::Thanks(_) | Page::NotKept { .. } => {
-                self.show(Page::Home, now_ms);
+            Page::Reasons { .. } | Page::Later(_) => self.close(How::TimedOut, After::Rest),
+            Page::Who | Page::Home | Page::Notice | Page::Thanks { .. } | Page::NotKept { .. } => {
+                self.rest(now_ms);
                 None
             }
         }
@@ -312,7 +392,7 @@ impl Visit {
                         .into_iter()
                         .zip(ticked)
                         .filter(|(_, tick)| **tick)
-                        .map(|(code, _)| code.to_owned())
+                        .map(|(offered, _)| offered.code.to_owned())
                         .collect(),
                 };
                 (contact.seq, reasons)
@@ -325,31 +405,41 @@ impl Visit {
     }
 
     fn kept(&mut self, seq: u64, ticket: Option<String>, now_ms: u64) {
-        let page = match (self.after.take(), std::mem::replace(&mut self.page, Page::Home)) {
-            (Some(After::Opened(Some(level))), _) => {
-                let ticked = vec![false; self.offered_with(level).len()];
-                Page::Reasons { contact: Contact { seq, ticket }, level, ticked }
-            }
-            (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket }),
-            (Some(After::Changed(level)), Page::Reasons { contact, level: before, ticked }) => {
-                // Another pole asks for other reasons; the same pole keeps its ticks.
-                let ticked = if self.pole(before) == self.pole(level) {
-                    ticked
-                } else {
-                    vec![false; self.offered_with(level).len()]
-                };
-                self.page = Page::Reasons { contact, level, ticked };
-                self.touched_ms = now_ms;
-                return;
-            }
-            (Some(After::Thanked), Page::Reasons { contact, .. }) => Page::Thanks(contact),
-            (None, page) => {
-                self.page = page;
-                return;
-            }
-            _ => Page::Home,
-        };
+        let page =
+            match (self.after.take(), std::mem::replace(&mut self.page, rest(&self.counters))) {
+                (Some(After::Opened(Some(level))), _) => {
+                    let ticked = vec![false; self.offered_with(level).len()];
+                    Page::Reasons { contact: Contact { seq, ticket }, level, ticked }
+                }
+                (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket }),
+                (Some(After::Changed(level)), Page::Reasons { contact, level: before, ticked }) => {
+                    // Another pole asks for other reasons; the same pole keeps its ticks.
+                    let ticked = if self.pole(before) == self.pole(level) {
+                        ticked
+                    } else {
+                        vec![false; self.offered_with(level).len()]
+                    };
+                    self.page = Page::Reasons { contact, level, ticked };
+                    self.touched_ms = now_ms;
+                    return;
+                }
+                (Some(After::Thanked { words }), Page::Reasons { contact, .. }) => {
+                    Page::Thanks { contact, words }
+                }
+                (None, page) => {
+                    self.page = page;
+                    return;
+                }
+                _ => return self.rest(now_ms),
+            };
         self.show(page, now_ms);
+    }
+
+    /// The visit is over.
+    fn rest(&mut self, now_ms: u64) {
+        self.language = 0;
+        self.counter = 0;
+        self.show(rest(&self.counters), now_ms);
     }
 
     fn show(&mut self, page: Page, now_ms: u64) {
@@ -363,8 +453,13 @@ impl Visit {
         if self.after.is_some() {
             return None;
         }
-        self.close(How::Interrupted, After::Home)
+        self.close(How::Interrupted, After::Rest)
     }
+}
+
+/// The page on which a kiosk of these counters rests.
+fn rest(counters: &[CounterId]) -> Page {
+    if counters.len() > 1 { Page::Who } else { Page::Home }
 }
 
 #[cfg(test)]

@@ -8,14 +8,16 @@ use std::time::Duration;
 use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::config::Texts;
 use super::qr;
 use super::recorder::Recorder;
 use super::visit::{Input, Page, TimeOuts, Visit};
 use crate::clock::Clock;
 use crate::domain::enrolment::Enrolled;
-use crate::domain::form::{Form, Forms, in_language};
+use crate::domain::form::{Form, Forms, Offered, in_language};
+use crate::domain::ids::{CounterId, FormRef, OfficialId};
+use crate::domain::office::Counter;
 use crate::domain::time::At;
+use crate::texts::{KioskTexts, Texts};
 
 /// What the Slint compiler makes of `ui/kiosk/app.slint`.
 #[allow(missing_docs, unsafe_code, clippy::all, clippy::pedantic)]
@@ -30,8 +32,8 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Setting {
     /// What enrolment gave.
     pub enrolled: Arc<Enrolled>,
-    /// What the screens say.
-    pub texts: Texts,
+    /// What the screens say, by language; the first is that of rest.
+    pub texts: Vec<Texts>,
     /// How long pages wait.
     pub time_outs: TimeOuts,
     /// Whether it fills the screen and hides the pointer.
@@ -53,13 +55,15 @@ pub struct Screen {
     visit: RefCell<Visit>,
     form: RefCell<Arc<Form>>,
     forms: Forms,
+    texts: Vec<Texts>,
     enrolled: Arc<Enrolled>,
     clock: Arc<dyn Clock>,
     visitor_ms: Rc<dyn Fn() -> u64>,
     recorder: Recorder,
     time_outs: TimeOuts,
     shown_ticket: RefCell<Option<String>>,
-    on_shift: RefCell<Option<String>>,
+    shown_words: RefCell<Option<Shown>>,
+    on_shift: RefCell<Vec<Option<OfficialId>>>,
     timer: slint::Timer,
 }
 
@@ -69,9 +73,21 @@ pub enum WindowError {
     /// Slint or the display refused.
     #[error("no window can be opened: {0}")]
     Platform(#[from] slint::PlatformError),
+    /// No language was given.
+    #[error("no texts were given")]
+    NoTexts,
     /// No form is in force.
     #[error("no form of this office is in force today; the central service must give one")]
     NoForm,
+}
+
+/// What the words on the screen depend on, apart from the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    language: usize,
+    counter: Option<CounterId>,
+    on_shift: Vec<Option<OfficialId>>,
+    form: FormRef,
 }
 
 impl Screen {
@@ -85,27 +101,31 @@ impl Screen {
             Arc::new(forms.in_force(&office.form, today).ok_or(WindowError::NoForm)?.clone());
         app.set_hide_pointer(setting.full_screen);
         app.window().set_fullscreen(setting.full_screen);
-        fill_texts(&app, &setting.texts);
-        let counter = setting.enrolled.directory.counter(&setting.enrolled.counter);
-        let place = ui::Office::get(&app);
-        place.set_name(office.name.as_str().into());
-        place.set_counter(counter.map(|counter| counter.label()).unwrap_or_default().into());
+        if setting.texts.is_empty() {
+            return Err(WindowError::NoTexts);
+        }
+        ui::Office::get(&app).set_name(office.name.as_str().into());
+        let names: Vec<SharedString> =
+            setting.texts.iter().map(|texts| texts.name.as_str().into()).collect();
+        ui::Languages::get(&app).set_names(ModelRc::new(VecModel::from(names)));
+        let counters = setting.enrolled.counters.to_vec();
         let screen = Rc::new(Self {
-            visit: RefCell::new(Visit::new(Arc::clone(&form), setting.time_outs)),
+            visit: RefCell::new(Visit::new(Arc::clone(&form), counters, setting.time_outs)),
             form: RefCell::new(form),
             app,
             forms,
+            texts: setting.texts,
             enrolled: setting.enrolled,
             clock: setting.clock,
             visitor_ms: setting.visitor_ms,
             recorder: setting.recorder,
             time_outs: setting.time_outs,
             shown_ticket: RefCell::new(None),
-            on_shift: RefCell::new(None),
+            shown_words: RefCell::new(None),
+            on_shift: RefCell::default(),
             timer: slint::Timer::default(),
         });
         screen.connect(setting.answers)?;
-        screen.show_form();
         screen.follow_day();
         screen.show();
         Ok(screen)
@@ -150,6 +170,9 @@ impl Screen {
             let on = on_input(self);
             move || on(input.clone())
         };
+        ui::Languages::get(&self.app).on_choose(on(Input::Language));
+        visit.on_choose_counter(on(Input::Counter));
+        visit.on_notice(when(Input::Notice));
         visit.on_rate(on(Input::Rate));
         visit.on_toggle(on(Input::Toggle));
         visit.on_send(when(Input::Send));
@@ -175,7 +198,8 @@ impl Screen {
         Ok(())
     }
 
-    fn take(&self, input: Input) {
+    /// Takes what happened, as a touch would bring it.
+    pub fn take(&self, input: Input) {
         let now = (self.visitor_ms)();
         let record = self.visit.borrow_mut().step(input, now);
         if let Some(record) = record {
@@ -210,45 +234,102 @@ impl Screen {
         {
             let form = Arc::new(form.clone());
             *self.form.borrow_mut() = Arc::clone(&form);
-            *self.visit.borrow_mut() = Visit::new(form, self.time_outs);
-            self.show_form();
+            let counters = self.enrolled.counters.to_vec();
+            *self.visit.borrow_mut() = Visit::new(form, counters, self.time_outs);
         }
-        let official = directory.on_shift(&self.enrolled.counter, time);
-        let id = official.map_or_else(String::new, |official| official.id.to_string());
-        if self.on_shift.borrow().as_ref() != Some(&id) {
-            *self.on_shift.borrow_mut() = Some(id);
-            let shown = ui::Official::get(&self.app);
-            shown.set_present(official.is_some());
-            shown.set_name(official.map_or("", |official| &official.name).into());
-            shown.set_initials(
-                official.map(|official| official.initials()).unwrap_or_default().into(),
-            );
+        let official = |counter| directory.on_shift(counter, time).map(|who| who.id.clone());
+        let on_shift: Vec<_> = self.enrolled.counters.iter().map(official).collect();
+        if *self.on_shift.borrow() != on_shift {
+            *self.on_shift.borrow_mut() = on_shift;
             self.recorder.follow_roster();
         }
+        self.show_words();
     }
 
-    fn show_form(&self) {
+    /// The texts of the visitor's language.
+    fn texts(&self) -> &Texts {
+        // There is one at least, and the visit is only told places of the switch.
+        self.texts.get(self.visit.borrow().language()).unwrap_or(&self.texts[0])
+    }
+
+    /// Brings all words that no page changes to the language, the form and who is rated.
+    fn show_words(&self) {
+        let visit = self.visit.borrow();
         let form = self.form.borrow();
-        let visit = ui::Visit::get(&self.app);
-        visit.set_question(in_language(&form.question, "vi").into());
+        let shown = Shown {
+            language: visit.language(),
+            counter: visit.counter().cloned(),
+            on_shift: self.on_shift.borrow().clone(),
+            form: form.reference(),
+        };
+        if self.shown_words.borrow().as_ref() == Some(&shown) {
+            return;
+        }
+        let texts = self.texts();
+        ui::Languages::get(&self.app).set_chosen(i32::try_from(shown.language).unwrap_or_default());
+        let directory = &self.enrolled.directory;
+        let office = ui::Office::get(&self.app);
+        fill_texts(&self.app, &texts.kiosk, &texts.notice.title);
+        let parts = texts.notice_of(&directory.office.name).into_iter();
+        let parts: Vec<ui::NoticePart> = parts
+            .map(|part| ui::NoticePart { title: part.title.into(), text: part.text.into() })
+            .collect();
+        office.set_notice(ModelRc::new(VecModel::from(parts)));
+        let stations: Vec<ui::Station> = self
+            .enrolled
+            .counters
+            .iter()
+            .zip(&shown.on_shift)
+            .map(|(counter, official)| {
+                let counter = directory.counter(counter);
+                let official = official.as_ref().and_then(|id| directory.official(id));
+                ui::Station {
+                    counter: counter.map(|c| texts.counter_of(c.number)).unwrap_or_default().into(),
+                    serves: counter.map_or("", |counter| &counter.name).into(),
+                    name: official.map_or("", |official| &official.name).into(),
+                    initials: official.map(|o| o.initials()).unwrap_or_default().into(),
+                    photo: slint::Image::default(),
+                }
+            })
+            .collect();
+        let label = |counter: &Counter| {
+            SharedString::from(format!("{} · {}", texts.counter_of(counter.number), counter.name))
+        };
+        let counter = visit.counter().and_then(|counter| directory.counter(counter));
+        let hall = stations.len() > 1;
+        let here = counter.map(label).unwrap_or_default();
+        office.set_counter(if hall { SharedString::default() } else { here.clone() });
+        let place = self.enrolled.counters.iter().position(|c| Some(c) == visit.counter());
+        let station = place.and_then(|place| stations.get(place)).cloned().unwrap_or_default();
+        let official = ui::Official::get(&self.app);
+        official.set_present(!station.name.is_empty());
+        official.set_name(station.name);
+        official.set_initials(station.initials);
+        official.set_photo(station.photo);
+        official.set_counter(if hall { here } else { SharedString::default() });
+        office.set_stations(ModelRc::new(VecModel::from(if hall { stations } else { vec![] })));
+        let screen = ui::Visit::get(&self.app);
+        screen.set_question(in_language(&form.question, &texts.language).into());
         let levels: Vec<ui::Level> = form
             .levels
             .iter()
             .map(|level| ui::Level {
-                label: in_language(&level.label, "vi").into(),
+                label: in_language(&level.label, &texts.language).into(),
                 face: i32::from(level.face),
             })
             .collect();
-        visit.set_levels(ModelRc::new(VecModel::from(levels)));
+        screen.set_levels(ModelRc::new(VecModel::from(levels)));
+        *self.shown_words.borrow_mut() = Some(shown);
     }
 
     /// Brings the screen to what the visit says.
     fn show(&self) {
+        self.show_words();
         let state = self.visit.borrow();
         let visit = ui::Visit::get(&self.app);
         let ticket = match state.page() {
-            Page::Home | Page::NotKept { .. } => None,
-            Page::Reasons { contact, .. } | Page::Thanks(contact) | Page::Later(contact) => {
+            Page::Who | Page::Home | Page::Notice | Page::NotKept { .. } => None,
+            Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
                 contact.ticket.clone()
             }
         };
@@ -267,26 +348,28 @@ impl Screen {
             visit.set_trouble(SharedString::default());
         }
         visit.set_chosen(state.chosen().map_or(-1, |level| level as i32));
+        visit.set_wishes_words(state.wishes_words());
         visit.set_busy(state.busy());
         visit.set_time_left(state.time_left((self.visitor_ms)()));
         visit.set_page(match state.page() {
+            Page::Who => ui::Page::Who,
             Page::Home => ui::Page::Home,
+            Page::Notice => ui::Page::Notice,
             Page::Reasons { .. } => ui::Page::Reasons,
-            Page::Thanks(_) => ui::Page::Thanks,
+            Page::Thanks { .. } => ui::Page::Thanks,
             Page::Later(_) => ui::Page::Later,
             Page::NotKept { .. } => ui::Page::NotKept,
         });
     }
 
-    fn show_reasons(&self, visit: &ui::Visit<'_>, offered: &[&str], ticked: &[bool]) {
-        let form = self.form.borrow();
+    fn show_reasons(&self, visit: &ui::Visit<'_>, offered: &[Offered<'_>], ticked: &[bool]) {
+        let language = &self.texts().language;
         let reasons: Vec<ui::Reason> = offered
             .iter()
             .zip(ticked)
-            .map(|(code, ticked)| {
-                let reason = form.reasons.iter().find(|reason| reason.code == *code);
-                let text = reason.map_or("", |reason| in_language(&reason.text, "vi"));
-                ui::Reason { text: text.into(), ticked: *ticked }
+            .map(|(offered, ticked)| {
+                let text = in_language(offered.text, language).into();
+                ui::Reason { text, ticked: *ticked }
             })
             .collect();
         let shown = visit.get_reasons();
@@ -314,17 +397,23 @@ fn on_input(screen: &Rc<Screen>) -> impl Fn(Input) + use<> {
     }
 }
 
-fn fill_texts(app: &ui::AppWindow, texts: &Texts) {
+fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     let shown = ui::Texts::get(app);
     let text = |text: &String| SharedString::from(text.as_str());
     shown.set_home_instruction(text(&texts.home_instruction));
     shown.set_official_label(text(&texts.official_label));
     shown.set_promise(text(&texts.promise));
     shown.set_later_button(text(&texts.later_button));
+    shown.set_notice_button(text(&texts.notice_button));
+    shown.set_notice_title(notice.into());
+    shown.set_who_title(text(&texts.who_title));
+    shown.set_who_nobody(text(&texts.who_nobody));
+    shown.set_back(text(&texts.back));
     shown.set_reasons_title(text(&texts.reasons_title));
     shown.set_reasons_help(text(&texts.reasons_help));
     shown.set_reasons_change(text(&texts.reasons_change));
     shown.set_reasons_timeout(text(&texts.reasons_timeout));
+    shown.set_reasons_words(text(&texts.reasons_words));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

@@ -18,7 +18,6 @@ use std::time::Duration;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::{Random, system_random};
-use hailong::kiosk::config::Texts;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::identity::{Identity, central_keys};
@@ -26,6 +25,7 @@ use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::uploader::{Http, Sender, Uploader};
 use hailong::kiosk::visit::{Page, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
+use hailong::texts::Texts;
 use rand::rand_core::{TryCryptoRng, TryRng};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -320,7 +320,7 @@ impl Seat {
         let lived = Rc::clone(&visitor);
         let screen = Screen::new(Setting {
             enrolled,
-            texts: Texts::read(&texts).expect("the sample texts"),
+            texts: vec![Texts::read(&texts).expect("the sample texts")],
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,
@@ -431,10 +431,14 @@ impl Seat {
 fn shown(screen: &Screen) -> String {
     let visit = ui::Visit::get(screen.app());
     let seq = match screen.page() {
-        Page::Reasons { contact, .. } | Page::Thanks(contact) | Page::Later(contact) => contact.seq,
-        Page::Home | Page::NotKept { .. } => 0,
+        Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
+            contact.seq
+        }
+        Page::Who | Page::Home | Page::Notice | Page::NotKept { .. } => 0,
     };
     match visit.get_page() {
+        ui::Page::Who => "who".into(),
+        ui::Page::Notice => "notice".into(),
         ui::Page::Home => "home".into(),
         ui::Page::Reasons => format!("reasons {seq} {}", visit.get_chosen()),
         ui::Page::Thanks => format!("thanks {seq}"),

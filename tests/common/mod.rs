@@ -11,6 +11,7 @@ use hailong::central::service::{Central, serve};
 use hailong::central::store::Store;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
 use hailong::domain::ids::{CounterId, KioskId};
 use hailong::domain::line::{By, How};
@@ -36,6 +37,13 @@ pub fn at(text: &str) -> At {
 pub fn sample_config() -> Config {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config/central.toml");
     Config::read(&file).expect("the sample configuration is right")
+}
+
+/// The form that the sample office shows.
+pub fn sample_form() -> Form {
+    let config = sample_config();
+    let form = config.forms.in_force("nam-muc", "2026-11-24".parse().expect("a day"));
+    form.expect("a form in force").clone()
 }
 
 /// A component that a test needs. Missing by hand: skipped loudly. Missing in CI: a failure.
@@ -74,11 +82,20 @@ impl TestCentral {
 
     /// Starts on a folder that was used before.
     pub async fn start_in(folder: TempDir, clock: Arc<DemoClock>) -> Self {
+        Self::start_as(sample_config(), folder, clock).await
+    }
+
+    /// Starts another office than the sample.
+    pub async fn with_config(config: Config, now: At) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        Self::start_as(config, folder, Arc::new(DemoClock::standing(now))).await
+    }
+
+    async fn start_as(mut config: Config, folder: TempDir, clock: Arc<DemoClock>) -> Self {
         let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (citizens, staff) = (listen().await, listen().await);
         let (citizens_at, staff_at) =
             (citizens.local_addr().expect("bound"), staff.local_addr().expect("bound"));
-        let mut config = sample_config();
         config.data = folder.path().to_owned();
         config.public_url = format!("HTTP://{citizens_at}");
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
@@ -105,8 +122,8 @@ impl TestCentral {
         format!("http://{}", self.citizens)
     }
 
-    pub fn form(&self) -> &Form {
-        self.central.config.forms.iter().next().expect("a form")
+    pub fn form(&self) -> Form {
+        sample_form()
     }
 
     /// A kiosk enrolled at a counter by the real call.
@@ -116,7 +133,7 @@ impl TestCentral {
             Identity::load_or_create(folder.path(), &mut system_random()).expect("an identity");
         let kiosk: KioskId = format!("ps-{counter}").parse().expect("a name");
         let office = self.central.config.offices[0].office.code.clone();
-        let counter: CounterId = counter.parse().expect("a counter");
+        let counter: Counters = counter.parse().expect("a counter");
         let code = self.central.offer(kiosk, office, counter).await.expect("a code");
         enrol(&self.service(), &code, &mut identity).await.expect("enrolled");
         TestKiosk { folder, identity, clock: Arc::clone(&self.clock), service: self.service() }
@@ -209,10 +226,16 @@ impl Sending {
 
 /// One visitor at a desk: a level, then reasons. Gives the contact's number.
 pub fn rate(desk: &mut Desk, level: &str, reasons: &[&str]) -> u64 {
-    let open = Record::Open { by: By::Touch, level: Some(level.to_owned()) };
+    let counter = first_counter(desk);
+    let open = Record::Open { by: By::Touch, counter, level: Some(level.to_owned()) };
     let contact = desk.keep(&open).expect("kept").seq;
     close(desk, contact, How::Sent, reasons);
     contact
+}
+
+/// The counter that a desk serves, or the first of them.
+pub fn first_counter(desk: &Desk) -> CounterId {
+    desk.enrolled().counters.iter().next().expect("a counter").clone()
 }
 
 /// Closes a contact; gives the line's number.

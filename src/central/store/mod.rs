@@ -12,7 +12,9 @@ use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 
 use crate::domain::batch::Header;
-use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode};
+use crate::domain::enrolment::Counters;
+use crate::domain::form::Reader;
+use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
@@ -44,8 +46,8 @@ pub struct Kiosk {
     pub number: u32,
     /// Its office.
     pub office: OfficeCode,
-    /// The counter it stands at.
-    pub counter: CounterId,
+    /// The counters it serves.
+    pub counters: Counters,
     /// The key that signs its batches.
     pub key: VerifyingKey,
     /// Its ticket key, sealed to the opening key.
@@ -63,8 +65,8 @@ pub struct EnrolmentCode {
     pub kiosk: KioskId,
     /// Its office.
     pub office: OfficeCode,
-    /// The counter it stands at.
-    pub counter: CounterId,
+    /// The counters it serves.
+    pub counters: Counters,
     /// Until when.
     pub expires: At,
 }
@@ -136,8 +138,10 @@ pub struct PhoneForm {
     pub kiosk: KioskId,
     /// The level.
     pub level: String,
-    /// The reasons, in the form's order.
+    /// The codes of reasons, wishes and choices, in the form's order.
     pub reasons: Vec<String>,
+    /// The citizen's own words, if there are any.
+    pub words: Option<String>,
 }
 
 /// What became of a phone's answer.
@@ -147,6 +151,21 @@ pub enum Answered {
     Kept,
     /// The ticket was used before.
     Used,
+}
+
+/// What a citizen wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The office.
+    pub office: OfficeCode,
+    /// The day of the contact.
+    pub day: String,
+    /// Where, once the contact's line has arrived.
+    pub counter: Option<CounterId>,
+    /// Who was on shift, likewise.
+    pub official: Option<OfficialId>,
+    /// The words.
+    pub text: String,
 }
 
 /// What is known of the contact that a ticket names.
@@ -296,6 +315,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Everything that a person should look at, in the order found.
     async fn findings(&self) -> Result<Vec<Finding>, StoreError>;
+
+    /// What one reader has to read, in the order received.
+    async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError>;
 
     /// Contacts whose rating counts, stands beside or waits.
     async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError>;

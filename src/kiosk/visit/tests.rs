@@ -16,6 +16,15 @@ fn form() -> Arc<Form> {
     Arc::new(toml::from_str(text).unwrap())
 }
 
+fn q3() -> CounterId {
+    "q3".parse().unwrap()
+}
+
+fn form_with_wishes() -> Arc<Form> {
+    let text = include_str!("../../../kiosk-config/forms/nam-muc-2.toml");
+    Arc::new(toml::from_str(text).unwrap())
+}
+
 /// A screen before a journal that gives numbers.
 struct Kiosk {
     visit: Visit,
@@ -26,7 +35,7 @@ struct Kiosk {
 
 impl Kiosk {
     fn new() -> Self {
-        let visit = Visit::new(form(), TimeOuts::default());
+        let visit = Visit::new(form(), vec![q3()], TimeOuts::default());
         Self { visit, now: 10_000, next: 7, waiting: None }
     }
 
@@ -78,18 +87,18 @@ impl Kiosk {
     }
 
     fn on_thanks(&self) -> bool {
-        matches!(self.visit.page(), Page::Thanks(_))
+        matches!(self.visit.page(), Page::Thanks { .. })
     }
 
     fn ticked(&self) -> Vec<&str> {
         let Page::Reasons { ticked, .. } = self.visit.page() else { panic!("no reasons") };
         let offered = self.visit.offered().into_iter().zip(ticked);
-        offered.filter_map(|(code, tick)| tick.then_some(code)).collect()
+        offered.filter_map(|(offered, tick)| tick.then_some(offered.code)).collect()
     }
 }
 
 fn open(level: &str) -> Option<Record> {
-    Some(Record::Open { by: By::Touch, level: Some(level.into()) })
+    Some(Record::Open { by: By::Touch, counter: q3(), level: Some(level.into()) })
 }
 
 fn close(contact: u64, how: How, reasons: &[&str]) -> Option<Record> {
@@ -115,7 +124,10 @@ fn a_rating_with_reasons_is_sent_and_thanked() {
     assert!(kiosk.on_reasons(), "no thanks before the disk has it");
     kiosk.kept();
     let ticket = Some(format!("TICKET{contact}"));
-    assert_eq!(kiosk.visit.page(), &Page::Thanks(Contact { seq: contact, ticket }));
+    assert_eq!(
+        kiosk.visit.page(),
+        &Page::Thanks { contact: Contact { seq: contact, ticket }, words: false }
+    );
     assert_eq!(kiosk.tap(Input::Done), None);
     assert_eq!(kiosk.visit.page(), &Page::Home);
     assert!(kiosk.visit.idle());
@@ -163,7 +175,7 @@ fn another_pole_asks_other_reasons_and_keeps_no_tick() {
     kiosk.tap(Input::Toggle(2));
     kiosk.tap(Input::Rate(BINH_THUONG));
     kiosk.kept();
-    assert_eq!(kiosk.visit.offered()[2], "can_giai_thich");
+    assert_eq!(kiosk.visit.offered()[2].code, "can_giai_thich");
     assert_eq!(kiosk.ticked(), [""; 0]);
     kiosk.tap(Input::Rate(RAT_HAI_LONG));
     kiosk.kept();
@@ -184,7 +196,7 @@ fn the_level_given_tapped_again_changes_nothing() {
 #[test]
 fn rating_later_opens_a_contact_without_a_level() {
     let mut kiosk = Kiosk::new();
-    let opened = Record::Open { by: By::Later, level: None };
+    let opened = Record::Open { by: By::Later, counter: q3(), level: None };
     assert_eq!(kiosk.tap(Input::Later), Some(opened));
     assert_eq!(kiosk.visit.page(), &Page::Home);
     assert_eq!(kiosk.visit.chosen(), None);
@@ -441,11 +453,14 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     let input = prop_oneof![
         4 => (0..6usize).prop_map(Input::Rate),
-        5 => (0..7usize).prop_map(Input::Toggle),
+        5 => (0..9usize).prop_map(Input::Toggle),
         2 => Just(Input::Send),
         1 => Just(Input::Skip),
         1 => Just(Input::Later),
         2 => Just(Input::Done),
+        2 => (0..4usize).prop_map(Input::Counter),
+        1 => Just(Input::Notice),
+        1 => (0..2usize).prop_map(Input::Language),
         1 => Just(Input::Touched),
     ];
     let pass = prop_oneof![
@@ -481,11 +496,15 @@ struct Onlooker {
     ticked: BTreeSet<String>,
     /// The face tapped whose record is on its way.
     tapped: Option<usize>,
+    /// The language and the counter chosen.
+    language: usize,
+    counter: usize,
 }
 
 /// Visit, a journal that may refuse and may be slow, and an onlooker who checks.
 struct World {
     form: Arc<Form>,
+    counters: Vec<CounterId>,
     visit: Visit,
     now: u64,
     shown: u64,
@@ -496,10 +515,13 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let form = form();
+    fn new(hall: bool) -> Self {
+        let form = form_with_wishes();
+        let codes: &[&str] = if hall { &["q1", "q2", "q3"] } else { &["q3"] };
+        let counters: Vec<CounterId> = codes.iter().map(|code| code.parse().unwrap()).collect();
         Self {
-            visit: Visit::new(Arc::clone(&form), TimeOuts::default()),
+            visit: Visit::new(Arc::clone(&form), counters.clone(), TimeOuts::default()),
+            counters,
             form,
             now: 60_000,
             shown: 0,
@@ -515,13 +537,18 @@ impl World {
     }
 
     fn offered(&self, level: usize) -> Vec<String> {
-        self.form.reasons_of(self.pole(level)).map(|reason| reason.code.clone()).collect()
+        let reasons = self.form.reasons_of(self.pole(level)).map(|reason| reason.code.clone());
+        reasons.chain(self.form.wishes.iter().map(|wish| wish.code.clone())).collect()
     }
 
     /// The onlooker's ticks, in the form's order.
     fn ticks(&self) -> Vec<String> {
-        let mine = |reason: &&crate::domain::form::Reason| self.who.ticked.contains(&reason.code);
-        self.form.reasons.iter().filter(mine).map(|reason| reason.code.clone()).collect()
+        let offered = self.who.level.map(|level| self.offered(level)).unwrap_or_default();
+        offered.into_iter().filter(|code| self.who.ticked.contains(code)).collect()
+    }
+
+    fn rest(&self) -> Page {
+        if self.counters.len() > 1 { Page::Who } else { Page::Home }
     }
 
     fn entry(&mut self, seq: u64) -> &mut Entry {
@@ -558,6 +585,11 @@ impl World {
             assert_eq!(*self.visit.page(), page, "the screen waits for the disk");
             return;
         }
+        if let Input::Language(language) = input {
+            self.who.language = language;
+            assert_eq!((record, self.visit.page()), (None, &page), "only the words change");
+            return;
+        }
         if !settled && !matches!(input, Input::Tick | Input::Touched) {
             assert_eq!(record, None, "a page just shown takes no touch");
             assert_eq!(*self.visit.page(), page);
@@ -569,15 +601,29 @@ impl World {
         {
             self.who.ticked.insert(code.clone());
         }
+        match (&page, &input, self.visit.page()) {
+            (Page::Who, Input::Counter(place), Page::Home) => self.who.counter = *place,
+            (Page::Home | Page::Notice, Input::Done, _) => self.who.counter = 0,
+            // Whoever goes, by touch or by time, leaves nothing behind.
+            (page, Input::Tick | Input::Done, after)
+                if record.is_none() && *page != *after && *after == self.rest() =>
+            {
+                self.who = Onlooker::default();
+            }
+            (_, Input::Tick, _) if self.visit.idle() => self.who = Onlooker::default(),
+            _ => {}
+        }
         let Some(record) = record else { return };
         match &record {
-            Record::Open { level, .. } => {
+            Record::Open { level, counter, .. } => {
                 assert_eq!(page, Page::Home);
+                assert_eq!(*counter, self.counters[self.who.counter], "where it was chosen");
                 assert_eq!(self.who.contact, None, "the visitor before is gone");
                 let tapped = if let Input::Rate(tapped) = input { Some(tapped) } else { None };
                 let code = tapped.map(|tapped| self.form.levels[tapped].code.clone());
                 assert_eq!(*level, code);
-                self.who = Onlooker { tapped, ..Onlooker::default() };
+                let (language, counter) = (self.who.language, self.who.counter);
+                self.who = Onlooker { tapped, language, counter, ..Onlooker::default() };
             }
             Record::Change { contact, level } => {
                 let Input::Rate(tapped) = input else { panic!("{input:?} changes a level") };
@@ -660,16 +706,22 @@ impl World {
                     self.who.ticked.clear();
                 }
             }
-            Record::Close { contact, how, .. } => {
+            Record::Close { contact, how, reasons } => {
                 let thanked = matches!(how, How::Sent | How::Skipped);
                 let ticket = Some(format!("TICKET{contact}"));
+                let wish = |code: &String| self.form.wishes.iter().any(|wish| wish.code == *code);
+                let words = how == How::Sent && reasons.iter().any(wish);
                 let expected = if thanked {
-                    Page::Thanks(Contact { seq: contact, ticket })
+                    Page::Thanks { contact: Contact { seq: contact, ticket }, words }
                 } else {
-                    Page::Home
+                    self.rest()
                 };
                 assert_eq!(*self.visit.page(), expected);
+                let (language, counter) = (self.who.language, self.who.counter);
                 self.who = Onlooker::default();
+                if thanked {
+                    (self.who.language, self.who.counter) = (language, counter);
+                }
             }
         }
     }
@@ -680,7 +732,8 @@ impl World {
         assert_eq!(self.visit.step(Input::Refused(trouble.clone()), self.now), None);
         if self.waiting.take().is_some() {
             assert_eq!(*self.visit.page(), Page::NotKept { trouble });
-            self.who = Onlooker::default();
+            let (language, counter) = (self.who.language, self.who.counter);
+            self.who = Onlooker { language, counter, ..Onlooker::default() };
         } else {
             assert_eq!(*self.visit.page(), page, "a stray answer");
         }
@@ -706,19 +759,23 @@ impl World {
         }
         self.waiting = None;
         self.who = Onlooker::default();
-        self.visit = Visit::new(Arc::clone(&self.form), TimeOuts::default());
+        self.visit = Visit::new(Arc::clone(&self.form), self.counters.clone(), TimeOuts::default());
         self.shown = 0;
     }
 
     /// What holds at every moment.
     fn check(&mut self) {
+        assert_eq!(self.visit.language(), self.who.language, "the visitor's own language");
+        assert_eq!(self.visit.counter(), self.counters.get(self.who.counter));
+        let at_rest = *self.visit.page() == self.rest() && self.who.language == 0;
+        assert_eq!(self.visit.idle(), at_rest && self.waiting.is_none());
         match self.visit.page().clone() {
-            Page::Home => {
+            Page::Who | Page::Home | Page::Notice => {
                 if self.waiting.is_none() {
-                    assert!(self.visit.idle());
                     assert_eq!(self.visit.chosen(), None);
+                    assert_eq!(self.who.contact, None);
                 }
-                assert_eq!(self.visit.offered(), [""; 0]);
+                assert_eq!(self.visit.offered(), []);
             }
             Page::Reasons { contact, level, ticked } => {
                 assert_eq!(Some(contact.seq), self.who.contact);
@@ -726,7 +783,9 @@ impl World {
                 assert_eq!(Some(level), self.who.level);
                 assert_eq!(self.entry(contact.seq).level, Some(level), "as the disk has it");
                 let offered = self.offered(level);
-                assert_eq!(self.visit.offered(), offered);
+                let shown: Vec<&str> =
+                    self.visit.offered().iter().map(|offered| offered.code).collect();
+                assert_eq!(shown, offered);
                 let ticks = offered.iter().map(|code| self.who.ticked.contains(code));
                 assert_eq!(ticked, ticks.collect::<Vec<_>>());
                 if self.waiting.is_none() {
@@ -737,7 +796,7 @@ impl World {
                 assert_eq!(Some(contact.seq), self.who.contact);
                 assert_eq!(self.entry(contact.seq).level, None);
             }
-            Page::Thanks(contact) => {
+            Page::Thanks { contact, .. } => {
                 let entry = self.entry(contact.seq);
                 assert!(entry.level.is_some());
                 let end = entry.end.as_ref().expect("thanked means kept");
@@ -761,9 +820,10 @@ proptest! {
     /// the next; and every one of them ends at home.
     #[test]
     fn no_sequence_loses_a_kept_level_or_mixes_two_visitors(
-        happenings in prop::collection::vec(happening(), 0..120)
+        happenings in prop::collection::vec(happening(), 0..120),
+        hall in any::<bool>(),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(hall);
         for happening in &happenings {
             let kept: Vec<(u64, Option<usize>)> =
                 world.entries.iter().map(|entry| (entry.seq, entry.level)).collect();

@@ -111,6 +111,12 @@ impl Writer {
                 .is_ok_and(|other| other.event == Event::Closed && other.contact == Some(line.seq))
         });
         let reasons = closing.map(reasons).unwrap_or_default();
+        let words = closing.and_then(|closing| {
+            closing.answers.iter().find_map(|answer| match answer {
+                Answer::Words(words) => Some((closing.seq, words.clone())),
+                _ => None,
+            })
+        });
         let day = Day::of(at, batch.received);
         self.remember(&kiosk)?;
         let Some(state) = self.kiosks.get(&kiosk) else { return Ok(()) };
@@ -135,6 +141,22 @@ impl Writer {
                 branch.as_ref().map(|branch| branch.id)
             ],
         )?;
+        if let Some((closing, words)) = words {
+            self.db.execute(
+                "INSERT INTO words (office, day, reader, kiosk, prefix, seq, line, text)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    office.as_str(),
+                    day.to_string(),
+                    self.author.forms.reader(&reasons).as_str(),
+                    kiosk.as_str(),
+                    prefix,
+                    seq as i64,
+                    closing as i64,
+                    words
+                ],
+            )?;
+        }
         match branch {
             Some(branch) => {
                 let answer = PhoneAnswer { day, level, reasons };

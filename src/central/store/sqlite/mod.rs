@@ -27,10 +27,10 @@ use tokio::sync::oneshot;
 
 use super::{
     Admission, Answered, ContactNumber, DayRecord, EnrolmentCode, Finding, Kiosk, PhoneForm,
-    Placed, Store, StoreError, TicketState, Verified,
+    Placed, Store, StoreError, TicketState, Verified, Written,
 };
 use crate::clock::Clock;
-use crate::domain::form::Forms;
+use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::rating::Key;
 use crate::domain::seal::SealingKey;
@@ -291,6 +291,10 @@ impl Store for SqliteStore {
 
     async fn findings(&self) -> Result<Vec<Finding>, StoreError> {
         self.read(reading::findings).await
+    }
+
+    async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError> {
+        self.read(move |db| reading::words(db, reader)).await
     }
 
     async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError> {

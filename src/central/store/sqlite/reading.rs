@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
 use crate::central::store::{
-    ContactNumber, DayRecord, Finding, Gap, Kiosk, Progress, StoreError, TicketState,
+    ContactNumber, DayRecord, Finding, Gap, Kiosk, Progress, StoreError, TicketState, Written,
 };
 use crate::domain::batch::Lines;
+use crate::domain::form::Reader;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::Line;
 use crate::domain::rating::Key;
@@ -35,7 +36,7 @@ fn kiosk_of_row(row: KioskRow) -> Result<Kiosk, StoreError> {
         id: id.parse().map_err(|_| damaged("a kiosk's name"))?,
         number,
         office: office.parse().map_err(|_| damaged("an office's code"))?,
-        counter: counter.parse().map_err(|_| damaged("a counter's code"))?,
+        counters: counter.parse().map_err(|_| damaged("a kiosk's counters"))?,
         key: VerifyingKey::from_bytes(&key).map_err(|_| damaged("a kiosk's key"))?,
         ticket_key,
         enrolled: At::try_from(enrolled).map_err(|_| damaged("a moment"))?,
@@ -239,6 +240,33 @@ pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn words(db: &Connection, reader: Reader) -> Result<Vec<Written>, StoreError> {
+    type Row = (String, String, Option<String>, Option<String>, String);
+    let mut statement = db.prepare_cached(
+        "SELECT w.office, w.day, c.counter, c.official, w.text FROM words w
+         LEFT JOIN phone p ON p.kiosk = w.kiosk AND p.seq = w.seq AND p.prefix = w.prefix
+         LEFT JOIN contact c ON c.branch = p.branch AND c.seq = p.seq
+         WHERE w.reader = ? ORDER BY w.id",
+    )?;
+    let rows = statement.query_map([reader.as_str()], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+    })?;
+    rows.map(|row| {
+        let (office, day, counter, official, text): Row = row?;
+        Ok(Written {
+            office: office.parse().map_err(|_| damaged("an office's code"))?,
+            day,
+            counter: counter.map(|id| id.parse()).transpose().map_err(|_| damaged("a counter"))?,
+            official: official
+                .map(|id| id.parse())
+                .transpose()
+                .map_err(|_| damaged("an official"))?,
+            text,
+        })
+    })
+    .collect()
 }
 
 pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, StoreError> {

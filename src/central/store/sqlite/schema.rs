@@ -7,8 +7,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::central::store::StoreError;
 
-const VERSION: i64 = 1;
-const SCHEMA: &str = "
+/// The schema step by step: a database of version n was made by the first n steps.
+const STEPS: [&str; 2] = [FIRST, WORDS];
+const FIRST: &str = "
     CREATE TABLE kiosk (
         number     INTEGER PRIMARY KEY,
         id         TEXT NOT NULL UNIQUE,
@@ -139,6 +140,22 @@ const SCHEMA: &str = "
         digest BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
+const WORDS: &str = "
+    -- What citizens wrote on their phones, by who may read it. `line` is its number in the own
+    -- series; its contact is that of the used ticket (kiosk, prefix, seq).
+    CREATE TABLE words (
+        id     INTEGER PRIMARY KEY,
+        office TEXT NOT NULL,
+        day    TEXT NOT NULL,
+        reader TEXT NOT NULL CHECK (reader IN ('office', 'authority')),
+        kiosk  TEXT NOT NULL,
+        prefix INTEGER NOT NULL,
+        seq    INTEGER NOT NULL,
+        line   INTEGER NOT NULL,
+        text   TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX words_reader ON words (reader, office, day);
+";
 
 /// Opens the database for writing, creating it if need be.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
@@ -146,7 +163,8 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     db.busy_timeout(Duration::from_secs(10))?;
     db.set_prepared_statement_cache_capacity(128);
     let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > VERSION {
+    let newest = STEPS.len() as i64;
+    if version > newest {
         return Err(StoreError::Newer(path.display().to_string()));
     }
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -159,10 +177,13 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // Checkpoints run on a connection of their own, off the path of requests.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "cache_size", -65_536)?;
-    if version == 0 {
+    if version < newest {
+        let missing = usize::try_from(version).ok().and_then(|done| STEPS.get(done..));
         let transaction = db.unchecked_transaction()?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        for step in missing.unwrap_or_default() {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "user_version", newest)?;
         transaction.commit()?;
     }
     Ok(db)

@@ -309,7 +309,7 @@ impl Writer {
                 code.code.0,
                 code.kiosk.as_str(),
                 code.office.as_str(),
-                code.counter.as_str(),
+                code.counters.to_string(),
                 code.expires.to_string()
             ],
         )?;
@@ -403,8 +403,9 @@ impl Writer {
             self.note(vec![])?;
         }
         let contact = self.own.as_ref().map_or(0, Series::next);
-        let reasons = vec![Answer::Reasons(form.reasons.clone())];
-        self.note(vec![(opening, level), (closed(contact), reasons)])?;
+        let words = form.words.clone().map(Answer::Words);
+        let end = std::iter::once(Answer::Reasons(form.reasons.clone())).chain(words).collect();
+        self.note(vec![(opening, level), (closed(contact), end)])?;
         Ok(Answered::Kept)
     }
 

@@ -1,0 +1,365 @@
+//! `hailong screens`: every page, state and language on every panel, from the real components,
+//! without a display: for whoever writes texts, forms or pages, and for the tests.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::{RgbImage, imageops};
+use slint::{ComponentHandle, Global, Image, ModelRc, SharedPixelBuffer, SharedString, VecModel};
+use tokio::sync::{Notify, mpsc};
+
+use super::clock::DemoClock;
+use super::{DemoError, Folder};
+use crate::central::config::Config;
+use crate::clock::Clock;
+use crate::domain::enrolment::{Counters, Enrolled, MOST_COUNTERS};
+use crate::domain::form::Form;
+use crate::domain::ids::CounterId;
+use crate::domain::office::Directory;
+use crate::domain::seal::OpeningKey;
+use crate::domain::system_random;
+use crate::domain::time::At;
+use crate::kiosk::desk::Desk;
+use crate::kiosk::headless::Headless;
+use crate::kiosk::identity::Identity;
+use crate::kiosk::recorder::Recorder;
+use crate::kiosk::visit::{Input, SETTLE_MS, TimeOuts};
+use crate::kiosk::window::{Screen, Setting, WindowError, ui};
+use crate::texts::Texts;
+
+/// The panels: width, height and name.
+pub const PANELS: [(u32, u32, &str); 5] = [
+    (1024, 600, "landscape-small"),
+    (1280, 800, "landscape"),
+    (1366, 768, "landscape-wide"),
+    (1920, 1080, "landscape-large"),
+    (1080, 1920, "portrait"),
+];
+
+/// A Tuesday morning, with everybody on shift; and the evening, with nobody.
+const MORNING: &str = "2026-11-24T08:15:00.000+07:00";
+const EVENING: &str = "2026-11-24T17:05:00.000+07:00";
+/// The disk has answered long before this.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// One screen, as it is shown to whoever looks.
+pub struct Shot<'a> {
+    /// The real screen.
+    pub screen: &'a Screen,
+    /// What it is drawn into.
+    pub headless: &'a Headless,
+    /// The page and its state, such as `reasons-ticked`.
+    pub state: &'a str,
+    /// The language's code.
+    pub language: &'a str,
+    /// The panel's name.
+    pub panel: &'a str,
+}
+
+impl Shot<'_> {
+    /// `reasons-ticked-vi-portrait`.
+    pub fn name(&self) -> String {
+        format!("{}-{}-{}", self.state, self.language, self.panel)
+    }
+}
+
+/// What is shown: an office, its texts, and forms.
+pub struct Exhibition {
+    /// The office.
+    pub directory: Directory,
+    /// What screens say, by language.
+    pub texts: Vec<Texts>,
+    /// The forms: the first in full, of the others their home and reasons.
+    pub forms: Vec<Form>,
+}
+
+impl Exhibition {
+    /// The first office of `config`, its form first, then the newest version of each other.
+    pub fn of(config: &Config) -> Result<Self, DemoError> {
+        let directory = config.offices.first().cloned();
+        let directory =
+            directory.ok_or_else(|| DemoError::Usage("central.toml: expected an office".into()))?;
+        let today = moment(MORNING)?.date();
+        let own = &directory.office.form;
+        let mut codes: Vec<&str> = config.forms.iter().map(|form| form.code.as_str()).collect();
+        codes.dedup();
+        codes.sort_by_key(|code| *code != own);
+        let in_force = codes.iter().filter_map(|code| config.forms.in_force(code, today));
+        let forms = in_force.cloned().collect();
+        Ok(Self { directory, texts: config.texts.clone(), forms })
+    }
+
+    /// Shows every screen to `look`, drawn into `headless`, with a journal in `folder`.
+    ///
+    /// # Errors
+    /// Of the journal, of Slint, or of `look`.
+    pub fn show(
+        &self,
+        headless: &Headless,
+        folder: &Path,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        let counters = |count| self.directory.counters.iter().map(|c| c.id.clone()).take(count);
+        let one = self.directory.counters.get(2).or(self.directory.counters.first());
+        let one: Vec<CounterId> = one.map(|counter| counter.id.clone()).into_iter().collect();
+        let hall: Vec<CounterId> = counters(MOST_COUNTERS).collect();
+        for (place, form) in self.forms.iter().enumerate() {
+            let stage = Stage::open(self, headless, &folder.join(format!("{place}")), form, &one)?;
+            stage.show(if place == 0 { Part::Whole } else { Part::Form }, look)?;
+        }
+        if hall.len() > 1
+            && let Some(form) = self.forms.first()
+        {
+            let stage = Stage::open(self, headless, &folder.join("hall"), form, &hall)?;
+            stage.show(Part::Hall, look)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which states of a kiosk are shown.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Whole,
+    Form,
+    Hall,
+}
+
+/// One kiosk before its onlookers.
+struct Stage<'a> {
+    headless: &'a Headless,
+    screen: Rc<Screen>,
+    clock: Arc<DemoClock>,
+    visitor_ms: Rc<std::cell::Cell<u64>>,
+    texts: &'a [Texts],
+    form: &'a Form,
+}
+
+impl<'a> Stage<'a> {
+    fn open(
+        exhibition: &'a Exhibition,
+        headless: &'a Headless,
+        folder: &Path,
+        form: &'a Form,
+        counters: &[CounterId],
+    ) -> Result<Self, DemoError> {
+        let mut identity = Identity::load_or_create(folder, &mut system_random())?;
+        let (opening, _) = OpeningKey::generate(&mut system_random());
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        let mut directory = exhibition.directory.clone();
+        directory.office.form.clone_from(&form.code);
+        identity.enrolled = Some(Enrolled {
+            kiosk: "ps-q3".parse().map_err(|error| DemoError::Broken(format!("{error}")))?,
+            number: 3,
+            counters: Counters::new(counters.to_vec())
+                .map_err(|error| DemoError::Usage(format!("counters.csv: {error}")))?,
+            opening_key: hex(&opening.sealing_key().to_bytes()),
+            receipt_key: hex(identity.signing_key.verifying_key().as_bytes()),
+            public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
+            directory,
+            forms: vec![form.clone()],
+        });
+        let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
+        let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;
+        let random = Box::new(system_random);
+        let desk = Desk::open(folder, &mut identity, Arc::clone(&clock), random)?;
+        let enrolled = Arc::clone(desk.enrolled());
+        let (answered, answers) = mpsc::unbounded_channel();
+        let recorder = Recorder::start(desk, answered, Arc::new(Notify::new()))?;
+        let visitor_ms = Rc::new(std::cell::Cell::new(1));
+        let now = Rc::clone(&visitor_ms);
+        let screen = Screen::new(Setting {
+            enrolled,
+            texts: exhibition.texts.clone(),
+            time_outs: TimeOuts::default(),
+            full_screen: false,
+            clock,
+            visitor_ms: Rc::new(move || now.get()),
+            recorder,
+            answers,
+        })?;
+        screen.app().show().map_err(WindowError::from)?;
+        let texts = &exhibition.texts;
+        Ok(Self { headless, screen, clock: demo_clock, visitor_ms, texts, form })
+    }
+
+    /// What a visitor does, a moment after the page has settled; the disk answers.
+    fn take(&self, input: Input) -> Result<(), DemoError> {
+        self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
+        self.screen.take(input);
+        self.settle()
+    }
+
+    fn settle(&self) -> Result<(), DemoError> {
+        if self.headless.turn_until(LIMIT, || !self.screen.busy()) {
+            Ok(())
+        } else {
+            Err(DemoError::Broken("the disk has not answered within 20 seconds".into()))
+        }
+    }
+
+    fn show(
+        &self,
+        part: Part,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        // Every language and panel of a state, without another word of the visitor.
+        let mut all = |state: &str, rest: bool| -> Result<(), DemoError> {
+            for (place, texts) in self.texts.iter().enumerate() {
+                self.take(Input::Language(place))?;
+                for (width, height, panel) in PANELS {
+                    self.headless.resize(width, height);
+                    self.settle()?;
+                    let language = texts.language.as_str();
+                    let (screen, headless) = (&*self.screen, self.headless);
+                    look(&Shot { screen, headless, state, language, panel })?;
+                }
+            }
+            if rest { self.take(Input::Done) } else { Ok(()) }
+        };
+        let state = |name: &str| match part {
+            Part::Whole => name.to_owned(),
+            Part::Form => format!("{name}-{}", self.form.code),
+            Part::Hall => format!("{name}-hall"),
+        };
+        if part == Part::Hall {
+            all("who", false)?;
+            self.take(Input::Counter(0))?;
+        }
+        all(&state("home"), false)?;
+        if part == Part::Hall {
+            return Ok(());
+        }
+        // The reasons of every pole: the longest words are not always the worst's.
+        let mut poles = Vec::new();
+        for (place, level) in self.form.levels.iter().enumerate() {
+            if poles.contains(&level.pole) {
+                continue;
+            }
+            poles.push(level.pole);
+            self.take(Input::Rate(place))?;
+            all(&state(&format!("reasons-{}", level.code)), false)?;
+            if poles.len() == 1 && part == Part::Whole {
+                for reason in 0..crate::domain::form::MOST_OFFERED {
+                    self.take(Input::Toggle(reason))?;
+                }
+                all("reasons-ticked", false)?;
+            }
+            self.take(Input::Send)?;
+            if poles.len() == 1 && part == Part::Whole {
+                all("thanks", false)?;
+            }
+            self.take(Input::Done)?;
+        }
+        if part == Part::Form {
+            return Ok(());
+        }
+        self.take(Input::Later)?;
+        all("later", true)?;
+        self.take(Input::Notice)?;
+        all("notice", true)?;
+        self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));
+        self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
+        self.screen.take(Input::Rate(0));
+        self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));
+        all("not-kept", true)?;
+        self.clock.set(moment(EVENING)?);
+        self.visitor_ms.set(self.visitor_ms.get() + 600_000);
+        self.screen.tick();
+        all("home-nobody", false)?;
+        // No visit leads there.
+        self.take(Input::Language(0))?;
+        ui::Visit::get(self.screen.app()).set_page(ui::Page::Paused);
+        for (width, height, panel) in PANELS {
+            self.headless.resize(width, height);
+            self.headless.turn();
+            let language = self.texts.first().map_or("vi", |texts| &texts.language);
+            let (screen, headless) = (&*self.screen, self.headless);
+            look(&Shot { screen, headless, state: "paused", language, panel })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        self.screen.stop();
+    }
+}
+
+fn moment(text: &str) -> Result<At, DemoError> {
+    At::try_from(text.to_owned()).map_err(|error| DemoError::Broken(format!("{text}: {error}")))
+}
+
+/// `hailong screens DIR`: writes every screen as a PNG, and one sheet of all of them.
+pub fn write(folder: &Path, config: Option<&Path>) -> Result<usize, DemoError> {
+    std::fs::create_dir_all(folder).map_err(|error| DemoError::File(folder.to_owned(), error))?;
+    let journals = folder.join(".journals");
+    let failed = |error| DemoError::File(journals.clone(), error);
+    if journals.exists() {
+        std::fs::remove_dir_all(&journals).map_err(failed)?;
+    }
+    let config = match config {
+        Some(file) => Config::read(file)?,
+        None => Config::read(&Folder::sample(&journals)?.join("central.toml"))?,
+    };
+    let exhibition = Exhibition::of(&config)?;
+    let headless = Headless::start(1280, 800).map_err(WindowError::from)?;
+    let mut sheet = Vec::new();
+    let mut written = 0;
+    exhibition.show(&headless, &journals, &mut |shot| {
+        let file = folder.join(format!("{}.png", shot.name()));
+        let picture = shot.headless.picture();
+        picture.save(&file).map_err(|error| file_error(&file, error))?;
+        sheet.push((shot.name(), thumbnail(&picture)));
+        written += 1;
+        Ok(())
+    })?;
+    std::fs::remove_dir_all(&journals).map_err(failed)?;
+    contact_sheet(&headless, &folder.join("contact-sheet.png"), &sheet)?;
+    Ok(written)
+}
+
+fn file_error(file: &Path, error: image::ImageError) -> DemoError {
+    DemoError::File(PathBuf::from(file), std::io::Error::other(error))
+}
+
+/// Height of a picture on the sheet.
+const THUMBNAIL: u32 = 240;
+/// Width of a place on the sheet.
+const PLACE: u32 = 400;
+
+fn thumbnail(picture: &RgbImage) -> RgbImage {
+    let width = picture.width() * THUMBNAIL / picture.height();
+    let (width, height) = if width > PLACE {
+        (PLACE, picture.height() * PLACE / picture.width())
+    } else {
+        (width, THUMBNAIL)
+    };
+    imageops::resize(picture, width, height, imageops::FilterType::Triangle)
+}
+
+fn contact_sheet(
+    headless: &Headless,
+    file: &Path,
+    pictures: &[(String, RgbImage)],
+) -> Result<(), DemoError> {
+    let columns = PANELS.len() as u32;
+    let rows = (pictures.len() as u32).div_ceil(columns);
+    headless.resize(columns * (PLACE + 20) + 20, rows * (THUMBNAIL + 54) + 20);
+    let sheet = ui::ContactSheet::new().map_err(WindowError::from)?;
+    let tiles: Vec<ui::Tile> = pictures
+        .iter()
+        .map(|(name, picture)| {
+            let (width, height) = picture.dimensions();
+            let buffer = SharedPixelBuffer::clone_from_slice(picture.as_raw(), width, height);
+            ui::Tile { name: SharedString::from(name.as_str()), picture: Image::from_rgb8(buffer) }
+        })
+        .collect();
+    sheet.set_tiles(ModelRc::new(VecModel::from(tiles)));
+    sheet.set_columns(columns as i32);
+    sheet.show().map_err(WindowError::from)?;
+    headless.picture().save(file).map_err(|error| file_error(file, error))
+}

@@ -1,0 +1,172 @@
+//! What screens and pages say: one file a language, so that another language is a file away.
+//!
+//! A file is a [`Texts`], whole: a text that is missing or unknown is a mistake with its line, so
+//! no catalogue can lag behind another. Wordings of forms stand in the forms.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::config::{ConfigError, Source};
+
+/// Most languages that a screen offers: more do not fit its header.
+pub const MOST: usize = 4;
+
+/// All texts of one language.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// Its code, by which forms name it: `vi`, `en`.
+    pub language: String,
+    /// How it calls itself.
+    pub name: String,
+    /// A counter by its number, which stands for `{number}`.
+    pub counter: String,
+    /// What the law asks to be told; `{office}` stands for the office's name.
+    pub notice: Notice,
+    /// What the kiosk's screens say.
+    pub kiosk: KioskTexts,
+    /// What the phone's pages say.
+    pub phone: PhoneTexts,
+}
+
+/// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// The question that leads to it, and its heading.
+    pub title: String,
+    /// Its parts.
+    pub parts: Vec<NoticePart>,
+}
+
+/// One part of the notice.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticePart {
+    /// What it tells.
+    pub title: String,
+    /// It.
+    pub text: String,
+}
+
+macro_rules! texts {
+    ($(#[$of:meta])* $name:ident { $($field:ident),* $(,)? }) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs)] // Each is named for the place where it stands.
+        pub struct $name { $(pub $field: String),* }
+
+        impl $name {
+            /// Every text, by its key.
+            pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+                [$((stringify!($field), self.$field.as_str())),*].into_iter()
+            }
+        }
+    };
+}
+
+texts! {
+    /// What the kiosk's screens say.
+    KioskTexts {
+        home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
+        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, skip, send,
+        thanks_title, thanks_kept, thanks_more_title, thanks_more, later_title, later_text,
+        later_done, not_kept, paused, staff_note,
+    }
+}
+
+texts! {
+    /// What the phone's pages say.
+    PhoneTexts {
+        official_label, date_label, instruction, reasons_title, reasons_help, words_title,
+        words_help, report, report_help, send, promise, no_level, words_long, token_old,
+        not_sent, thanks_title, thanks_kept, used_title, used_text, expired_title, not_valid_title,
+        not_valid_text, busy_title, busy_text, welcome_title, welcome_text,
+    }
+}
+
+impl Texts {
+    /// Reads a language's file.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let source = Source::read(file)?;
+        let texts: Self = source.toml()?;
+        let code = |text: &str| {
+            (2..=8).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        };
+        if !code(&texts.language) {
+            let expected = "expected a language's code such as vi or en";
+            return Err(source.error_at("language", expected));
+        }
+        if !texts.counter.contains("{number}") {
+            return Err(source.error_at("counter", "expected {number} in it"));
+        }
+        let parts = &texts.notice.parts;
+        if !(1..=6).contains(&parts.len()) {
+            return Err(source.error_at("notice.parts", "expected 1 to 6 parts"));
+        }
+        let own = [("name", &*texts.name), ("notice.title", &*texts.notice.title)];
+        let named = |section: &'static str| move |(key, text)| (format!("{section}.{key}"), text);
+        let parts = parts.iter().enumerate().flat_map(|(place, part)| {
+            let key = |name: &str| format!("notice.parts.{place}.{name}");
+            [(key("title"), &*part.title), (key("text"), &*part.text)]
+        });
+        let all = (own.into_iter().map(|(key, text)| (key.to_owned(), text)))
+            .chain(parts)
+            .chain(texts.kiosk.all().map(named("kiosk")))
+            .chain(texts.phone.all().map(named("phone")));
+        for (path, text) in all {
+            if text.trim().is_empty() {
+                return Err(source.error_at(&path, "expected some words"));
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Reads the files that `source` names, the first of them the language of rest; paths are
+    /// relative to `base`.
+    pub fn read_all(
+        source: &Source<'_>,
+        base: &Path,
+        files: &Spanned<Vec<Spanned<std::path::PathBuf>>>,
+    ) -> Result<Vec<Self>, ConfigError> {
+        if !(1..=MOST).contains(&files.get_ref().len()) {
+            let expected = format!("expected 1 to {MOST} files of texts");
+            return Err(source.error(files.span(), expected));
+        }
+        let mut all: Vec<Self> = Vec::new();
+        let mut known = BTreeSet::new();
+        for path in files.get_ref() {
+            let file = base.join(path.get_ref());
+            if !file.is_file() {
+                return Err(source.error(path.span(), "expected a file of texts"));
+            }
+            let texts = Self::read(&file)?;
+            if !known.insert(texts.language.clone()) {
+                let twice = format!("expected each language once, found {} again", texts.language);
+                return Err(source.error(path.span(), twice));
+            }
+            all.push(texts);
+        }
+        Ok(all)
+    }
+
+    /// The notice for an office.
+    pub fn notice_of(&self, office: &str) -> Vec<NoticePart> {
+        let fill = |text: &str| text.replace("{office}", office);
+        self.notice
+            .parts
+            .iter()
+            .map(|part| NoticePart { title: fill(&part.title), text: fill(&part.text) })
+            .collect()
+    }
+
+    /// A counter by its number: “Quầy 3”.
+    pub fn counter_of(&self, number: u16) -> String {
+        self.counter.replace("{number}", &number.to_string())
+    }
+}
