@@ -27,6 +27,7 @@ use hailong::domain::line::{Event, Line};
 use hailong::domain::seal::{Answer, Kind, Ratchet};
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
@@ -163,6 +164,7 @@ impl Kiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(get_mocked_time),
+            photos: Photos::in_folder(&folder),
             recorder,
             answers: screen_answers,
         };

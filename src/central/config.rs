@@ -10,6 +10,7 @@ use jiff::civil::Time;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::photo::{self, Photos};
 use crate::config::{ConfigError, Source};
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
@@ -59,6 +60,8 @@ pub struct Config {
     pub forms: Forms,
     /// All offices.
     pub offices: Vec<Directory>,
+    /// Photos of their officials.
+    pub photos: Photos,
 }
 
 impl Config {
@@ -92,7 +95,7 @@ impl Config {
             forms.push(form);
         }
         let forms = Forms::new(forms);
-        let mut offices = Vec::new();
+        let (mut offices, mut photos) = (Vec::new(), Photos::new());
         let mut codes = BTreeSet::new();
         for office in read.offices {
             if !codes.insert(office.code.get_ref().clone()) {
@@ -121,7 +124,7 @@ impl Config {
                 opens: office.opens,
                 closes: office.closes.into_inner(),
             };
-            offices.push(read_directory(&folder, office)?);
+            offices.push(read_directory(&folder, office, &mut photos)?);
         }
         Ok(Self {
             data: base.join(read.data.get_ref()),
@@ -131,6 +134,7 @@ impl Config {
             texts: Texts::read_all(&source, base, &read.texts)?,
             forms,
             offices,
+            photos,
         })
     }
 }
@@ -155,10 +159,14 @@ pub fn read_form(file: &Path) -> Result<Form, ConfigError> {
     Ok(form)
 }
 
-fn read_directory(folder: &Path, office: Office) -> Result<Directory, ConfigError> {
+fn read_directory(
+    folder: &Path,
+    office: Office,
+    photos: &mut Photos,
+) -> Result<Directory, ConfigError> {
     let file = folder.join("counters.csv");
     let mut counters: Vec<Counter> = Vec::new();
-    for row in table(&Source::read(&file)?, ["id", "number", "name"])? {
+    for row in table(&Source::read(&file)?, ["id", "number", "name"], 0)? {
         let counter = Counter { id: row.read(0)?, number: row.read(1)?, name: row.read(2)? };
         if counters.iter().any(|other| other.id == counter.id) {
             return Err(row.wrong(0, "expected a code of its own"));
@@ -167,8 +175,18 @@ fn read_directory(folder: &Path, office: Office) -> Result<Directory, ConfigErro
     }
     let file = folder.join("officials.csv");
     let mut officials: Vec<Official> = Vec::new();
-    for row in table(&Source::read(&file)?, ["id", "name", "title"])? {
-        let official = Official { id: row.read(0)?, name: row.read(1)?, title: row.read(2)? };
+    for row in table(&Source::read(&file)?, ["id", "name", "title", "photo"], 1)? {
+        let (id, name, title) = (row.read(0)?, row.read(1)?, row.read(2)?);
+        let file: String = row.read(3)?;
+        let photo = if file.is_empty() {
+            None
+        } else {
+            let (hash, bytes) =
+                photo::read(&folder.join(file)).map_err(|error| row.wrong(3, error))?;
+            photos.insert(hash, bytes);
+            Some(hash)
+        };
+        let official = Official { id, name, title, photo };
         if officials.iter().any(|other| other.id == official.id) {
             return Err(row.wrong(0, "expected a code of its own"));
         }
@@ -176,7 +194,7 @@ fn read_directory(folder: &Path, office: Office) -> Result<Directory, ConfigErro
     }
     let file = folder.join("roster.csv");
     let mut roster: Vec<Shift> = Vec::new();
-    for row in table(&Source::read(&file)?, ["weekdays", "counter", "official", "from", "to"])? {
+    for row in table(&Source::read(&file)?, ["weekdays", "counter", "official", "from", "to"], 0)? {
         let days: String = row.read(0)?;
         let weekdays = weekdays(&days).ok_or_else(|| {
             let expected = "expected weekdays such as 1-5 or 6 (1 is Monday)";
@@ -250,12 +268,18 @@ impl<const N: usize> Row<'_, N> {
     }
 }
 
-/// The rows of a CSV file that has exactly these columns.
+/// The rows of a CSV file that has exactly these columns; the last `optional` ones may be missing,
+/// and then read as empty.
 fn table<'a, const N: usize>(
     source: &'a Source<'a>,
     columns: [&'static str; N],
+    optional: usize,
 ) -> Result<Vec<Row<'a, N>>, ConfigError> {
-    let expected = format!("expected the columns {}", columns.join(","));
+    let least = N - optional;
+    let mut expected = format!("expected the columns {}", columns[..least].join(","));
+    for column in &columns[least..] {
+        expected = format!("{expected} and perhaps {column}");
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -263,26 +287,28 @@ fn table<'a, const N: usize>(
         .comment(Some(b'#'))
         .from_reader(source.text().as_bytes());
     let mut rows = Vec::new();
-    let mut headed = false;
+    let mut headed: Option<usize> = None;
     for record in reader.records() {
         let record = record.map_err(|error| source.error(0..0, error))?;
         let after = record.position().map_or(0, |position| position.byte() as usize);
         let fields = fields(source.text(), after);
         let row = Row { source, columns, record, fields };
-        if !headed {
-            let same = row.record.iter().zip(columns).take_while(|(a, b)| a == b).count();
-            if same < N || row.record.len() > N {
-                return Err(row.wrong(same, expected));
+        match headed {
+            None => {
+                let same = row.record.iter().zip(columns).take_while(|(a, b)| a == b).count();
+                if same < least || row.record.len() > same {
+                    return Err(row.wrong(same, expected));
+                }
+                headed = Some(same);
             }
-            headed = true;
-        } else if row.record.len() != N {
-            let found = row.record.len();
-            return Err(row.wrong(0, format!("{expected}, found {found} fields")));
-        } else {
-            rows.push(row);
+            Some(columns) if row.record.len() != columns => {
+                let found = row.record.len();
+                return Err(row.wrong(0, format!("{expected}, found {found} fields")));
+            }
+            Some(_) => rows.push(row),
         }
     }
-    if headed { Ok(rows) } else { Err(source.error(0..0, expected)) }
+    if headed.is_some() { Ok(rows) } else { Err(source.error(0..0, expected)) }
 }
 
 /// Where each field of the record after `after` begins; comments and empty lines are passed over.

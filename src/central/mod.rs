@@ -5,6 +5,7 @@ pub mod ingest;
 pub mod keys;
 pub mod pages;
 pub mod phone;
+pub mod photo;
 pub mod problem;
 pub mod report;
 pub mod service;

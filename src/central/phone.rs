@@ -206,7 +206,10 @@ fn show(
     let official = line
         .and_then(|line| line.official.as_ref())
         .and_then(|id| directory?.official(id))
-        .map(|official| json!({ "name": official.name, "initials": official.initials() }));
+        .map(|official| {
+            let photo = official.photo.map(|photo| photo.to_string());
+            json!({ "name": official.name, "initials": official.initials(), "photo": photo })
+        });
     let counter = line
         .and_then(|line| line.counter.as_ref())
         .and_then(|id| directory?.counter(id))

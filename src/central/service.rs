@@ -271,6 +271,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/", get(phone::welcome))
         .route("/R/{ticket}", get(phone::form).post(phone::send))
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
+        .route("/photo/{name}", get(photo))
         .route("/style.css", get(|| async { file("style.css") }))
         .route(
             "/fonts/{name}",
@@ -280,6 +281,22 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .merge(kiosks)
         .layer(time_limit())
         .with_state(central)
+}
+
+/// An official's photo, as it hangs in the hall. Its name says its content, so it never changes.
+async fn photo(State(central): State<Arc<Central>>, UrlPath(name): UrlPath<String>) -> Response {
+    let hash = name.strip_suffix(".jpg").and_then(|hex| hex.parse::<Hash>().ok());
+    match hash.and_then(|hash| central.config.photos.get(&hash)) {
+        Some(bytes) => {
+            let headers = [
+                (header::CONTENT_TYPE, "image/jpeg"),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (headers, Bytes::from_owner(Arc::clone(bytes))).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Bounds every request in time.

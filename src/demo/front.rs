@@ -18,6 +18,7 @@ use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
 use crate::kiosk::network::Unreachable;
 use crate::kiosk::network::client;
+use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::visit::{Page, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError};
@@ -162,6 +163,7 @@ impl Front {
             full_screen: false,
             clock,
             visitor_ms,
+            photos: photos_of(hall, &seat.folder)?,
             recorder,
             answers,
         })?;
@@ -219,6 +221,14 @@ impl Front {
         self.screen.stop();
         (self.folder, self.sending)
     }
+}
+
+fn photos_of(hall: &Hall, folder: &std::path::Path) -> Result<Photos, DemoError> {
+    let photos = Photos::in_folder(folder);
+    let (fetching, directory) = (photos.clone(), hall.directory.clone());
+    let (client, service) = (client()?, hall.service.clone());
+    hall.runtime.spawn(async move { fetching.fetch(&directory, client, service).await });
+    Ok(photos)
 }
 
 /// Lets the disk answer what was tapped.

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::clock::DemoClock;
 use super::{DemoError, Folder};
+use crate::central;
 use crate::central::config::Config;
 use crate::clock::Clock;
 use crate::domain::enrolment::{Counters, Enrolled, MOST_COUNTERS};
@@ -24,6 +25,7 @@ use crate::domain::time::At;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
+use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::visit::{Input, SETTLE_MS, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
@@ -71,6 +73,8 @@ pub struct Exhibition {
     pub directory: Directory,
     /// What screens say, by language.
     pub texts: Vec<Texts>,
+    /// Photos of its officials.
+    pub photos: central::photo::Photos,
     /// The forms: the first in full, of the others their home and reasons.
     pub forms: Vec<Form>,
 }
@@ -88,7 +92,7 @@ impl Exhibition {
         codes.sort_by_key(|code| *code != own);
         let in_force = codes.iter().filter_map(|code| config.forms.in_force(code, today));
         let forms = in_force.cloned().collect();
-        Ok(Self { directory, texts: config.texts.clone(), forms })
+        Ok(Self { directory, texts: config.texts.clone(), photos: config.photos.clone(), forms })
     }
 
     /// Shows every screen to `look`, drawn into `headless`, with a journal in `folder`.
@@ -168,6 +172,10 @@ impl<'a> Stage<'a> {
         let enrolled = Arc::clone(desk.enrolled());
         let (answered, answers) = mpsc::unbounded_channel();
         let recorder = Recorder::start(desk, answered, Arc::new(Notify::new()))?;
+        let photos = Photos::in_folder(folder);
+        for (name, bytes) in &exhibition.photos {
+            photos.keep(*name, bytes).map_err(|e| DemoError::File(folder.to_owned(), e))?;
+        }
         let visitor_ms = Rc::new(std::cell::Cell::new(1));
         let now = Rc::clone(&visitor_ms);
         let screen = Screen::new(Setting {
@@ -177,6 +185,7 @@ impl<'a> Stage<'a> {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || now.get()),
+            photos,
             recorder,
             answers,
         })?;

@@ -52,7 +52,13 @@ pub struct Official {
     pub name: String,
     /// Position.
     pub title: String,
+    /// Names their photo by the SHA-256 of its file as kiosks and phones get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<Hash>,
 }
+
+/// Longest photo that kiosks and phones get, in bytes.
+pub const PHOTO_BYTES: usize = 96 * 1024;
 
 impl Official {
     /// First letters of the last two words, as people here are called: “Nguyễn Thị Thanh Lan” is
@@ -146,6 +152,7 @@ mod tests {
             id: id.parse().unwrap(),
             name: name.into(),
             title: String::new(),
+            photo: None,
         };
         let directory = Directory {
             office: Office {

@@ -12,7 +12,8 @@ use super::config::Config;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
 use super::identity::{Identity, IdentityError, central_keys};
-use super::network::Unreachable;
+use super::network::{Unreachable, client};
+use super::photos::Photos;
 use super::recorder::Recorder;
 use super::uploader::{Http, Sender, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
@@ -134,6 +135,11 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         tracing::error!(%error, "sending has stopped; ratings are still kept on this disk");
     });
 
+    let photos = Photos::in_folder(&config.data);
+    let (fetching, of, client) = (photos.clone(), Arc::clone(&enrolled), client()?);
+    let service = config.service.clone();
+    runtime.spawn(async move { fetching.fetch(&of.directory, client, service).await });
+
     choose_backend().map_err(WindowError::from)?;
     let origin = Instant::now();
     let screen = Screen::new(Setting {
@@ -143,6 +149,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         full_screen: config.full_screen,
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
+        photos,
         recorder,
         answers,
     })?;

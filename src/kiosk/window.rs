@@ -8,6 +8,7 @@ use std::time::Duration;
 use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::photos::{Album, Photos};
 use super::qr;
 use super::recorder::Recorder;
 use super::visit::{Input, Page, TimeOuts, Visit};
@@ -43,6 +44,8 @@ pub struct Setting {
     /// Milliseconds as the visitor lives them, for time-outs. In a demo that hurries through the
     /// day, people at the screen still live at their own pace.
     pub visitor_ms: Rc<dyn Fn() -> u64>,
+    /// Photos of officials.
+    pub photos: Photos,
     /// Keeps records.
     pub recorder: Recorder,
     /// What became of them.
@@ -59,6 +62,7 @@ pub struct Screen {
     enrolled: Arc<Enrolled>,
     clock: Arc<dyn Clock>,
     visitor_ms: Rc<dyn Fn() -> u64>,
+    album: Rc<Album>,
     recorder: Recorder,
     time_outs: TimeOuts,
     shown_ticket: RefCell<Option<String>>,
@@ -88,6 +92,7 @@ struct Shown {
     counter: Option<CounterId>,
     on_shift: Vec<Option<OfficialId>>,
     form: FormRef,
+    photos: u64,
 }
 
 impl Screen {
@@ -118,6 +123,7 @@ impl Screen {
             enrolled: setting.enrolled,
             clock: setting.clock,
             visitor_ms: setting.visitor_ms,
+            album: Rc::new(Album::of(setting.photos)),
             recorder: setting.recorder,
             time_outs: setting.time_outs,
             shown_ticket: RefCell::new(None),
@@ -180,6 +186,9 @@ impl Screen {
         visit.on_later(when(Input::Later));
         visit.on_done(when(Input::Done));
         visit.on_touched(when(Input::Touched));
+        let album = Rc::clone(&self.album);
+        ui::Office::get(&self.app)
+            .on_photo(move |name, side| album.picture(&name, side.unsigned_abs()));
         visit.on_enlarge(|picture, factor| qr::enlarge(&picture, factor.unsigned_abs()));
         let screen = Rc::downgrade(self);
         self.timer.start(slint::TimerMode::Repeated, TICK, move || {
@@ -261,6 +270,7 @@ impl Screen {
             counter: visit.counter().cloned(),
             on_shift: self.on_shift.borrow().clone(),
             form: form.reference(),
+            photos: self.album.photos().arrived(),
         };
         if self.shown_words.borrow().as_ref() == Some(&shown) {
             return;
@@ -288,7 +298,10 @@ impl Screen {
                     serves: counter.map_or("", |counter| &counter.name).into(),
                     name: official.map_or("", |official| &official.name).into(),
                     initials: official.map(|o| o.initials()).unwrap_or_default().into(),
-                    photo: slint::Image::default(),
+                    photo: official
+                        .and_then(|official| official.photo)
+                        .filter(|photo| self.album.photos().has(*photo))
+                        .map_or_else(SharedString::default, |photo| photo.to_string().into()),
                 }
             })
             .collect();

@@ -21,6 +21,7 @@ use hailong::domain::{Random, system_random};
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::uploader::{Http, Sender, Uploader};
 use hailong::kiosk::visit::{Page, TimeOuts};
@@ -325,6 +326,7 @@ impl Seat {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
+            photos: Photos::in_folder(&folder),
             recorder,
             answers,
         })
