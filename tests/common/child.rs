@@ -326,7 +326,7 @@ impl Seat {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
-            photos: Photos::in_folder(&folder),
+            photos: Photos::in_folder(folder),
             recorder,
             answers,
         })
