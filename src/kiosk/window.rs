@@ -112,7 +112,11 @@ impl Screen {
         ui::Office::get(&app).set_name(office.name.as_str().into());
         let names: Vec<SharedString> =
             setting.texts.iter().map(|texts| texts.name.as_str().into()).collect();
-        ui::Languages::get(&app).set_names(ModelRc::new(VecModel::from(names)));
+        let codes: Vec<SharedString> =
+            setting.texts.iter().map(|texts| texts.language.to_uppercase().into()).collect();
+        let languages = ui::Languages::get(&app);
+        languages.set_names(ModelRc::new(VecModel::from(names)));
+        languages.set_codes(ModelRc::new(VecModel::from(codes)));
         let counters = setting.enrolled.counters.to_vec();
         let screen = Rc::new(Self {
             visit: RefCell::new(Visit::new(Arc::clone(&form), counters, setting.time_outs)),
