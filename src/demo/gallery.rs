@@ -1,7 +1,7 @@
 //! `hailong screens`: every page, state and language on every panel, from the real components,
 //! without a display: for whoever writes texts, forms or pages, and for the tests.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
 use crate::domain::time::At;
 use crate::kiosk::desk::Desk;
-use crate::kiosk::headless::Headless;
+use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
@@ -321,7 +321,7 @@ pub fn write(folder: &Path, config: Option<&Path>) -> Result<usize, DemoError> {
     exhibition.show(&headless, &journals, &mut |shot| {
         let file = folder.join(format!("{}.png", shot.name()));
         let picture = shot.headless.picture();
-        picture.save(&file).map_err(|error| file_error(&file, error))?;
+        save(&picture, &file).map_err(|error| DemoError::File(file, error))?;
         sheet.push((shot.name(), thumbnail(&picture)));
         written += 1;
         Ok(())
@@ -329,10 +329,6 @@ pub fn write(folder: &Path, config: Option<&Path>) -> Result<usize, DemoError> {
     std::fs::remove_dir_all(&journals).map_err(failed)?;
     contact_sheet(&headless, &folder.join("contact-sheet.png"), &sheet)?;
     Ok(written)
-}
-
-fn file_error(file: &Path, error: image::ImageError) -> DemoError {
-    DemoError::File(PathBuf::from(file), std::io::Error::other(error))
 }
 
 /// Height of a picture on the sheet.
@@ -370,5 +366,5 @@ fn contact_sheet(
     sheet.set_tiles(ModelRc::new(VecModel::from(tiles)));
     sheet.set_columns(columns as i32);
     sheet.show().map_err(WindowError::from)?;
-    headless.picture().save(file).map_err(|error| file_error(file, error))
+    headless.save(file).map_err(|error| DemoError::File(file.to_owned(), error))
 }

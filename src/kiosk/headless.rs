@@ -5,12 +5,14 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io::BufWriter;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{
     EventLoopProxy, Platform, PlatformError, PointerEventButton, WindowAdapter, WindowEvent,
@@ -178,6 +180,13 @@ impl Headless {
 
     /// Writes what is on the screen to a PNG file.
     pub fn save(&self, file: &Path) -> std::io::Result<()> {
-        self.picture().save(file).map_err(std::io::Error::other)
+        save(&self.picture(), file)
     }
+}
+
+/// Writes a PNG file, quickly rather than small.
+pub fn save(picture: &RgbImage, file: &Path) -> std::io::Result<()> {
+    let out = BufWriter::new(std::fs::File::create(file)?);
+    let encoder = PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Up);
+    picture.write_with_encoder(encoder).map_err(std::io::Error::other)
 }
