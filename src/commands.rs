@@ -146,7 +146,7 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         let office = asked.office.as_deref().unwrap_or("only");
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
         let path = format!("/api/v1/summary/{office}/{date}?format={format}");
-        println!("{}", staff::get(link, &path)?.trim_end());
+        println!("{}", staff::get(link, asked.ca.as_deref(), &path)?.trim_end());
         return Ok(());
     }
     let office = asked.office.as_deref();
@@ -174,7 +174,7 @@ pub fn admin(_: Admin) -> Result<(), Failure> {
 pub fn admin(admin: Admin) -> Result<(), Failure> {
     use hailong::central::staff::{CodeReply, CodeRequest};
     match admin {
-        Admin::EnrolCode { server, office, counter, kiosk } => {
+        Admin::EnrolCode { server, ca, office, counter, kiosk } => {
             let bad = |name: &str, error| Failure::new(USAGE, format!("--{name}: {error}"));
             let asked = CodeRequest {
                 kiosk: kiosk.parse().map_err(|error| bad("kiosk", error))?,
@@ -184,7 +184,8 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
                     .map_err(|error| Failure::new(USAGE, format!("--counter: {error}")))?,
             };
             let body = serde_json::to_string(&asked).map_err(|e| Failure::new(INTERNAL, e))?;
-            let said = staff::post(&server, "/api/v1/enrolment-codes", body)?;
+            let path = "/api/v1/enrolment-codes";
+            let said = staff::post(&server, ca.as_deref(), path, body)?;
             let reply: CodeReply =
                 serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
             println!("{}", reply.code);
@@ -197,28 +198,42 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
 /// Asking a running service on its staff listener.
 #[cfg(feature = "central")]
 mod staff {
+    use std::path::Path;
+
     use super::Failure;
     #[cfg(not(feature = "kiosk"))]
     use super::not_in_this_build;
 
     #[cfg(not(feature = "kiosk"))]
-    pub fn get(_: &str, _: &str) -> Result<String, Failure> {
+    pub fn get(_: &str, _: Option<&Path>, _: &str) -> Result<String, Failure> {
         Err(not_in_this_build("kiosk, which brings the network client"))
     }
 
     #[cfg(feature = "kiosk")]
-    pub fn get(link: &str, path: &str) -> Result<String, Failure> {
-        ask(link, path, None)
+    pub fn get(link: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
+        ask(link, ca, path, None)
     }
 
     #[cfg(feature = "kiosk")]
-    pub fn post(link: &str, path: &str, body: String) -> Result<String, Failure> {
-        ask(link, path, Some(body))
+    pub fn post(
+        link: &str,
+        ca: Option<&Path>,
+        path: &str,
+        body: String,
+    ) -> Result<String, Failure> {
+        ask(link, ca, path, Some(body))
     }
 
     #[cfg(feature = "kiosk")]
-    fn ask(link: &str, path: &str, body: Option<String>) -> Result<String, Failure> {
+    fn ask(
+        link: &str,
+        ca: Option<&Path>,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<String, Failure> {
         use super::{INTERNAL, UNREACHABLE, USAGE};
+        use hailong::kiosk::network::Network;
+        use hailong::pem;
         let (base, key) = link.split_once("/?key=").ok_or_else(|| {
             let expected = "--server: expected the staff link that the service printed at start, \
                             such as http://127.0.0.1:8081/?key=…";
@@ -228,13 +243,15 @@ mod staff {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(INTERNAL, error))?;
-        let client = hailong::kiosk::network::client().map_err(|e| Failure::new(INTERNAL, e))?;
-        let unreachable = |error: reqwest::Error| {
-            let error = error.without_url();
-            Failure::new(UNREACHABLE, format!("{base} cannot be reached: {error}"))
-        };
+        let mut network = Network::to(base);
+        if let Some(file) = ca {
+            let bad = |error| Failure::new(USAGE, format!("--ca: {error}"));
+            network = network.trusting(pem::authorities(file).map_err(bad)?);
+        }
+        let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
+        let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
         runtime.block_on(async {
-            let address = format!("{base}{path}");
+            let address = network.address(path);
             let request = match body {
                 None => client.get(address),
                 Some(body) => {

@@ -16,6 +16,7 @@
 //! - [`ending`]: being asked to end.
 //! - [`config`]: reading configuration so that every mistake names file, line and column.
 //! - [`texts`]: what screens and pages say, a file a language.
+//! - [`pem`]: certificates and keys in files.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
 //! - [`demo`]: the whole on one machine.
@@ -32,4 +33,6 @@ pub mod domain;
 pub mod ending;
 #[cfg(feature = "kiosk")]
 pub mod kiosk;
+#[cfg(any(feature = "kiosk", feature = "central"))]
+pub mod pem;
 pub mod texts;

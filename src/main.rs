@@ -96,6 +96,9 @@ struct Summary {
     /// Ask a running service: the staff link that it printed at start.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
     /// Read the store in this folder.
     #[arg(long, value_name = "DIR", default_value = "hailong-data")]
     data: PathBuf,
@@ -126,6 +129,9 @@ enum Admin {
         /// The staff link that the service printed at start.
         #[arg(long, value_name = "URL")]
         server: String,
+        /// The certificate of the office's own authority, to trust that service by.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
         /// The office's code.
         #[arg(long, value_name = "CODE")]
         office: String,

@@ -88,6 +88,11 @@ fn assert_points_there(file: &str, folder: &Path, place: &str, telling: &str) {
     assert!(message[place.len()..].contains(telling), "{message}\nexpected to read {telling:?}");
 }
 
+/// Lines of the samples that are commented out.
+const PROXY: &str = "#proxy = \"http://proxy.hungyen.gov.vn:3128\"";
+const STAFF_URL: &str = "#staff_url = \"https://motcua.hungyen.gov.vn/hai-long\"";
+const TLS: &str = "#citizens_tls = { certificate = \"citizens.pem\", key = \"citizens-key.pem\" }";
+
 /// What stands there, what is put in its place, and a part of the message.
 type Case = (&'static str, &'static str, &'static str);
 
@@ -134,6 +139,14 @@ fn a_mistake_in_the_kiosks_file_is_pointed_at() {
             ("\"texts/en.toml\"", "‸\"texts/fr.toml\"", "expected a file of texts"),
             ("\"texts/en.toml\"", "‸\"texts/vi.toml\"", "expected each language once"),
             ("[\"texts/vi.toml\", \"texts/en.toml\"]", "‸[]", "expected 1 to 4 files of texts"),
+            ("\"http://127.0.0.1:8080\"", "‸\"http://::1:8080\"", "IPv6 in brackets"),
+            ("\"http://127.0.0.1:8080\"", "‸\"https://a.vn/?base=b\"", "such as https://"),
+            ("\"http://127.0.0.1:8080\"", "‸\"https://me:secret@a.vn\"", "such as https://"),
+            ("#ca = \"hung-yen.pem\"", "ca = ‸\"hung-yen.pem\"", "hung-yen.pem cannot be read"),
+            ("#ca = \"hung-yen.pem\"", "ca = ‸\"texts/vi.toml\"", "holds no certificate"),
+            (PROXY, "proxy = ‸\"proxy.hungyen.gov.vn:3128\"", "expected http://host:port"),
+            (PROXY, "proxy = ‸\"https://proxy.hungyen.gov.vn\"", "expected http://host:port"),
+            (PROXY, "proxy = ‸\"http://may01:a/b@proxy:3128\"", "% and two hexadecimal digits"),
             ("thanks = 20", "thanks = ‸soon", "string values must be quoted"),
             ("thanks = 20", "thanks = 20\n‸thanks = 30", "duplicate key"),
         ],
@@ -163,8 +176,41 @@ fn a_mistake_in_the_central_services_file_is_pointed_at() {
                 "at most 60 characters",
             ),
             ("\"HTTP://127.0.0.1:8080\"", "‸\"DANHGIA.GOV.VN\"", "such as HTTPS://"),
+            (
+                "\"HTTP://127.0.0.1:8080\"",
+                "‸\"HTTP://A.VN/DANH//GIA\"",
+                "expected a path of letters",
+            ),
+            ("\"HTTP://127.0.0.1:8080\"", "‸\"HTTP://A.VN/DANH/../GIA\"", "expected a path of"),
+            ("\"HTTP://127.0.0.1:8080\"", "‸\"HTTP://A.VN/DANH$GIA\"", "expected a path of"),
+            ("\"HTTP://127.0.0.1:8080\"", "‸\"HTTP:///GIA\"", "expected an address such as"),
             ("\"127.0.0.1:8080\"", "‸\"0.0.0.0:8080\"", "set behind_proxy = true"),
-            ("\"127.0.0.1:8081\"", "‸\"192.168.1.5:8081\"", "expected a loopback address"),
+            ("\"127.0.0.1:8080\"", "‸\"[::]:8080\"", "either give citizens_tls"),
+            ("\"127.0.0.1:8080\"", "‸\"[2001:db8::5]:8080\"", "expected a loopback address"),
+            ("\"127.0.0.1:8080\"", "‸\"[::ffff:10.0.0.5]:8080\"", "expected a loopback address"),
+            ("\"127.0.0.1:8080\"", "‸\"[::ffff:0.0.0.0]:8080\"", "expected a loopback address"),
+            ("\"127.0.0.1:8081\"", "‸\"192.168.1.5:8081\"", "either give staff_tls"),
+            ("\"127.0.0.1:8081\"", "‸\"::1:8081\"", "socket address"),
+            (STAFF_URL, "staff_url = ‸\"motcua.hungyen.gov.vn\"", "expected an address such as"),
+            (STAFF_URL, "staff_url = ‸\"http://motcua.vn/hai-long\"", "the staff's secret"),
+            (
+                STAFF_URL,
+                "staff_url = ‸\"https://motcua.vn/hài-lòng\"",
+                "expected a path of letters",
+            ),
+            (STAFF_URL, "staff_url = ‸\"https://motcua.vn/{hai}\"", "hungyen.gov.vn/hai-long"),
+            (
+                STAFF_URL,
+                "staff_url = ‸\"http://127.0.0.1:8080/\"",
+                "another address than public_url",
+            ),
+            (TLS, "citizens_tls = { certificate = ‸\"no.pem\", key = \"k\" }", "cannot be read"),
+            (TLS, "citizens_tls = ‸{ certificate = \"no.pem\" }", "missing field `key`"),
+            (
+                TLS,
+                "citizens_tls = { certificate = ‸\"forms/nam-muc.toml\", key = \"k\" }",
+                "holds no certificate",
+            ),
             ("\"127.0.0.1:8081\"", "‸\"localhost\"", "socket address"),
             ("behind_proxy = false", "behind_proxy = ‸\"no\"", "expected a boolean"),
             ("\"forms/nam-muc.toml\"", "‸\"forms/hai-muc.toml\"", "expected the file of a form"),
@@ -473,11 +519,16 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn the_program_ends_with_code_3_and_the_message() {
-    let cases: [(&str, &str, &str, &str); 6] = [
+    let cases: [(&str, &str, &str, &str); 11] = [
         ("kiosk.toml", "reasons = 30", "reasons = ‸1", "expected 3 to 600 seconds"),
         ("kiosk.toml", "full_screen =", "‸fullscreen =", "unknown field"),
         ("texts/vi.toml", "skip = \"Bỏ qua\"", "skip = ‸\"\"", "expected some words"),
         ("central.toml", "\"127.0.0.1:8081\"", "‸\"0.0.0.0:8081\"", "expected a loopback"),
+        ("central.toml", "\"127.0.0.1:8080\"", "‸\"[::]:8080\"", "behind_proxy = true"),
+        ("central.toml", "\"127.0.0.1:8080\"", "‸\"10.1.2.3:80\"", "give citizens_tls"),
+        ("central.toml", "\"127.0.0.1:8080\"", "‸\"[::ffff:10.1.2.3]:80\"", "a loopback address"),
+        ("kiosk.toml", "#ca = \"hung-yen.pem\"", "ca = ‸\"hung-yen.pem\"", "cannot be read"),
+        ("kiosk.toml", PROXY, "proxy = ‸\"socks5://a:1\"", "expected http://host:port"),
         ("forms/nam-muc.toml", "face = 4", "face = ‸9", "expected a face from 1 to 5"),
         ("phu-sa/roster.csv", "1-5,q3,", "1-5,‸q7,", "expected a counter of counters.csv"),
     ];
@@ -489,8 +540,9 @@ fn the_program_ends_with_code_3_and_the_message() {
         std::fs::write(&central, text.replace("\"../central-data\"", "\"central-data\"")).unwrap();
         let reader = Reader::of(file);
         let command = if reader == Reader::Kiosk { "kiosk" } else { "central" };
-        let output = Command::new(env!("CARGO_BIN_EXE_hailong"))
-            .args([command, "--config"])
+        // A program that starts after all must not hold up the test.
+        let output = Command::new("timeout")
+            .args(["20", env!("CARGO_BIN_EXE_hailong"), command, "--config"])
             .arg(reader.file(folder.path()))
             .current_dir(folder.path())
             .output()

@@ -10,12 +10,13 @@ use jiff::civil::Time;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::address::{base_path, check_public_url, check_staff_url, is_https};
+use super::listener::{Bounds, Listener, Tls, is_loopback};
 use super::photo::{self, Photos};
 use crate::config::{ConfigError, Source};
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
 use crate::domain::office::{Counter, Directory, Office, Official, Shift};
-use crate::domain::ticket::fits_qr;
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -23,13 +24,23 @@ use crate::texts::Texts;
 struct File {
     data: Spanned<PathBuf>,
     public_url: Spanned<String>,
+    staff_url: Option<Spanned<String>>,
     citizens: Spanned<SocketAddr>,
+    citizens_tls: Option<TlsFiles>,
     staff: Spanned<SocketAddr>,
+    staff_tls: Option<TlsFiles>,
     #[serde(default)]
     behind_proxy: bool,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
     offices: Vec<OfficeFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFiles {
+    certificate: Spanned<PathBuf>,
+    key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,10 +61,12 @@ pub struct Config {
     pub data: PathBuf,
     /// Where citizens' phones find it; fits an alphanumeric QR code.
     pub public_url: String,
+    /// Where staff's browsers find it; by default where it listens for them.
+    pub staff_url: Option<String>,
     /// Where it listens for citizens and kiosks.
-    pub citizens: SocketAddr,
+    pub citizens: Listener,
     /// Where it listens for staff.
-    pub staff: SocketAddr,
+    pub staff: Listener,
     /// What the pages say, by language; the first is that of a phone that asked for none.
     pub texts: Vec<Texts>,
     /// All forms, old versions included.
@@ -70,17 +83,7 @@ impl Config {
         let source = Source::read(file)?;
         let read: File = source.toml()?;
         let base = file.parent().unwrap_or(Path::new("."));
-        check_public_url(read.public_url.get_ref())
-            .map_err(|expected| source.error(read.public_url.span(), expected))?;
-        for listener in [&read.citizens, &read.staff] {
-            if !listener.get_ref().ip().is_loopback() && !read.behind_proxy {
-                return Err(source.error(
-                    listener.span(),
-                    "expected a loopback address such as 127.0.0.1:8080; off loopback, put a \
-                     reverse proxy with TLS in front and set behind_proxy = true",
-                ));
-            }
-        }
+        let (citizens, staff) = listeners(&source, base, &read)?;
         let mut forms: Vec<Form> = Vec::new();
         for path in &read.forms {
             let file = base.join(path.get_ref());
@@ -129,26 +132,89 @@ impl Config {
         Ok(Self {
             data: base.join(read.data.get_ref()),
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
-            citizens: read.citizens.into_inner(),
-            staff: read.staff.into_inner(),
+            staff_url: read.staff_url.map(|url| url.into_inner().trim_end_matches('/').to_owned()),
+            citizens,
+            staff,
             texts: Texts::read_all(&source, base, &read.texts)?,
             forms,
             offices,
             photos,
         })
     }
+
+    /// The base path of citizens' and kiosks' addresses, such as `/DANHGIA`, or nothing.
+    pub fn citizens_base(&self) -> &str {
+        base_path(&self.public_url)
+    }
+
+    /// The base path of staff's addresses, such as `/hai-long`, or nothing.
+    pub fn staff_base(&self) -> &str {
+        self.staff_url.as_deref().map_or("", base_path)
+    }
 }
 
-/// Whether an address may stand on tickets' QR codes.
-pub fn check_public_url(url: &str) -> Result<(), String> {
-    let scheme = url.starts_with("HTTP://") || url.starts_with("HTTPS://");
-    if scheme && fits_qr(url) && url.len() <= 60 {
-        Ok(())
-    } else {
-        Err("expected an address in capitals, digits and $%*+-./: of at most 60 characters, such \
-             as HTTPS://DANHGIA.HUNGYEN.GOV.VN, so that its QR code stays small"
-            .into())
+/// Both listeners, citizens' first, with addresses that can work with them.
+fn listeners(
+    source: &Source<'_>,
+    base: &Path,
+    read: &File,
+) -> Result<(Listener, Listener), ConfigError> {
+    let listener = |address: &Spanned<SocketAddr>, tls: Option<&TlsFiles>, key: &str| {
+        let ip = address.get_ref().ip();
+        if !is_loopback(ip) && tls.is_none() && !read.behind_proxy {
+            let expected = format!(
+                "expected a loopback address such as 127.0.0.1:8080; off loopback, either give \
+                 {key} = {{ certificate = \"…\", key = \"…\" }}, or put a reverse proxy with TLS \
+                 in front and set behind_proxy = true"
+            );
+            return Err(source.error(address.span(), expected));
+        }
+        let tls = match tls {
+            None => None,
+            Some(files) => {
+                let certificate = base.join(files.certificate.get_ref());
+                let tls = Tls::read(&certificate, &base.join(&files.key));
+                Some(tls.map_err(|error| source.error(files.certificate.span(), error))?)
+            }
+        };
+        let mut bounds = Bounds::default();
+        if is_loopback(ip) || read.behind_proxy {
+            // All that come are the proxy.
+            bounds.share = None;
+        }
+        Ok(Listener { address: *address.get_ref(), tls, bounds })
+    };
+    let citizens = listener(&read.citizens, read.citizens_tls.as_ref(), "citizens_tls")?;
+    let staff = listener(&read.staff, read.staff_tls.as_ref(), "staff_tls")?;
+
+    let public_url = &read.public_url;
+    let wrong = |url: &Spanned<String>, expected: String| source.error(url.span(), expected);
+    check_public_url(public_url.get_ref()).map_err(|expected| wrong(public_url, expected))?;
+    let plain = |url: &Spanned<String>, listener: &Listener| {
+        listener.tls.is_some() && !read.behind_proxy && !is_https(url.get_ref())
+    };
+    if plain(public_url, &citizens) {
+        return Err(wrong(public_url, "expected HTTPS://, since citizens_tls is set".into()));
     }
+    match &read.staff_url {
+        Some(url) => {
+            check_staff_url(url.get_ref()).map_err(|expected| wrong(url, expected))?;
+            if plain(url, &staff) {
+                return Err(wrong(url, "expected https://, since staff_tls is set".into()));
+            }
+            let one_line = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
+            if one_line(url.get_ref()) == one_line(public_url.get_ref()) {
+                return Err(wrong(url, "expected another address than public_url".into()));
+            }
+        }
+        None if staff.tls.is_some() || !is_loopback(staff.address.ip()) => {
+            let expected = "expected staff_url beside it, where staff's browsers find this \
+                            listener, such as https://motcua.hungyen.gov.vn/hai-long";
+            return Err(source.error(read.staff.span(), expected));
+        }
+        None => {}
+    }
+    Ok((citizens, staff))
 }
 
 /// Reads and checks one version of a form.

@@ -1,8 +1,10 @@
 //! The central service: takes journals in, counts, and publishes.
 
+pub mod address;
 pub mod config;
 pub mod ingest;
 pub mod keys;
+pub mod listener;
 pub mod pages;
 pub mod phone;
 pub mod photo;

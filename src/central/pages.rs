@@ -19,11 +19,11 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Reads all templates.
+    /// Reads all templates; pages name what they use below `base`, such as `/DANHGIA`.
     ///
     /// # Errors
     /// A template that is not one; tests render every page.
-    pub fn new() -> Result<Self, minijinja::Error> {
+    pub fn new(base: &str) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         for (name, source) in [
             ("base.html", include_str!("../../ui/web/base.html")),
@@ -37,6 +37,7 @@ impl Pages {
         ] {
             templates.add_template(name, source)?;
         }
+        templates.add_global("base", base);
         templates.add_filter("pct", percent);
         templates.add_filter("pct_range", |interval: Value| -> Result<String, minijinja::Error> {
             let end = |name| interval.get_attr(name).and_then(f64::try_from);

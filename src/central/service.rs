@@ -1,7 +1,6 @@
 //! The service itself: what it holds, its two listeners, and the doors for kiosks.
 
 use std::collections::HashMap;
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,6 +17,7 @@ use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::address::below;
 use super::config::Config;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
@@ -25,7 +25,7 @@ use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{Admission, EnrolmentCode, Kiosk, Store, StoreError};
-use super::{phone, report, staff};
+use super::{listener, phone, report, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{MAX_PACKED, Unverified, verify};
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
@@ -42,6 +42,8 @@ use crate::ending;
 pub const CODE_MINUTES: i64 = 15;
 /// Most batches worked on at once; more are asked to come again.
 const AT_ONCE: usize = 64;
+/// Largest body of a request that is no batch, in bytes.
+pub const MAX_FORM: usize = 64 * 1024;
 /// No request takes longer.
 const LONGEST: Duration = Duration::from_secs(60);
 /// Letters and digits of enrolment codes: none that are mistaken for another.
@@ -108,8 +110,10 @@ pub struct Central {
     pub config: Config,
     /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// The pages.
+    /// Citizens' pages.
     pub pages: Pages,
+    /// Staff's pages.
+    pub staff_pages: Pages,
     intake: Intake,
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
@@ -140,9 +144,10 @@ impl Central {
             intake: Intake::new(keys.opening.clone(), config.forms.clone()),
             store,
             keys,
+            pages: Pages::new(config.citizens_base())?,
+            staff_pages: Pages::new(config.staff_base())?,
             config,
             clock,
-            pages: Pages::new()?,
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
         }))
@@ -204,27 +209,19 @@ pub async fn serve(
     staff: TcpListener,
     end: watch::Receiver<bool>,
 ) {
-    let ended = |mut end: watch::Receiver<bool>| async move {
-        // A sender that is gone ends it, too.
-        let _ = end.wait_for(|ended| *ended).await;
-    };
-    let one = axum::serve(citizens, citizens_routes(Arc::clone(&central)))
-        .with_graceful_shutdown(ended(end.clone()));
-    let other =
-        axum::serve(staff, staff::routes(central)).with_graceful_shutdown(ended(end.clone()));
+    let config = &central.config;
+    let routes = below(config.citizens_base(), citizens_routes(Arc::clone(&central)));
+    let one = listener::serve(citizens, config.citizens.clone(), routes, end.clone());
+    let routes = below(config.staff_base(), staff::routes(Arc::clone(&central)));
+    let other = listener::serve(staff, config.staff.clone(), routes, end.clone());
     // Answers under way are waited for, a phone that keeps its connection open is not.
     let mut late = end;
     let last = async move {
         let _ = late.wait_for(|ended| *ended).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
     };
-    let both = async { tokio::join!(one.into_future(), other.into_future()) };
     tokio::select! {
-        (one, other) = both => {
-            for error in [one, other].into_iter().filter_map(Result::err) {
-                tracing::error!(%error, "listener");
-            }
-        }
+        _ = async { tokio::join!(one, other) } => {}
         () = last => {}
     }
 }
@@ -242,16 +239,17 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
         let listen = async |address| {
             TcpListener::bind(address).await.map_err(|error| ServiceError::Listen(address, error))
         };
-        let citizens = listen(config.citizens).await?;
-        let staff = listen(config.staff).await?;
+        let citizens = listen(config.citizens.address).await?;
+        let staff = listen(config.staff.address).await?;
         let at = staff.local_addr().map_err(failed)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let central = Central::open(config, clock).await?;
         let asked_to_end = ending::listen();
         println!("citizens and kiosks  {}", central.config.public_url);
-        println!("staff                http://{at}/?key={}", *central.keys.staff);
+        let staff_url = central.config.staff_url.clone().unwrap_or_else(|| format!("http://{at}"));
+        println!("staff                {staff_url}/?key={}", *central.keys.staff);
         println!("reports of violations, for a reader outside the office");
-        println!("                     http://{at}/reports?key={}", *central.keys.reports);
+        println!("                     {staff_url}/reports?key={}", *central.keys.reports);
         let (end, ended) = watch::channel(false);
         tokio::spawn(async move {
             asked_to_end.await;
@@ -277,7 +275,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
             "/fonts/{name}",
             get(|UrlPath(name): UrlPath<String>| async move { file(&format!("fonts/{name}")) }),
         )
-        .layer(DefaultBodyLimit::max(64 * 1024))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(kiosks)
         .layer(time_limit())
         .with_state(central)

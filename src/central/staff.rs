@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,9 +16,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::address::is_https;
 use super::keys::Keys;
 use super::problem::Problem;
-use super::service::{CODE_MINUTES, Central, file, time_limit};
+use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
 use super::store::{Kiosk, StoreError};
 use super::summary::{self, SummaryError};
 use super::table;
@@ -56,6 +57,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         )
         .merge(closed)
         .merge(reports)
+        .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(time_limit())
         .with_state(central)
 }
@@ -80,8 +82,14 @@ async fn holders_only(
             return next.run(request).await;
         }
         // The secret goes from the address into a cookie, so that it is not left on the screen.
-        let mut response = Redirect::to(request.uri().path()).into_response();
-        let cookie = format!("{}={key}; Path=/; HttpOnly; SameSite=Strict", door.cookie);
+        let base = central.config.staff_base();
+        let path = request.uri().path();
+        let mut response = Redirect::to(&format!("{base}{path}")).into_response();
+        let whole = if base.is_empty() { "/" } else { base };
+        let https = central.config.staff_url.as_deref().is_some_and(is_https);
+        let secure = if https { "; Secure" } else { "" };
+        let cookie =
+            format!("{}={key}; Path={whole}; HttpOnly; SameSite=Strict{secure}", door.cookie);
         if let Ok(value) = HeaderValue::from_str(&cookie) {
             response.headers_mut().insert(header::SET_COOKIE, value);
         }
@@ -108,7 +116,7 @@ fn refused(central: &Central, headers: &HeaderMap) -> Response {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if html {
-        central.pages.page(
+        central.staff_pages.page(
             status,
             "error.html",
             json!({
@@ -177,7 +185,8 @@ async fn front(State(central): State<Arc<Central>>) -> Response {
     match central.store.latest_day(office).await {
         Ok(day) => {
             let day = day.unwrap_or_else(|| central.now().date());
-            Redirect::to(&format!("/summary/{office}/{day}")).into_response()
+            let base = central.config.staff_base();
+            Redirect::to(&format!("{base}/summary/{office}/{day}")).into_response()
         }
         Err(error) => missing_page(&central, &error.into()),
     }
@@ -223,10 +232,11 @@ async fn page(
     for kiosk in named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id)) {
         kiosks.insert(kiosk.to_string(), json!(kiosk_name(&central, directory, kiosk).await));
     }
+    let base = central.config.staff_base();
     let other_day = |date: Option<Date>| {
         date.map(|date| {
             json!({
-                "href": format!("/summary/{}/{date}", directory.office.code),
+                "href": format!("{base}/summary/{}/{date}", directory.office.code),
                 "label": format!("{:02}/{:02}", date.day(), date.month()),
             })
         })
@@ -238,7 +248,8 @@ async fn page(
         "office_name": directory.office.name,
         "date_long": table::date_in_words(summary.date),
         "state_text": state_text(&central, &summary),
-        "json_href": format!("/api/v1/summary/{}/{}", directory.office.code, summary.date),
+        "json_href":
+            format!("{base}/api/v1/summary/{}/{}", directory.office.code, summary.date),
         "form_levels": levels,
         "reason_texts": reason_texts,
         "counters": counters,
@@ -246,7 +257,7 @@ async fn page(
         "prev": other_day(summary.date.yesterday().ok()),
         "next": other_day(next),
     });
-    central.pages.page(StatusCode::OK, "summary.html", context)
+    central.staff_pages.page(StatusCode::OK, "summary.html", context)
 }
 
 /// Reports of violations, in the order received.
@@ -270,7 +281,7 @@ async fn reports(State(central): State<Arc<Central>>) -> Response {
             })
         })
         .collect();
-    central.pages.page(StatusCode::OK, "reports.html", json!({ "reports": reports }))
+    central.staff_pages.page(StatusCode::OK, "reports.html", json!({ "reports": reports }))
 }
 
 /// A kiosk by the counters it serves, as people call them.
@@ -321,7 +332,7 @@ fn missing_page(central: &Central, missing: &Missing) -> Response {
         }
     };
     let context = json!({ "title": "Không xem được báo cáo", "text": text, "hint": hint });
-    central.pages.page(missing.status(), "error.html", context)
+    central.staff_pages.page(missing.status(), "error.html", context)
 }
 
 #[derive(Deserialize)]

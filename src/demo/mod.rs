@@ -22,7 +22,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::central::config::{Config as CentralConfig, check_public_url};
+use crate::central::address::check_public_url;
+use crate::central::config::Config as CentralConfig;
 use crate::central::service::{Central, Lock, ServiceError, serve};
 use crate::central::store::StoreError;
 use crate::central::summary::{self, SummaryError};

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::network::{Network, Proxy};
 use super::visit::TimeOuts;
 use crate::config::{ConfigError, Source};
+use crate::pem;
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -14,6 +16,8 @@ use crate::texts::Texts;
 struct File {
     data: PathBuf,
     service: Spanned<String>,
+    ca: Option<Spanned<PathBuf>>,
+    proxy: Option<Spanned<String>>,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     full_screen: bool,
     time_outs: TimeOutsFile,
@@ -33,8 +37,8 @@ struct TimeOutsFile {
 pub struct Config {
     /// Where its journal, keys and receipts lie.
     pub data: PathBuf,
-    /// The central service's address.
-    pub service: String,
+    /// The way to the central service.
+    pub network: Network,
     /// What it says, by language; the first is that of rest.
     pub texts: Vec<Texts>,
     /// Whether it fills the screen and hides the pointer.
@@ -49,13 +53,7 @@ impl Config {
         let source = Source::read(file)?;
         let read: File = source.toml()?;
         let base = file.parent().unwrap_or(Path::new("."));
-        let service = read.service.get_ref();
-        if !service.starts_with("http://") && !service.starts_with("https://") {
-            return Err(source.error(
-                read.service.span(),
-                "expected an address that begins with https:// or http://",
-            ));
-        }
+        let network = network(&source, base, &read)?;
         let seconds = |value: &Spanned<u32>| match *value.get_ref() {
             seconds @ 3..=600 => Ok(u64::from(seconds) * 1_000),
             other => {
@@ -71,10 +69,27 @@ impl Config {
         };
         Ok(Self {
             data: base.join(&read.data),
-            service: service.trim_end_matches('/').to_owned(),
+            network,
             texts: Texts::read_all(&source, base, &read.texts)?,
             full_screen: read.full_screen,
             time_outs,
         })
     }
+}
+
+fn network(source: &Source<'_>, base: &Path, read: &File) -> Result<Network, ConfigError> {
+    let service = read.service.get_ref();
+    Network::check(service).map_err(|bad| source.error(read.service.span(), bad))?;
+    let mut network = Network::to(service);
+    if let Some(file) = &read.ca {
+        let wrong = |error: pem::PemError| source.error(file.span(), error);
+        let authorities = pem::authorities(&base.join(file.get_ref())).map_err(wrong)?;
+        network = network.trusting(authorities);
+    }
+    if let Some(proxy) = &read.proxy {
+        let wrong = |bad| source.error(proxy.span(), bad);
+        let through = Proxy::read(proxy.get_ref()).map_err(wrong)?;
+        network = network.through(through).map_err(wrong)?;
+    }
+    Ok(network)
 }

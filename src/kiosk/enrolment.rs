@@ -1,7 +1,7 @@
 //! The kiosk's side of enrolment.
 
 use super::identity::{Identity, IdentityError};
-use super::network::{Unreachable, client};
+use super::network::{Network, Unreachable, refusal};
 use crate::domain::batch::sign;
 use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::seal::SealingKey;
@@ -11,7 +11,7 @@ use crate::domain::system_random;
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
     /// No answer.
-    #[error("{0}; check the address in kiosk.toml and the network, then start again")]
+    #[error(transparent)]
     Unreachable(#[from] Unreachable),
     /// The central service said no.
     #[error("the central service refused the enrolment: {0}")]
@@ -24,14 +24,19 @@ pub enum EnrolmentError {
     Identity(#[from] IdentityError),
 }
 
-/// Enrols the kiosk at the service `base` under a one-time code and keeps what it gives. Asking
+/// Enrols the kiosk at a central service under a one-time code and keeps what it gives. Asking
 /// again with the same code and key gives the same answer, so a lost reply costs nothing.
-pub async fn enrol(base: &str, code: &str, identity: &mut Identity) -> Result<(), EnrolmentError> {
-    let address = format!("{}/api/v1/enrol", base.trim_end_matches('/'));
-    let client = client()?;
-    let lost = |error: reqwest::Error| Unreachable(error.to_string());
+pub async fn enrol(
+    network: impl Into<Network>,
+    code: &str,
+    identity: &mut Identity,
+) -> Result<(), EnrolmentError> {
+    let network = network.into();
+    let address = network.address("/api/v1/enrol");
+    let client = network.client()?;
+    let lost = |error: reqwest::Error| network.lost(&error);
     let reply = client.get(&address).send().await.map_err(lost)?;
-    let keys: CentralKeys = read(reply).await?;
+    let keys: CentralKeys = read(&network, reply).await?;
     let opening = data_encoding::HEXLOWER
         .decode(keys.opening_key.as_bytes())
         .ok()
@@ -55,20 +60,22 @@ pub async fn enrol(base: &str, code: &str, identity: &mut Identity) -> Result<()
         .send()
         .await
         .map_err(lost)?;
-    identity.enrolled = Some(read::<Enrolled>(reply).await?);
+    identity.enrolled = Some(read::<Enrolled>(&network, reply).await?);
     identity.keep()?;
     Ok(())
 }
 
 async fn read<T: serde::de::DeserializeOwned>(
+    network: &Network,
     reply: reqwest::Response,
 ) -> Result<T, EnrolmentError> {
     let status = reply.status();
-    let body = reply.bytes().await.map_err(|error| Unreachable(error.to_string()))?;
+    if let Some(turned_back) = network.turned_back(status) {
+        return Err(turned_back.into());
+    }
+    let body = reply.bytes().await.map_err(|error| network.lost(&error))?;
     if !status.is_success() {
-        let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        let detail = said["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned);
-        return Err(EnrolmentError::Refused(detail));
+        return Err(EnrolmentError::Refused(refusal(status, &body)));
     }
     serde_json::from_slice(&body).map_err(|error| EnrolmentError::Unreadable(error.to_string()))
 }

@@ -9,6 +9,7 @@ pub mod headless;
 pub mod identity;
 pub mod journal;
 pub mod network;
+pub mod obstacle;
 pub mod photos;
 pub mod qr;
 pub mod recorder;

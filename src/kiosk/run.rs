@@ -12,7 +12,7 @@ use super::config::Config;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
 use super::identity::{Identity, IdentityError, central_keys};
-use super::network::{Unreachable, client};
+use super::network::Unreachable;
 use super::photos::Photos;
 use super::recorder::Recorder;
 use super::uploader::{Http, Sender, UploadError, Uploader};
@@ -109,7 +109,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         .build()?;
     let mut identity = Identity::load_or_create(&config.data, &mut system_random())?;
     if let Some(code) = code {
-        runtime.block_on(enrol(&config.service, code, &mut identity))?;
+        runtime.block_on(enrol(&config.network, code, &mut identity))?;
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
         println!("Enrolled as {}.", name.unwrap_or_default());
     }
@@ -128,7 +128,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         signing_key: identity.signing_key.clone(),
         receipt_key,
     };
-    let transport = Http::new(&config.service)?;
+    let transport = Http::new(&config.network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     runtime.spawn(async move {
         let error = uploader.run(more).await;
@@ -136,8 +136,8 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     });
 
     let photos = Photos::in_folder(&config.data);
-    let (fetching, of, client) = (photos.clone(), Arc::clone(&enrolled), client()?);
-    let service = config.service.clone();
+    let (fetching, of) = (photos.clone(), Arc::clone(&enrolled));
+    let (client, service) = (config.network.client()?, config.network.address(""));
     runtime.spawn(async move { fetching.fetch(&of.directory, client, service).await });
 
     choose_backend().map_err(WindowError::from)?;

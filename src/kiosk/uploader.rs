@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::{CryptoRng, RngExt};
+use reqwest::StatusCode;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{Notify, watch};
 
 use super::journal::{EpochSpan, JournalError, JournalReader};
-use super::network::{Unreachable, client};
+use super::network::{Network, Unreachable, refusal};
 use crate::clock::Clock;
 use crate::domain::batch::{BadBatch, MAX_LINES, Packed, Parts, pack};
 use crate::domain::ids::{Hash, KioskId};
@@ -28,6 +29,8 @@ pub const FILE: &str = "receipts.db";
 const BASE: Duration = Duration::from_secs(2);
 /// No back-off is longer, unless the central service asks for it.
 const CAP: Duration = Duration::from_secs(300);
+/// Most reasons logged until something was receipted again.
+const MOST_REASONS: usize = 8;
 /// Longest wait that `Retry-After` may ask for.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -90,32 +93,34 @@ pub trait Transport: Send + Sync + 'static {
 
 /// Over HTTP with reqwest.
 pub struct Http {
+    network: Network,
     client: reqwest::Client,
-    address: String,
 }
 
 impl Http {
-    /// To the service at `base`, such as `https://hailong.example.vn`.
-    pub fn new(base: &str) -> Result<Self, Unreachable> {
-        Ok(Self {
-            client: client()?,
-            address: format!("{}/api/v1/journal", base.trim_end_matches('/')),
-        })
+    /// To a central service, such as the one at `https://hailong.example.vn`.
+    pub fn new(network: impl Into<Network>) -> Result<Self, Unreachable> {
+        let network = network.into();
+        let client = network.client()?;
+        Ok(Self { network, client })
     }
 }
 
 impl Transport for Http {
     async fn post(&self, batch: &Packed) -> Result<Reply, Unreachable> {
-        let lost = |error: reqwest::Error| Unreachable(error.without_url().to_string());
+        let lost = |error: reqwest::Error| self.network.lost(&error);
         let response = self
             .client
-            .post(&self.address)
+            .post(self.network.address("/api/v1/journal"))
             .header("content-type", "application/vnd.hailong.batch")
             .header("hailong-signature", &batch.signature)
             .body(batch.request.clone())
             .send()
             .await
             .map_err(lost)?;
+        if let Some(turned_back) = self.network.turned_back(response.status()) {
+            return Err(turned_back);
+        }
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after =
             header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
@@ -253,21 +258,25 @@ impl<T: Transport> Uploader<T> {
     /// Sends for ever: whenever `more` is notified, and again after every failure.
     pub async fn run(mut self, more: Arc<Notify>) -> UploadError {
         let mut failures = 0;
+        let mut said: Vec<String> = Vec::new();
         loop {
             match self.attempt().await {
                 Ok(Attempt::Moved) => {
                     failures = 0;
+                    said.clear();
                     self.stand(0, None);
                 }
                 Ok(Attempt::Drained) => {
                     failures = 0;
+                    said.clear();
                     self.stand(0, None);
                     more.notified().await;
                 }
                 Ok(Attempt::Failed(why, asked)) => {
                     failures += 1;
-                    // Weeks without network are one line of the log, not thousands.
-                    if failures == 1 {
+                    // Weeks without network are one line of the log for each reason, not thousands.
+                    if said.len() < MOST_REASONS && !said.contains(&why) {
+                        said.push(why.clone());
                         tracing::warn!(kiosk = %self.kiosk, %why, "batch not receipted; trying again");
                     } else {
                         tracing::debug!(kiosk = %self.kiosk, failures, %why, "batch not receipted");
@@ -304,8 +313,9 @@ impl<T: Transport> Uploader<T> {
                 return failed("the batch is too large; trying with fewer lines".into());
             }
             status => {
-                let said: String = String::from_utf8_lossy(&reply.body).chars().take(300).collect();
-                return failed(format!("the central service answered {status}: {said}"));
+                let said = StatusCode::from_u16(status)
+                    .map_or_else(|_| status.to_string(), |status| refusal(status, &reply.body));
+                return failed(format!("the central service answered {said}"));
             }
         }
         if !verify_receipt(&self.receipt_key, &reply.body, &reply.signature) {

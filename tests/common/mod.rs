@@ -20,6 +20,7 @@ use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::network::Network;
 use hailong::kiosk::uploader::{Http, Sender, Standing, Transport, Uploader};
 use hailong::kiosk::visit::Record;
 use tempfile::TempDir;
@@ -91,13 +92,25 @@ impl TestCentral {
         Self::start_as(config, folder, Arc::new(DemoClock::standing(now))).await
     }
 
-    async fn start_as(mut config: Config, folder: TempDir, clock: Arc<DemoClock>) -> Self {
-        let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    async fn start_as(config: Config, folder: TempDir, clock: Arc<DemoClock>) -> Self {
+        Self::start_at_address("127.0.0.1:0", config, folder, clock, |_| {}).await
+    }
+
+    /// Starts at any free ports of an address, with a configuration that knows them.
+    pub async fn start_at_address(
+        address: &str,
+        mut config: Config,
+        folder: TempDir,
+        clock: Arc<DemoClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let listen = async || TcpListener::bind(address).await.expect("a free port");
         let (citizens, staff) = (listen().await, listen().await);
         let (citizens_at, staff_at) =
             (citizens.local_addr().expect("bound"), staff.local_addr().expect("bound"));
         config.data = folder.path().to_owned();
         config.public_url = format!("HTTP://{citizens_at}");
+        change(&mut config);
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let central = Central::open(config, as_clock).await.expect("the service opens");
         let (end, ended) = watch::channel(false);
@@ -128,6 +141,11 @@ impl TestCentral {
 
     /// A kiosk enrolled at a counter by the real call.
     pub async fn kiosk(&self, counter: &str) -> TestKiosk {
+        self.kiosk_by(counter, Network::to(&self.service())).await
+    }
+
+    /// A kiosk enrolled over a way of its own.
+    pub async fn kiosk_by(&self, counter: &str, network: Network) -> TestKiosk {
         let folder = TempDir::new().expect("a folder");
         let mut identity =
             Identity::load_or_create(folder.path(), &mut system_random()).expect("an identity");
@@ -135,7 +153,7 @@ impl TestCentral {
         let office = self.central.config.offices[0].office.code.clone();
         let counter: Counters = counter.parse().expect("a counter");
         let code = self.central.offer(kiosk, office, counter).await.expect("a code");
-        enrol(&self.service(), &code, &mut identity).await.expect("enrolled");
+        enrol(&network, &code, &mut identity).await.expect("enrolled");
         TestKiosk { folder, identity, clock: Arc::clone(&self.clock), service: self.service() }
     }
 }
