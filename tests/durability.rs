@@ -1,5 +1,7 @@
 //! Thanked means kept: under kill -9, on a full disk, and by the order of what reaches the disk.
 
+#[path = "common/audit.rs"]
+mod audit;
 #[path = "common/child.rs"]
 mod child;
 mod common;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use audit::{Read, audit};
 use child::Start;
 use common::{Sending, TestCentral, TestKiosk, at, has, rate};
 use hailong::central::store::Store;
@@ -21,7 +24,7 @@ use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::{Lines, Packed};
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::line::{Event, How, LastRun, Line};
-use hailong::domain::seal::{Answer, OpeningKey, Ratchet};
+use hailong::domain::seal::Answer;
 use hailong::domain::system_random;
 use hailong::domain::time::At;
 use hailong::kiosk::enrolment::enrol;
@@ -40,51 +43,6 @@ const KILLS: usize = 20;
 #[test]
 fn child_entry() {
     child::entry();
-}
-
-/// A line of a kiosk's journal, with what the central service can open of it.
-struct Read {
-    line: Line,
-    hash: Hash,
-    answers: Vec<Answer>,
-}
-
-/// Reads a journal as an auditor with the opening key does: the file is sound, every line stands
-/// in its place and names the one before, every body opens and is its line's.
-fn audit(folder: &Path, opening: &OpeningKey) -> Vec<Read> {
-    let reader = JournalReader::open(folder).unwrap();
-    let last = reader.last().unwrap();
-    let lines = reader.lines(1, last).unwrap();
-    assert_eq!(lines.len() as u64, last, "no number is left out");
-    let bodies = reader.bodies(1, last).unwrap();
-    let mut opened: Vec<Read> = Vec::new();
-    let mut epochs = BTreeSet::new();
-    let mut ratchet = None;
-    for (seq, bytes) in (1..).zip(&lines) {
-        let span = reader.epoch_of(seq).unwrap().unwrap();
-        let line: Line = serde_json::from_slice(bytes).unwrap();
-        assert_eq!((line.seq, line.epoch), (seq, span.epoch));
-        assert_eq!(line.prev, opened.last().map_or(Hash::NONE, |read| read.hash), "line {seq}");
-        assert_eq!(line.event == Event::Started, seq == span.start);
-        if seq == span.start {
-            assert!(epochs.insert(span.epoch), "an epoch is drawn once");
-            assert_eq!(span.before, line.prev);
-            ratchet = Ratchet::reopen(&line.kiosk, span.epoch, &span.enc, opening).ok();
-        }
-        let ratchet = ratchet.as_mut().unwrap();
-        let answers: Vec<Answer> = bodies
-            .iter()
-            .filter(|body| body.seq == seq)
-            .map(|body| {
-                let hash = line.body.unwrap();
-                ratchet.open(&line.kiosk, line.epoch, seq, body.kind, &body.bytes, hash).unwrap()
-            })
-            .collect();
-        assert_eq!(line.body.is_some(), !answers.is_empty(), "a body for each hash: line {seq}");
-        ratchet.step();
-        opened.push(Read { line, hash: Hash::of(bytes), answers });
-    }
-    opened
 }
 
 /// What a child tells of its screen.
