@@ -19,6 +19,7 @@
 //! - [`pem`]: certificates and keys in files.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
+//! - [`sqlite`]: what both ask of a SQLite file.
 //! - [`demo`]: the whole on one machine.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -35,4 +36,7 @@ pub mod ending;
 pub mod kiosk;
 #[cfg(any(feature = "kiosk", feature = "central"))]
 pub mod pem;
+#[cfg(any(feature = "kiosk", feature = "central"))]
+pub mod sqlite;
+#[cfg(any(feature = "kiosk", feature = "central"))]
 pub mod texts;

@@ -588,8 +588,9 @@ async fn lines_damaged_on_the_kiosk_s_disk_hold_up_neither_uploader_nor_count() 
     let central = TestCentral::start().await;
     let mut kiosk = central.kiosk("q3").await;
     three_epochs(&mut kiosk);
-    // The first line of all, one that opens a contact, the last and the first of an epoch.
-    let damaged = [1, 6, 20, 11];
+    // The first line of all, one that opens a contact, the last of an epoch and the first of the
+    // next, and the first of another.
+    let damaged = [1, 6, 20, 21, 11];
     let db = rusqlite::Connection::open(kiosk.path().join("journal.db")).unwrap();
     for seq in damaged {
         db.execute("UPDATE line SET bytes = substr(bytes, 2) WHERE seq = ?", [seq]).unwrap();
@@ -599,9 +600,9 @@ async fn lines_damaged_on_the_kiosk_s_disk_hold_up_neither_uploader_nor_count() 
     sending.drained(30).await;
     let mut named = findings(&central).await;
     named.sort();
-    let breaks = [2, 7, 12, 21].map(|seq| found("break", seq, "prev"));
-    let quarantined = [1, 6, 11, 20].map(|seq| found("quarantine", seq, "not_a_line"));
-    assert_eq!(named, [breaks, quarantined].concat());
+    let breaks = [2, 7, 12, 22].map(|seq| found("break", seq, "prev"));
+    let quarantined = [1, 6, 11, 20, 21].map(|seq| found("quarantine", seq, "not_a_line"));
+    assert_eq!(named, [&breaks[..], &quarantined[..]].concat());
     assert_eq!(opened(&central).await, 8);
 }
 
@@ -643,6 +644,42 @@ async fn a_body_that_cannot_be_used_goes_to_quarantine_and_its_line_is_placed() 
     assert_eq!(levels(&central).await, counts([("counter/hai_long", 1)]));
     let expected = expected.map(|(seq, reason)| found("quarantine", seq, reason));
     assert_eq!(findings(&central).await, expected);
+}
+
+#[tokio::test]
+async fn a_body_of_a_kind_of_a_later_version_is_kept_and_named_and_all_else_counts() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    rate(&mut desk, "hai_long", &[]); // lines 4, 5
+    rate(&mut desk, "hai_long", &[]); // lines 6, 7
+    drop(desk);
+    let mut packed = packed(&kiosk, 1..=7);
+    // A body of kind 9 beside those of line 6.
+    let end = packed.request.iter().position(|byte| *byte == b'\n').unwrap();
+    let mut frame = zstd::stream::decode_all(&packed.request[end + 1..]).unwrap();
+    let strange = [&6u64.to_be_bytes()[..], &[9, 0, 3, 1, 2, 3]].concat();
+    frame.extend(&strange);
+    let frame = zstd::bulk::compress(&frame, 3).unwrap();
+    packed.header.frame = Hash::of(&frame);
+    let header = serde_json::to_vec(&packed.header).unwrap();
+    packed.signature = sign(&kiosk.identity.signing_key, b"hailong batch 1\n", &header);
+    packed.request = [&header[..], b"\n", &frame].concat();
+    let receipt = deliver(&central, &packed).await;
+    assert_eq!(receipt.watermark, 7);
+    let reason = "unknown_kind".to_owned();
+    assert_eq!(receipt.quarantined, [Quarantined { seq: 6, reason }]);
+    assert_eq!(levels(&central).await, counts([("counter/hai_long", 2)]));
+    assert_eq!(findings(&central).await, [found("quarantine", 6, "unknown_kind")]);
+    let db = rusqlite::Connection::open(central.folder.path().join("central.db")).unwrap();
+    let kept: Vec<u8> = db
+        .query_row(
+            "SELECT s.bodies FROM segment s JOIN branch b ON b.id = s.branch WHERE b.kiosk = 'ps-q3'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert!(kept.ends_with(&strange), "kept as sent");
 }
 
 #[tokio::test]
@@ -831,8 +868,9 @@ async fn a_lost_journal_is_named_in_its_first_line_and_what_follows_is_counted()
         let each = [("counter/hai_long", 3), ("counter/khong_hai_long", visitors as u64)];
         assert_eq!(levels(&central).await, counts(each));
         let named = findings(&central).await;
-        assert_eq!(named.len(), 1, "numbers in common: {named:?}");
-        assert_eq!((named[0].0.as_str(), named[0].1), ("fork", 1));
+        assert_eq!(named.len(), 2, "numbers in common: {named:?}");
+        assert_eq!(named[0], found("lost", 1, "journal_lost"));
+        assert_eq!((named[1].0.as_str(), named[1].1), ("fork", 1));
     }
 }
 
@@ -985,7 +1023,12 @@ async fn an_uploader_waits_as_long_as_it_is_asked_to() {
     let central = TestCentral::start().await;
     let mut kiosk = central.kiosk("q3").await;
     three_epochs(&mut kiosk);
-    let (stub, asked) = Stub::new(&central, |_, place| (place <= 2).then_some((503, Some(1_200))));
+    let busy = |_: &Packed, place| match place {
+        1 => Some((503, Some(1_200))),
+        2 => Some((429, Some(1_200))),
+        _ => None,
+    };
+    let (stub, asked) = Stub::new(&central, busy);
     let mut sending = kiosk.send_by(stub);
     sending.drained(30).await;
     let asked = asked.lock().unwrap().clone();

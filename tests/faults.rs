@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Sending, TestCentral, TestKiosk, at, rate};
+use common::{Sending, TestCentral, TestKiosk, at, first_counter, rate};
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::line::{By, How};
@@ -102,13 +102,18 @@ async fn live(kiosk: &mut TestKiosk, random: &mut StdRng, levels: &[String]) -> 
             let level = &levels[random.random_range(0..levels.len())];
             let contact = match random.random_range(0..6) {
                 0 => {
-                    let open = Record::Open { by: By::Later, level: None };
+                    let open =
+                        Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
                     let contact = desk.keep(&open).unwrap().seq;
                     common::close(&mut desk, contact, How::Left, &[]);
                     None
                 }
                 1 => {
-                    let open = Record::Open { by: By::Touch, level: Some(level.clone()) };
+                    let open = Record::Open {
+                        by: By::Touch,
+                        counter: first_counter(&desk),
+                        level: Some(level.clone()),
+                    };
                     let contact = desk.keep(&open).unwrap().seq;
                     let level = levels[random.random_range(0..levels.len())].clone();
                     desk.keep(&Record::Change { contact, level }).unwrap();

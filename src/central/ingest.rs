@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use ed25519_dalek::VerifyingKey;
 
 use super::store::{Entry, Verified};
-use crate::domain::batch::{BadBatch, Content, Header, Unverified, body_part};
+use crate::domain::batch::{BadBatch, Content, Header, Unverified};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
@@ -50,7 +50,7 @@ impl Intake {
         Ok(Verified {
             header_line,
             signature: signature.to_owned(),
-            body_part: body_part(&content.bodies),
+            body_part: content.body_part,
             line_part: content.line_part,
             entries,
             received,
@@ -79,6 +79,9 @@ impl Intake {
                 entry.answers = answers;
                 entry.unusable = unusable;
             }
+            // Of a kind of a later version: kept as sent, counted by nobody here.
+            let strange = content.strange.iter().filter(|strange| **strange == seq);
+            entry.unusable.extend(strange.map(|_| "unknown_kind".to_owned()));
             if let Some(ratchet) = &mut ratchet {
                 ratchet.step();
             }
@@ -122,7 +125,7 @@ impl Intake {
         line: &Line,
         sealed: &[&SealedBody],
         ratchet: Option<&Ratchet>,
-    ) -> (Vec<Answer>, Vec<(Kind, String)>) {
+    ) -> (Vec<Answer>, Vec<String>) {
         let mut answers = Vec::new();
         let mut unusable = Vec::new();
         let kind = if line.event == Event::Closed { Kind::Reasons } else { Kind::Level };
@@ -131,11 +134,11 @@ impl Intake {
             let (hash, body) = match (hash, body) {
                 (None, None) => continue,
                 (None, Some(_)) => {
-                    unusable.push((kind, "body_not_of_line".to_owned()));
+                    unusable.push("body_not_of_line".to_owned());
                     continue;
                 }
                 (Some(_), None) => {
-                    unusable.push((kind, "body_missing".to_owned()));
+                    unusable.push("body_missing".to_owned());
                     continue;
                 }
                 (Some(hash), Some(body)) => (hash, body),
@@ -148,7 +151,7 @@ impl Intake {
             };
             match opened.and_then(|answer| self.known(line, answer)) {
                 Ok(answer) => answers.push(answer),
-                Err(reason) => unusable.push((kind, reason)),
+                Err(reason) => unusable.push(reason),
             }
         }
         (answers, unusable)

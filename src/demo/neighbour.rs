@@ -17,7 +17,7 @@ use crate::domain::system_random;
 use crate::kiosk::desk::{Desk, DeskError};
 use crate::kiosk::identity::{Identity, central_keys};
 use crate::kiosk::network::Unreachable;
-use crate::kiosk::uploader::{Http, Reply, Sender, Standing, Transport, UploadError, Uploader};
+use crate::kiosk::uploader::{Http, Reply, Sender, Standing, Transport, Uploader};
 use crate::kiosk::visit::{Input, Page, TimeOuts, Visit};
 
 /// The network between a kiosk and the central service; it can be cut.
@@ -44,7 +44,7 @@ pub struct Sending {
     pub standing: watch::Receiver<Standing>,
     /// Whether its cable is whole.
     pub cable: Arc<AtomicBool>,
-    task: JoinHandle<UploadError>,
+    task: JoinHandle<std::convert::Infallible>,
 }
 
 impl Drop for Sending {

@@ -105,8 +105,12 @@ pub enum BadBatch {
 pub struct Content {
     /// Each line preceded by its length, as sent; never rewritten.
     pub line_part: Vec<u8>,
-    /// The bodies, as sent.
+    /// The bodies as sent, of kinds known here or not; see [`read_body_part`].
+    pub body_part: Vec<u8>,
+    /// The bodies of known kinds.
     pub bodies: Vec<SealedBody>,
+    /// Numbers of lines with a body of a kind that is not known here.
+    pub strange: Vec<u64>,
 }
 
 impl Content {
@@ -235,22 +239,24 @@ pub fn body_part(bodies: &[SealedBody]) -> Vec<u8> {
     part
 }
 
-/// Reads a body part.
-pub fn read_body_part(mut rest: &[u8]) -> Result<Vec<SealedBody>, BadBatch> {
+/// Reads a body part: the bodies of known kinds, and the numbers of lines with a body of another
+/// kind, as a later version of a kiosk may write it.
+pub fn read_body_part(mut rest: &[u8]) -> Result<(Vec<SealedBody>, Vec<u64>), BadBatch> {
     let mut bodies = Vec::new();
+    let mut strange = Vec::new();
     while let Some((head, tail)) = rest.split_first_chunk::<11>() {
         let [s0, s1, s2, s3, s4, s5, s6, s7, kind, l0, l1] = *head;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         let (bytes, tail) =
             tail.split_at_checked(length).ok_or(BadBatch::Content("a body is cut"))?;
-        bodies.push(SealedBody {
-            seq: u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
-            kind: Kind::from_number(kind).ok_or(BadBatch::Content("a body of unknown kind"))?,
-            bytes: bytes.to_vec(),
-        });
+        let seq = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
+        match Kind::from_number(kind) {
+            Some(kind) => bodies.push(SealedBody { seq, kind, bytes: bytes.to_vec() }),
+            None => strange.push(seq),
+        }
         rest = tail;
     }
-    if rest.is_empty() { Ok(bodies) } else { Err(BadBatch::Content("a body is cut")) }
+    if rest.is_empty() { Ok((bodies, strange)) } else { Err(BadBatch::Content("a body is cut")) }
 }
 
 /// A request split at its header, before any trust in it.
@@ -322,9 +328,9 @@ fn unpack(frame: &[u8], count: u32) -> Result<Content, BadBatch> {
         lines.next().ok_or(BadBatch::Content("fewer lines than counted"))?;
     }
     let end = unpacked.len() - lines.rest.len();
-    let bodies = read_body_part(&unpacked[end..])?;
-    unpacked.truncate(end);
-    Ok(Content { line_part: unpacked, bodies })
+    let body_part = unpacked.split_off(end);
+    let (bodies, strange) = read_body_part(&body_part)?;
+    Ok(Content { line_part: unpacked, body_part, bodies, strange })
 }
 
 /// Signs `bytes` under a domain prefix: Ed25519, base64url without padding.

@@ -413,6 +413,15 @@ impl Forms {
         self.iter().filter_map(known).max_by_key(|(version, _)| *version).map(|(_, text)| text)
     }
 
+    /// The form that a kiosk shows on `day`: the one in force, or the newest when none is in force
+    /// yet, since then the kiosk's clock is wrong.
+    pub fn to_show(&self, code: &str, day: jiff::civil::Date) -> Option<&Form> {
+        self.in_force(code, day).or_else(|| {
+            let all = self.iter().filter(|form| form.code == code);
+            all.max_by_key(|form| (form.effective, form.version))
+        })
+    }
+
     /// Whether any form has a level of this code.
     pub fn has_level(&self, code: &str) -> bool {
         self.iter().any(|form| form.level(code).is_some())

@@ -21,6 +21,8 @@ pub struct Tail {
     pub seq: u64,
     /// Its hash.
     pub hash: Hash,
+    /// What the clock showed.
+    pub at: At,
     /// Whether it is a `stopped` line.
     pub stopped: bool,
 }
@@ -32,8 +34,8 @@ pub enum Before {
     Nothing,
     /// This line, and when the process that wrote it was last known alive.
     Line(Tail, Option<At>),
-    /// A journal that is gone.
-    Lost,
+    /// A journal that is gone, and the last line that can still be read of it.
+    Lost(Option<Tail>),
 }
 
 /// A sealed body beside its line.
@@ -95,8 +97,10 @@ impl Series {
                 started.last_run = Some(LastRun::First);
                 (1, Hash::NONE)
             }
-            Before::Lost => {
+            Before::Lost(tail) => {
                 started.last_run = Some(LastRun::JournalLost);
+                started.prev_epoch = tail.as_ref().map(|tail| tail.epoch);
+                started.prev_seq = tail.map(|tail| tail.seq);
                 (1, Hash::NONE)
             }
             Before::Line(tail, alive) => {
@@ -219,17 +223,21 @@ mod tests {
         let line: Line = serde_json::from_slice(&stopped.bytes).unwrap();
         assert_eq!((line.seq, line.prev, line.mono_ms), (2, started.hash, 1_000));
 
-        let tail = Tail { epoch: first.epoch(), seq: 2, hash: stopped.hash, stopped: true };
-        let (second, started) = begin(Before::Line(tail, None), 3);
+        let tail = Tail { epoch: first.epoch(), seq: 2, hash: stopped.hash, at, stopped: true };
+        let (second, started) = begin(Before::Line(tail.clone(), None), 3);
         let line: Line = serde_json::from_slice(&started.bytes).unwrap();
         assert_ne!(second.epoch(), first.epoch());
         assert_eq!((line.seq, line.prev, line.mono_ms), (3, stopped.hash, 0));
         assert_eq!(line.last_run, Some(LastRun::Stopped));
         assert_eq!((line.prev_epoch, line.prev_seq), (Some(first.epoch()), Some(2)));
 
-        let (_, lost) = begin(Before::Lost, 4);
+        let (_, lost) = begin(Before::Lost(None), 4);
         let line: Line = serde_json::from_slice(&lost.bytes).unwrap();
         assert_eq!((line.seq, line.prev), (1, Hash::NONE));
         assert_eq!(line.last_run, Some(LastRun::JournalLost));
+        let (_, lost) = begin(Before::Lost(Some(tail)), 5);
+        let line: Line = serde_json::from_slice(&lost.bytes).unwrap();
+        assert_eq!((line.seq, line.prev), (1, Hash::NONE));
+        assert_eq!((line.prev_epoch, line.prev_seq), (Some(first.epoch()), Some(2)));
     }
 }

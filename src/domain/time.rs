@@ -46,6 +46,25 @@ impl At {
         Self(HANOI.to_timestamp(civil).unwrap_or(Timestamp::MAX))
     }
 
+    /// Whether a kiosk can have been in use then: from 2026 on.
+    pub fn is_possible(self) -> bool {
+        self.civil().year() >= 2026
+    }
+
+    /// The latest day that something which is received now can be of.
+    fn latest_day(self) -> Date {
+        self.plus_minutes(AHEAD_MINUTES).date()
+    }
+
+    /// Whether by a clock that was `off` milliseconds from this one, the day can be another.
+    fn may_be(self, off: i64, day: Day, received: At) -> bool {
+        let other = self.0.checked_add(jiff::SignedDuration::from_millis(off)).map(At);
+        other.is_ok_and(|other| match Day::of(other, received) {
+            Day::Review => false,
+            possible => possible != day,
+        })
+    }
+
     /// This moment, `minutes` later; clamped to what a timestamp can hold.
     pub fn plus_minutes(self, minutes: i64) -> Self {
         Self(self.0.checked_add(minutes.minutes()).unwrap_or(Timestamp::MAX))
@@ -101,12 +120,69 @@ pub enum Day {
     Review,
 }
 
+/// How far a kiosk's clock may be ahead of the central service's, in minutes.
+const AHEAD_MINUTES: i64 = 10;
+
+/// A jump of a kiosk's clock, as a `clock` line tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Number of the line.
+    pub seq: u64,
+    /// By how much the clock jumped, in milliseconds.
+    pub ms: i64,
+    /// What it showed afterwards.
+    pub at: At,
+}
+
+/// What is known of the clock of an epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clockwork<'a> {
+    /// Its jumps, in the order of their lines.
+    pub steps: &'a [Step],
+    /// Number of the jump against the epoch before: the clock stood before that one's last line.
+    pub across: Option<u64>,
+    /// What the clock of the epoch after showed at first, when that was before this one's end.
+    pub overtaken: Option<At>,
+}
+
 impl Day {
     /// The day of a contact opened at `opened`, as far as a service whose clock shows `received`
-    /// can believe it: from 2026 on, and at most 26 hours ahead (a day and a lagging clock).
+    /// can believe it: from 2026 on, and not of a later day than the one on which it arrived.
     pub fn of(opened: At, received: At) -> Self {
-        let believable = opened.civil().year() >= 2026 && opened <= received.plus_minutes(26 * 60);
-        if believable { Day::On(opened.date()) } else { Day::Review }
+        let possible = opened.civil().year() >= 2026 && opened.date() <= received.latest_day();
+        if possible { Day::On(opened.date()) } else { Day::Review }
+    }
+
+    /// The day of the contact of line `seq`, as [`Day::of`], by a clock that may have jumped.
+    ///
+    /// Which side of a jump was right nobody can tell. A later side is believed to have been put
+    /// right, an earlier one may have been right if the clock went back. When by any of them the
+    /// day would be another, a person decides.
+    pub fn by(clock: Clockwork<'_>, seq: u64, opened: At, received: At) -> Self {
+        let day = Self::of(opened, received);
+        let overtaken = clock.overtaken.is_some_and(|after| opened > after.plus_minutes(1));
+        if day == Day::Review || overtaken {
+            return Day::Review;
+        }
+        let own: i64 = clock.steps.iter().filter(|step| step.seq < seq).map(|step| step.ms).sum();
+        // How far the clock was from where it is here, before each jump and after the last.
+        let mut side = -own;
+        let mut before = true;
+        for step in clock.steps {
+            before &= step.seq < seq;
+            if before {
+                // Over night the earlier clock went on, nobody knows how far.
+                let across = clock.across == Some(step.seq) && side > 60_000;
+                if across || (side > 0 && opened.may_be(side, day, received)) {
+                    return Day::Review;
+                }
+            }
+            side += step.ms;
+            if step.seq > seq && opened.may_be(side, day, received) {
+                return Day::Review;
+            }
+        }
+        day
     }
 
     /// `2026-11-24`, or `review`.
@@ -158,6 +234,53 @@ mod tests {
         assert_eq!(day("2026-11-24T23:59:59.999+07:00"), "2026-11-24");
         assert_eq!(day("2026-11-25T00:00:00.000+07:00"), "2026-11-25");
         assert_eq!(day("1970-01-01T07:00:03.000+07:00"), "review");
-        assert_eq!(day("2026-11-27T09:00:00.000+07:00"), "review");
+        assert_eq!(day("2026-11-26T00:00:00.000+07:00"), "review", "not yet");
+    }
+
+    #[test]
+    fn by_a_clock_that_jumped_a_day_is_certain_or_in_review() {
+        let opened = |text: &str| at(&format!("2026-11-{text}:00.000+07:00"));
+        let hours = |h: i64| h * 3_600_000;
+        let step = |seq, h| Step { seq, ms: hours(h), at: opened("24T09:00") };
+        let received = opened("26T09:00");
+        let day = |steps: &[Step], seq, text| {
+            Day::by(Clockwork { steps, ..Clockwork::default() }, seq, opened(text), received)
+                .to_string()
+        };
+        // Put right by +14 hours: what was before is doubted, what comes after is not.
+        let right = [step(10, 14)];
+        assert_eq!(day(&right, 5, "23T17:40"), "review");
+        assert_eq!(day(&right, 5, "23T01:40"), "2026-11-23", "the day is the same by either");
+        assert_eq!(day(&right, 11, "24T08:00"), "2026-11-24");
+        // A day ahead for a while.
+        let astray = [step(10, 24), step(20, -24)];
+        assert_eq!(day(&astray, 15, "25T08:00"), "review");
+        // Back by a day for good: neither side is certain.
+        let back = [step(10, -24)];
+        assert_eq!(day(&back, 5, "24T08:00"), "review");
+        assert_eq!(day(&back, 15, "23T08:00"), "review");
+        // To 1970 and back: no day could be meant there.
+        let lost = [step(10, -24 * 20_000), step(20, 24 * 20_000)];
+        assert_eq!(day(&lost, 5, "24T08:00"), "2026-11-24");
+        assert_eq!(day(&lost, 25, "24T10:00"), "2026-11-24");
+    }
+
+    #[test]
+    fn a_clock_that_starts_before_the_end_of_the_epoch_before_is_not_believed() {
+        let opened = |text: &str| at(&format!("2026-11-{text}:00.000+07:00"));
+        let received = opened("26T09:00");
+        let back = Step { seq: 2, ms: -9 * 3_600_000, at: opened("23T07:30") };
+        let right = Step { seq: 8, ms: 24 * 3_600_000, at: opened("24T08:00") };
+        let day = |steps: &[Step], seq, text| {
+            let clock = Clockwork { steps, across: Some(2), overtaken: None };
+            Day::by(clock, seq, opened(text), received).to_string()
+        };
+        assert_eq!(day(&[back], 5, "23T07:40"), "review");
+        assert_eq!(day(&[back, right], 5, "23T07:40"), "review");
+        assert_eq!(day(&[back, right], 9, "24T08:10"), "2026-11-24", "put right since");
+        let overtaken = Clockwork { overtaken: Some(opened("25T07:00")), ..Clockwork::default() };
+        let day = |text| Day::by(overtaken, 5, opened(text), received).to_string();
+        assert_eq!(day("25T08:00"), "review");
+        assert_eq!(day("24T08:00"), "2026-11-24");
     }
 }

@@ -81,11 +81,19 @@ impl Desk {
         let ticket_key = identity.ticket_key.clone();
         let on_shift = BTreeMap::new();
         let mut desk = Self { journal, enrolled, ticket_key, clock, forms, on_shift, noted: None };
-        let digest = Hash::of(&serde_json::to_vec(&*desk.enrolled).unwrap_or_default());
-        let config = Line { digest: Some(digest), ..Line::draft(Event::Config) };
-        desk.journal.append(config, &[])?;
-        desk.follow_roster()?;
+        match desk.note_setting() {
+            // The journal found is damaged: it is moved aside, and the new one has all to be told.
+            Err(error) if error.is_damage() => desk.note_setting()?,
+            noted => noted?,
+        }
         Ok(desk)
+    }
+
+    fn note_setting(&mut self) -> Result<(), JournalError> {
+        let digest = Hash::of(&serde_json::to_vec(&*self.enrolled).unwrap_or_default());
+        let config = Line { digest: Some(digest), ..Line::draft(Event::Config) };
+        self.journal.append(config, &[])?;
+        self.follow_roster()
     }
 
     /// The journal, for the proof of order's negative control.
@@ -102,7 +110,7 @@ impl Desk {
     /// The form to show now.
     pub fn form(&self) -> Option<&Form> {
         let today = At::new(self.clock.now()).date();
-        self.forms.in_force(&self.enrolled.directory.office.form, today)
+        self.forms.to_show(&self.enrolled.directory.office.form, today)
     }
 
     /// Whom the roster has at a counter now.
@@ -162,6 +170,12 @@ impl Desk {
                             format!("{}/R/{ticket}", self.enrolled.public_url)
                         });
                 Ok(Kept { seq: committed.seq, ticket })
+            }
+            // Another epoch's line cannot be spoken of in this one.
+            Record::Change { contact, .. } | Record::Close { contact, .. }
+                if !self.journal.holds(*contact) =>
+            {
+                Err(JournalError::EpochEnded)
             }
             Record::Change { contact, level } => {
                 let line = Line { contact: Some(*contact), ..Line::draft(Event::Changed) };

@@ -4,16 +4,20 @@
 //! - A line, its bodies and nothing else make one transaction, committed with write-ahead log and
 //!   `synchronous=FULL`; both are asserted whenever the file is opened.
 //! - [`Journal::append`] returns only after the commit. After a failed write the file is closed;
-//!   the next use opens it again, checks its tail and begins a new epoch, so that a number whose
-//!   fate is unknown is never given to another line.
+//!   the next use opens it again, moves its log through the disk once more, checks its tail and
+//!   begins a new epoch, so that a number whose fate is unknown is never given to another line.
+//! - A damaged file is moved aside and kept (see [`super::rescue`]); a new chain begins that names
+//!   the last line that can still be read.
 //! - A line is never changed or deleted here.
 //! - Answers are on disk only sealed, see [`crate::domain::seal`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::rescue;
 use crate::clock::Clock;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
@@ -21,12 +25,14 @@ use crate::domain::seal::{Answer, Kind, SealError, SealingKey};
 use crate::domain::series::{Before, SealedBody, Series, Tail, Written};
 use crate::domain::time::At;
 use crate::domain::{Random, system_random};
+use crate::sqlite::{self, OpenError, Schema};
 
 /// The file's name within the kiosk's folder.
 pub const FILE: &str = "journal.db";
 
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = "
+/// The schema's versions, see [`sqlite::open`].
+const SCHEMA: Schema = Schema { steps: &[FIRST], unnumbered: false };
+const FIRST: &str = "
     CREATE TABLE epoch (
         id      INTEGER PRIMARY KEY,
         epoch   TEXT NOT NULL UNIQUE,
@@ -53,6 +59,10 @@ const SCHEMA: &str = "
     ) STRICT;
 ";
 
+/// How long to wait for whoever else uses the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A log of this many bytes is moved into the file when nobody waits.
+const LONG_LOG: u64 = 1 << 20;
 /// A jump of the wall clock against the monotonic clock beyond this is a line of its own.
 const CLOCK_STEP_MS: i64 = 60_000;
 
@@ -65,23 +75,49 @@ pub enum JournalError {
     /// An answer could not be sealed.
     #[error("the answer could not be sealed: {0}")]
     Seal(#[from] SealError),
-    /// The file is of a newer version.
-    #[error("{0} was written by a newer version of hailong; start that version")]
-    Newer(PathBuf),
-    /// The file does not do what durability needs.
-    #[error("the journal's file system does not allow {0}; put the data folder on a local disk")]
-    NotDurable(&'static str),
-    /// The last line is not readable.
-    #[error("the journal's last line is damaged")]
-    Damaged,
+    /// The file is of a newer version, damaged, or its file system is not durable.
+    #[error("the journal cannot be used: {0}")]
+    Open(OpenError),
+    /// Lines are missing or cannot be read.
+    #[error("the journal is damaged: {0}")]
+    Damaged(&'static str),
+    /// A damaged journal could not be moved aside.
+    #[error("the damaged journal could not be moved aside: {0}")]
+    Aside(#[from] std::io::Error),
+    /// The epoch of a contact has ended before the contact did.
+    #[error("the journal was begun anew during this visit")]
+    EpochEnded,
+}
+
+impl From<OpenError> for JournalError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Sqlite(error) => Self::Sqlite(error),
+            other => Self::Open(other),
+        }
+    }
 }
 
 impl JournalError {
+    /// Whether the file's bytes are wrong, rather than the disk or the moment.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => sqlite::is_damage(error),
+            Self::Open(error) => error.is_damage(),
+            Self::Damaged(_) => true,
+            Self::Seal(_) | Self::Aside(_) | Self::EpochEnded => false,
+        }
+    }
+
     /// A short reason for staff on the screen, in Vietnamese.
     pub fn for_staff(&self) -> String {
         match self {
             Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => match error.code {
                 rusqlite::ErrorCode::DiskFull => "Ổ đĩa đã đầy (SQLITE_FULL)".into(),
+                // The first pages of the log's index find no room.
+                _ if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
+                    "Ổ đĩa đã đầy (SQLITE_FULL)".into()
+                }
                 rusqlite::ErrorCode::ReadOnly => "Ổ đĩa chỉ cho phép đọc (SQLITE_READONLY)".into(),
                 rusqlite::ErrorCode::CannotOpen => {
                     "Không mở được thư mục dữ liệu (SQLITE_CANTOPEN)".into()
@@ -129,11 +165,13 @@ struct Open {
 
 /// The journal, open for writing.
 pub struct Journal {
-    path: PathBuf,
+    folder: PathBuf,
     writer: Writer,
     clock: Arc<dyn Clock>,
     random: Box<dyn FnMut() -> Random + Send>,
     weakened: bool,
+    /// Whether this process has not opened the file yet.
+    first: bool,
     open: Option<Open>,
 }
 
@@ -154,8 +192,9 @@ impl Journal {
         clock: Arc<dyn Clock>,
         random: Box<dyn FnMut() -> Random + Send>,
     ) -> Result<Self, JournalError> {
-        let path = folder.join(FILE);
-        let mut journal = Self { path, writer, clock, random, weakened: false, open: None };
+        let folder = folder.to_owned();
+        let mut journal =
+            Self { folder, writer, clock, random, weakened: false, first: true, open: None };
         journal.ready()?;
         Ok(journal)
     }
@@ -175,54 +214,157 @@ impl Journal {
         self.open.as_ref().map(|open| open.series.epoch())
     }
 
-    fn ready(&mut self) -> Result<&mut Open, JournalError> {
-        if self.open.is_none() {
-            let db = connect(&self.path)?;
-            if self.weakened {
-                db.pragma_update(None, "synchronous", "NORMAL")?;
+    /// Whether line `seq` is of the epoch that the next line will be of.
+    pub fn holds(&self, seq: u64) -> bool {
+        let in_epoch = |open: &Open| open.series.start() < seq && seq < open.series.next();
+        self.open.as_ref().is_some_and(in_epoch) && !rescue::is_suspected(&self.folder)
+    }
+
+    /// Opens the file and reads its tail. One that is damaged is moved aside, for a new one.
+    fn connect(&self) -> Result<(Connection, Before), JournalError> {
+        let found = match rescue::damage(&self.folder, self.writer.begun, self.first)? {
+            Some(why) => Err(why),
+            None => match self.read() {
+                Ok(found) if !rescue::is_suspected(&self.folder) => Ok(found),
+                Err(error) if !error.is_damage() => return Err(error),
+                // A disk that fails for a moment makes a sound file look damaged.
+                found => match self.unsound()? {
+                    Some(why) => Err(why),
+                    None => {
+                        rescue::clear(&self.folder)?;
+                        Ok(found.or_else(|_| self.read())?)
+                    }
+                },
+            },
+        };
+        let (found, moved) = match found {
+            Ok(found) => (found, false),
+            Err(why) => {
+                rescue::move_aside(&self.folder, &why)?;
+                (self.read()?, true)
             }
-            let before = match tail(&db)? {
-                Some(tail) => Before::Line(tail, alive(&db)?),
-                None if self.writer.begun => Before::Lost,
-                None => Before::Nothing,
-            };
-            let at = At::new(self.clock.now());
-            let mono_ms = self.clock.mono_ms();
-            let (series, started) = Series::begin(
-                self.writer.kiosk.clone(),
-                &self.writer.sealing_key,
-                before,
-                at,
-                mono_ms,
-                (self.random)(),
+        };
+        let (db, tail) = found;
+        let before = match tail {
+            Some(tail) => Before::Line(tail, alive(&db)?),
+            None if moved || self.writer.begun => {
+                Before::Lost(rescue::tail(&self.folder, &self.writer.kiosk)?)
+            }
+            None => Before::Nothing,
+        };
+        Ok((db, before))
+    }
+
+    /// What is wrong with the file, looked at as a whole.
+    fn unsound(&self) -> Result<Option<String>, JournalError> {
+        let look = || -> Result<Option<String>, JournalError> {
+            let db = sqlite::open(&self.folder.join(FILE), &SCHEMA, PATIENCE)?;
+            tail(&db)?;
+            let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let whole: bool = db.query_row(
+                "SELECT count(*) = coalesce(max(seq) - min(seq) + 1, 0) FROM line",
+                [],
+                |row| row.get(0),
             )?;
-            let transaction = db.unchecked_transaction()?;
-            transaction.execute(
-                "INSERT INTO epoch (epoch, start, before, enc, key) VALUES (?, ?, ?, ?, ?)",
-                params![
-                    series.epoch().to_string(),
-                    series.start() as i64,
-                    series.before().0,
-                    series.enc(),
-                    self.writer.sealing_key.id()
-                ],
-            )?;
-            let epoch_id = transaction.last_insert_rowid();
-            insert(&transaction, epoch_id, &started)?;
-            transaction.commit()?;
-            self.writer.begun = true;
-            self.open = Some(Open { db, series, epoch_id, last_at: at, last_mono_ms: mono_ms });
+            let gap = || (!whole).then(|| "a line is missing".to_owned());
+            Ok(if check == "ok" { gap() } else { Some(check) })
+        };
+        match look() {
+            Err(error) if error.is_damage() => Ok(Some(error.to_string())),
+            looked => looked,
         }
-        self.open.as_mut().ok_or(JournalError::Damaged)
+    }
+
+    fn read(&self) -> Result<(Connection, Option<Tail>), JournalError> {
+        let db = sqlite::open(&self.folder.join(FILE), &SCHEMA, PATIENCE)?;
+        sqlite::settle(&db)?;
+        let tail = tail(&db)?;
+        Ok((db, tail))
+    }
+
+    fn ready(&mut self) -> Result<&mut Open, JournalError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => match self.begin() {
+                // Damage may show only when the first line is written.
+                Err(error) if error.is_damage() => {
+                    rescue::suspect(&self.folder, &error.to_string());
+                    self.begin()?
+                }
+                begun => begun?,
+            },
+        };
+        Ok(self.open.insert(open))
+    }
+
+    /// Opens the file and begins a new epoch with its `started` line.
+    fn begin(&mut self) -> Result<Open, JournalError> {
+        let (db, before) = self.connect()?;
+        self.first = false;
+        if self.weakened {
+            db.pragma_update(None, "synchronous", "NORMAL")?;
+        }
+        // No visitor waits for a checkpoint.
+        db.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let at = At::new(self.clock.now());
+        let mono_ms = self.clock.mono_ms();
+        let ended = match &before {
+            Before::Line(tail, alive) => Some(alive.map_or(tail.at, |alive| alive.max(tail.at))),
+            Before::Lost(tail) => tail.as_ref().map(|tail| tail.at),
+            Before::Nothing => None,
+        };
+        let (mut series, started) = Series::begin(
+            self.writer.kiosk.clone(),
+            &self.writer.sealing_key,
+            before,
+            at,
+            mono_ms,
+            (self.random)(),
+        )?;
+        let transaction = db.unchecked_transaction()?;
+        transaction.execute(
+            "INSERT INTO epoch (epoch, start, before, enc, key) VALUES (?, ?, ?, ?, ?)",
+            params![
+                series.epoch().to_string(),
+                series.start() as i64,
+                series.before().0,
+                series.enc(),
+                self.writer.sealing_key.id()
+            ],
+        )?;
+        let epoch_id = transaction.last_insert_rowid();
+        insert(&transaction, epoch_id, &started)?;
+        // The clock stands before what was written last: that, too, is a jump.
+        let step = ended.map_or(0, |ended| milliseconds(at) - milliseconds(ended));
+        if step < -CLOCK_STEP_MS {
+            let clock = Line { step_ms: Some(step), ..Line::draft(Event::Clock) };
+            let written = series.write(clock, &[], at, mono_ms)?;
+            insert(&transaction, epoch_id, &written)?;
+        }
+        transaction.commit()?;
+        self.writer.begun = true;
+        Ok(Open { db, series, epoch_id, last_at: at, last_mono_ms: mono_ms })
     }
 
     /// Commits one line with its answers. Returns after the disk has them.
     pub fn append(&mut self, draft: Line, answers: &[Answer]) -> Result<Committed, JournalError> {
-        let committed = self.try_append(draft, answers);
-        if committed.is_err() {
+        if rescue::is_suspected(&self.folder) {
             self.open = None;
         }
-        committed
+        let committed = self.try_append(draft, answers);
+        self.close_after_failure(committed)
+    }
+
+    /// After a failure nothing more is written through this connection; damage is noted, so that
+    /// the next use moves the file aside.
+    fn close_after_failure<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Err(error) = &done {
+            self.open = None;
+            if error.is_damage() {
+                rescue::suspect(&self.folder, &error.to_string());
+            }
+        }
+        done
     }
 
     fn try_append(&mut self, draft: Line, answers: &[Answer]) -> Result<Committed, JournalError> {
@@ -230,7 +372,7 @@ impl Journal {
         let mono_ms = self.clock.mono_ms();
         let open = self.ready()?;
         let transaction = open.db.unchecked_transaction()?;
-        let wall = at.timestamp().as_millisecond() - open.last_at.timestamp().as_millisecond();
+        let wall = milliseconds(at) - milliseconds(open.last_at);
         let step = wall - (mono_ms as i64 - open.last_mono_ms as i64);
         if step.abs() > CLOCK_STEP_MS {
             let clock = Line { step_ms: Some(step), ..Line::draft(Event::Clock) };
@@ -245,16 +387,30 @@ impl Journal {
         Ok(Committed { epoch: open.series.epoch(), seq: written.seq, at })
     }
 
-    /// Notes that the process is alive, so that a later `started` line can say until when it was.
+    /// Notes that the process is alive, so that a later `started` line can say until when it was,
+    /// and moves a long log into the file.
     pub fn note_alive(&mut self) -> Result<(), JournalError> {
+        let noted = self.try_note_alive();
+        self.close_after_failure(noted)
+    }
+
+    fn try_note_alive(&mut self) -> Result<(), JournalError> {
         let at = At::new(self.clock.now());
+        let log = sqlite::log_of(&self.folder.join(FILE));
         let open = self.ready()?;
         open.db.execute(
             "INSERT INTO alive (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             [at.to_string()],
         )?;
+        if std::fs::metadata(log).is_ok_and(|log| log.len() > LONG_LOG) {
+            open.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
         Ok(())
     }
+}
+
+fn milliseconds(at: At) -> i64 {
+    at.timestamp().as_millisecond()
 }
 
 fn insert(db: &Connection, epoch_id: i64, written: &Written) -> rusqlite::Result<()> {
@@ -267,41 +423,18 @@ fn insert(db: &Connection, epoch_id: i64, written: &Written) -> rusqlite::Result
     Ok(())
 }
 
-fn connect(path: &Path) -> Result<Connection, JournalError> {
-    let db = Connection::open(path)?;
-    db.busy_timeout(std::time::Duration::from_secs(5))?;
-    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > SCHEMA_VERSION {
-        return Err(JournalError::Newer(path.to_owned()));
-    }
-    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(JournalError::NotDurable("a write-ahead log"));
-    }
-    db.pragma_update(None, "synchronous", "FULL")?;
-    let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    if synchronous != 2 {
-        return Err(JournalError::NotDurable("synchronous=FULL"));
-    }
-    if version == 0 {
-        let transaction = db.unchecked_transaction()?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()?;
-    }
-    Ok(db)
-}
-
 fn tail(db: &Connection) -> Result<Option<Tail>, JournalError> {
     let last: Option<Vec<u8>> = db
         .query_row("SELECT bytes FROM line ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
         .optional()?;
     let Some(bytes) = last else { return Ok(None) };
-    let line: Line = serde_json::from_slice(&bytes).map_err(|_| JournalError::Damaged)?;
+    let line: Line = serde_json::from_slice(&bytes)
+        .map_err(|_| JournalError::Damaged("its last line cannot be read"))?;
     Ok(Some(Tail {
         epoch: line.epoch,
         seq: line.seq,
         hash: Hash::of(&bytes),
+        at: line.at,
         stopped: line.event == Event::Stopped,
     }))
 }
@@ -337,10 +470,7 @@ pub struct JournalReader {
 impl JournalReader {
     /// Opens `folder/journal.db` for reading.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(folder.join(FILE), flags)?;
-        db.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { db })
+        Ok(Self { db: sqlite::open_read_only(&folder.join(FILE), &SCHEMA, PATIENCE)? })
     }
 
     /// The epoch that holds line `seq`, if that line is there.
@@ -367,7 +497,7 @@ impl JournalReader {
             .optional()?;
         let Some((epoch, start, before, enc, key, last, next)) = row else { return Ok(None) };
         Ok(Some(EpochSpan {
-            epoch: epoch.parse().map_err(|_| JournalError::Damaged)?,
+            epoch: epoch.parse().map_err(|_| JournalError::Damaged("an epoch's name"))?,
             start: start as u64,
             last: next.map_or(last, |next| next - 1) as u64,
             before: Hash(before),
@@ -400,13 +530,20 @@ impl JournalReader {
         Ok(self.line(seq)?.map(|line| Hash::of(&line)))
     }
 
-    /// The lines `first..=last`.
+    /// The lines `first..=last`, all of them.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] when one is missing.
     pub fn lines(&self, first: u64, last: u64) -> Result<Vec<Vec<u8>>, JournalError> {
         let mut statement = self
             .db
             .prepare_cached("SELECT bytes FROM line WHERE seq BETWEEN ? AND ? ORDER BY seq")?;
         let rows = statement.query_map(params![first as i64, last as i64], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let lines: Vec<Vec<u8>> = rows.collect::<Result<_, _>>()?;
+        if lines.len() as u64 != (last + 1).saturating_sub(first) {
+            return Err(JournalError::Damaged("a line is missing"));
+        }
+        Ok(lines)
     }
 
     /// The bodies of the lines `first..=last`.
@@ -420,7 +557,7 @@ impl JournalReader {
         let mut bodies = Vec::new();
         for row in rows {
             let (seq, kind, bytes) = row?;
-            let kind = Kind::from_number(kind).ok_or(JournalError::Damaged)?;
+            let kind = Kind::from_number(kind).ok_or(JournalError::Damaged("a body's kind"))?;
             bodies.push(SealedBody { seq: seq as u64, kind, bytes });
         }
         Ok(bodies)

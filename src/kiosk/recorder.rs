@@ -1,7 +1,7 @@
 //! The journal's own thread, so that a slow disk never holds up the screen's drawing.
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -64,8 +64,10 @@ fn work(
     answers: &UnboundedSender<Input>,
     more: &Notify,
 ) {
+    let mut due = Instant::now() + ALIVE;
     loop {
-        let outcome = match waiting.recv_timeout(ALIVE) {
+        let left = due.saturating_duration_since(Instant::now());
+        let outcome = match waiting.recv_timeout(left) {
             Ok(Job::Keep(record)) => match desk.keep(&record) {
                 Ok(kept) => {
                     let _ = answers.send(Input::Kept(kept.seq, kept.ticket));
@@ -87,7 +89,10 @@ fn work(
                 let _ = done.send(());
                 return;
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => desk.note_alive(),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                due = Instant::now() + ALIVE;
+                desk.note_alive()
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         };
         match outcome {

@@ -130,10 +130,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     };
     let transport = Http::new(&config.network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
-    runtime.spawn(async move {
-        let error = uploader.run(more).await;
-        tracing::error!(%error, "sending has stopped; ratings are still kept on this disk");
-    });
+    runtime.spawn(uploader.run(more));
 
     let photos = Photos::in_folder(&config.data);
     let (fetching, of) = (photos.clone(), Arc::clone(&enrolled));

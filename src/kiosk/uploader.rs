@@ -3,9 +3,14 @@
 //! What to send next is the pure function [`plan`]; how long to wait is the pure function
 //! [`wait`]. The last receipt is kept beside the journal in `receipts.db`, so that a restart goes
 //! on where the central service is. The journal is only read here: a tap never waits for this.
+//!
+//! Sending never ends: whatever fails, disk or line, is tried again, with files opened anew. Damage
+//! of the journal is noted for its writer, which moves it aside; what can still be read of journals
+//! that were moved aside is sent before anything else.
 
+use std::convert::Infallible;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +22,13 @@ use tokio::sync::{Notify, watch};
 
 use super::journal::{EpochSpan, JournalError, JournalReader};
 use super::network::{Network, Unreachable, refusal};
+use super::rescue::{self, Piece, Rescued};
 use crate::clock::Clock;
 use crate::domain::batch::{BadBatch, MAX_LINES, Packed, Parts, pack};
 use crate::domain::ids::{Hash, KioskId};
 use crate::domain::receipt::{Receipt, verify_receipt};
 use crate::domain::system_random;
+use crate::sqlite::{self, OpenError, Schema, log_of};
 
 /// The file's name within the kiosk's folder.
 pub const FILE: &str = "receipts.db";
@@ -131,7 +138,7 @@ impl Transport for Http {
     }
 }
 
-/// Why nothing more can be sent until a person looks.
+/// Why a batch could not be made or its receipt not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The journal could not be read.
@@ -139,10 +146,19 @@ pub enum UploadError {
     Journal(#[from] JournalError),
     /// The receipts could not be kept.
     #[error("the receipts could not be kept: {0}")]
-    Receipts(#[from] rusqlite::Error),
+    Receipts(#[from] OpenError),
+    /// A journal that was moved aside could not be read.
+    #[error("a damaged journal could not be read: {0}")]
+    Aside(#[from] std::io::Error),
     /// A batch could not be made.
     #[error("a batch could not be made: {0}")]
     Batch(#[from] BadBatch),
+}
+
+impl From<rusqlite::Error> for UploadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Receipts(error.into())
+    }
 }
 
 /// How the uploader stands, for screens and tests.
@@ -172,16 +188,142 @@ enum Attempt {
     Failed(String, Option<Duration>),
 }
 
-/// Sends one kiosk's journal.
-pub struct Uploader<T> {
+/// The files that the uploader works on, as long as they do what they should.
+struct Files {
     journal: JournalReader,
     receipts: Connection,
+    watermark: u64,
+    rescued: Vec<Rescued>,
+}
+
+const RECEIPTS: Schema = Schema {
+    steps: &["CREATE TABLE IF NOT EXISTS receipt (
+        id        INTEGER PRIMARY KEY CHECK (id = 1),
+        watermark INTEGER NOT NULL,
+        bytes     BLOB NOT NULL,
+        signature TEXT NOT NULL
+    ) STRICT;"],
+    unnumbered: true,
+};
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a batch was not receipted.
+struct Refusal {
+    /// The HTTP status; 0 when none came.
+    status: u16,
+    why: String,
+    /// What `Retry-After` asked for.
+    asked: Option<Duration>,
+}
+
+impl Files {
+    /// The lines to be sent next of journals that were moved aside.
+    fn next_rescued(&mut self) -> std::io::Result<Option<Piece>> {
+        while let Some(rescued) = self.rescued.first() {
+            if let Some(piece) = rescued.pieces.first() {
+                return Ok(Some(piece.clone()));
+            }
+            if !rescued.refused {
+                rescued.sent()?;
+            }
+            self.rescued.remove(0);
+        }
+        Ok(None)
+    }
+
+    fn open(folder: &Path, kiosk: &KioskId) -> Result<Self, UploadError> {
+        let journal = JournalReader::open(folder)?;
+        let (receipts, kept) = match open_receipts(folder) {
+            Err(error) if error.is_damage() => {
+                // Everything is sent once more; the central service knows what it has.
+                let file = folder.join(FILE);
+                tracing::error!(%error, "the receipts are damaged; they are kept beside new ones");
+                for (from, suffix) in [(file.clone(), ""), (log_of(&file), "-wal")] {
+                    let to = folder.join(format!("{FILE}.damaged{suffix}"));
+                    match std::fs::rename(from, to) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(error.into());
+                        }
+                        _ => {}
+                    }
+                }
+                open_receipts(folder)?
+            }
+            opened => opened?,
+        };
+        let last = journal.last()?;
+        let (watermark, receipt) = match kept {
+            Some((watermark, bytes)) => (watermark as u64, serde_json::from_slice(&bytes).ok()),
+            None => (0, None::<Receipt>),
+        };
+        // A receipt for more than there is, or for another line, belongs to a journal that is gone.
+        let another = match receipt {
+            Some(receipt) if receipt.watermark == watermark => {
+                let here = journal.head(watermark)?;
+                here.is_some_and(|head| head != receipt.head)
+                    && !receipt.conflicts.contains(&watermark)
+            }
+            _ => false,
+        };
+        let watermark = if watermark > last || another { 0 } else { watermark };
+        Ok(Self { journal, receipts, watermark, rescued: rescue::unsent(folder, kiosk)? })
+    }
+}
+
+type Kept = Option<(i64, Vec<u8>)>;
+
+fn open_receipts(folder: &Path) -> Result<(Connection, Kept), OpenError> {
+    let receipts = sqlite::open(&folder.join(FILE), &RECEIPTS, PATIENCE)?;
+    let kept = receipts
+        .query_row("SELECT watermark, bytes FROM receipt", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok((receipts, kept))
+}
+
+/// Posts a batch, and gives its receipt if it is one for this batch's epoch.
+async fn exchange<T: Transport>(
+    transport: &T,
+    sender: &Sender,
+    batch: &Packed,
+) -> Result<(Receipt, Reply), Refusal> {
+    let reply = match transport.post(batch).await {
+        Ok(reply) => reply,
+        Err(unreachable) => {
+            return Err(Refusal { status: 0, why: unreachable.to_string(), asked: None });
+        }
+    };
+    let refused = |why: String| Refusal { status: reply.status, why, asked: reply.retry_after };
+    if reply.status != 200 {
+        let said = StatusCode::from_u16(reply.status)
+            .map_or_else(|_| reply.status.to_string(), |status| refusal(status, &reply.body));
+        return Err(refused(format!("the central service answered {said}")));
+    }
+    if !verify_receipt(&sender.receipt_key, &reply.body, &reply.signature) {
+        return Err(refused("the receipt is not signed by the central service".into()));
+    }
+    let Ok(receipt) = serde_json::from_slice::<Receipt>(&reply.body) else {
+        return Err(refused("the receipt cannot be read".into()));
+    };
+    if receipt.kiosk != sender.kiosk || receipt.epoch != batch.header.epoch {
+        return Err(refused("the receipt is for another journal".into()));
+    }
+    for quarantined in &receipt.quarantined {
+        tracing::warn!(kiosk = %receipt.kiosk, seq = quarantined.seq, reason = %quarantined.reason, "line quarantined");
+    }
+    for seq in &receipt.conflicts {
+        tracing::error!(kiosk = %receipt.kiosk, seq, "line conflicts with one received before");
+    }
+    Ok((receipt, reply))
+}
+
+/// Sends one kiosk's journal.
+pub struct Uploader<T> {
+    folder: PathBuf,
+    /// None after a failure of theirs: they are opened anew.
+    files: Option<Files>,
     transport: T,
     clock: Arc<dyn Clock>,
-    kiosk: KioskId,
-    signing_key: SigningKey,
-    receipt_key: VerifyingKey,
-    watermark: u64,
+    sender: Sender,
     most: usize,
     standing: watch::Sender<Standing>,
 }
@@ -204,47 +346,18 @@ impl<T: Transport> Uploader<T> {
         transport: T,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UploadError> {
-        let journal = JournalReader::open(folder)?;
-        let receipts = Connection::open(folder.join(FILE))?;
-        receipts.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             CREATE TABLE IF NOT EXISTS receipt (
-                 id        INTEGER PRIMARY KEY CHECK (id = 1),
-                 watermark INTEGER NOT NULL,
-                 bytes     BLOB NOT NULL,
-                 signature TEXT NOT NULL
-             ) STRICT;",
-        )?;
-        let kept: Option<(i64, Vec<u8>)> = receipts
-            .query_row("SELECT watermark, bytes FROM receipt", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        let last = journal.last()?;
-        let (watermark, receipt) = match kept {
-            Some((watermark, bytes)) => (watermark as u64, serde_json::from_slice(&bytes).ok()),
-            None => (0, None::<Receipt>),
+        let files = Files::open(folder, &sender.kiosk)?;
+        let standing = Standing {
+            watermark: files.watermark,
+            last: files.journal.last()?,
+            ..Standing::default()
         };
-        // A receipt for more than there is, or for another line, belongs to a journal that is gone.
-        let another = match receipt {
-            Some(receipt) if receipt.watermark == watermark => {
-                let here = journal.head(watermark)?;
-                here.is_some_and(|head| head != receipt.head)
-                    && !receipt.conflicts.contains(&watermark)
-            }
-            _ => false,
-        };
-        let watermark = if watermark > last || another { 0 } else { watermark };
-        let standing = Standing { watermark, last, ..Standing::default() };
         Ok(Self {
-            journal,
-            receipts,
+            folder: folder.to_owned(),
+            files: Some(files),
             transport,
             clock,
-            kiosk: sender.kiosk,
-            signing_key: sender.signing_key,
-            receipt_key: sender.receipt_key,
-            watermark,
+            sender,
             most: MAX_LINES,
             standing: watch::Sender::new(standing),
         })
@@ -256,91 +369,161 @@ impl<T: Transport> Uploader<T> {
     }
 
     /// Sends for ever: whenever `more` is notified, and again after every failure.
-    pub async fn run(mut self, more: Arc<Notify>) -> UploadError {
+    pub async fn run(mut self, more: Arc<Notify>) -> Infallible {
         let mut failures = 0;
         let mut said: Vec<String> = Vec::new();
         loop {
-            match self.attempt().await {
-                Ok(Attempt::Moved) => {
+            let attempt = match self.attempt().await {
+                Ok(attempt) => attempt,
+                Err(error) => {
+                    self.files = None;
+                    if let UploadError::Journal(error) = &error
+                        && error.is_damage()
+                    {
+                        rescue::suspect(&self.folder, &error.to_string());
+                    }
+                    Attempt::Failed(error.to_string(), None)
+                }
+            };
+            match attempt {
+                Attempt::Moved => {
                     failures = 0;
                     said.clear();
                     self.stand(0, None);
                 }
-                Ok(Attempt::Drained) => {
+                Attempt::Drained => {
                     failures = 0;
                     said.clear();
                     self.stand(0, None);
                     more.notified().await;
                 }
-                Ok(Attempt::Failed(why, asked)) => {
+                Attempt::Failed(why, asked) => {
                     failures += 1;
+                    let kiosk = &self.sender.kiosk;
                     // Weeks without network are one line of the log for each reason, not thousands.
                     if said.len() < MOST_REASONS && !said.contains(&why) {
                         said.push(why.clone());
-                        tracing::warn!(kiosk = %self.kiosk, %why, "batch not receipted; trying again");
+                        tracing::warn!(%kiosk, %why, "batch not receipted; trying again");
                     } else {
-                        tracing::debug!(kiosk = %self.kiosk, failures, %why, "batch not receipted");
+                        tracing::debug!(%kiosk, failures, %why, "batch not receipted");
                     }
                     self.stand(failures, Some(why));
                     self.clock.sleep(wait(failures, asked, &mut system_random())).await;
                 }
-                Err(error) => return error,
             }
         }
     }
 
     fn stand(&self, failures: u32, trouble: Option<String>) {
-        let last = self.journal.last().unwrap_or(self.watermark);
-        self.standing.send_replace(Standing { watermark: self.watermark, last, failures, trouble });
+        self.standing.send_modify(|standing| {
+            if let Some(files) = &self.files {
+                standing.watermark = files.watermark;
+                standing.last = files.journal.last().unwrap_or(standing.last);
+            }
+            standing.failures = failures;
+            standing.trouble = trouble;
+        });
     }
 
     async fn attempt(&mut self) -> Result<Attempt, UploadError> {
-        let last = self.journal.last()?;
-        let Some(plan) = plan(self.watermark, last, self.most, |seq| self.journal.epoch_of(seq))?
-        else {
+        let files = match &mut self.files {
+            Some(files) => files,
+            none => none.insert(Files::open(&self.folder, &self.sender.kiosk)?),
+        };
+        if let Some(piece) = files.next_rescued()? {
+            return self.send_rescued(piece).await;
+        }
+        let last = files.journal.last()?;
+        let watermark = files.watermark;
+        let plan = plan(watermark, last, self.most, |seq| files.journal.epoch_of(seq))?;
+        let Some(plan) = plan else {
+            if watermark < last {
+                return Err(JournalError::Damaged("a line is missing").into());
+            }
             return Ok(Attempt::Drained);
         };
         let Some(batch) = self.make(&plan)? else { return Ok(Attempt::Moved) };
-        let reply = match self.transport.post(&batch).await {
-            Ok(reply) => reply,
-            Err(unreachable) => return Ok(Attempt::Failed(unreachable.to_string(), None)),
-        };
-        let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
-        match reply.status {
-            200 => {}
-            413 if batch.header.count > 1 => {
+        match exchange(&self.transport, &self.sender, &batch).await {
+            Ok((receipt, reply)) => self.obey(&plan, &receipt, &reply),
+            Err(Refusal { status: 413, .. }) if batch.header.count > 1 => {
                 self.most = batch.header.count as usize / 2;
-                return failed("the batch is too large; trying with fewer lines".into());
+                let why = "the batch is too large; trying with fewer lines".into();
+                Ok(Attempt::Failed(why, None))
             }
-            status => {
-                let said = StatusCode::from_u16(status)
-                    .map_or_else(|_| status.to_string(), |status| refusal(status, &reply.body));
-                return failed(format!("the central service answered {said}"));
-            }
+            Err(refusal) => Ok(Attempt::Failed(refusal.why, refusal.asked)),
         }
-        if !verify_receipt(&self.receipt_key, &reply.body, &reply.signature) {
-            return failed("the receipt is not signed by the central service".into());
-        }
-        let Ok(receipt) = serde_json::from_slice::<Receipt>(&reply.body) else {
-            return failed("the receipt cannot be read".into());
+    }
+
+    /// Sends lines of a journal that was moved aside.
+    async fn send_rescued(&mut self, piece: Piece) -> Result<Attempt, UploadError> {
+        let parts = Parts {
+            kiosk: &self.sender.kiosk,
+            epoch: piece.epoch,
+            start: piece.start,
+            enc: piece.enc,
+            key: &piece.key,
+            first: piece.first,
+            prev: piece.prev,
+            lines: &piece.lines,
+            bodies: &piece.bodies,
         };
-        self.obey(&plan, &receipt, &reply)
+        let outcome = match pack(&parts, &self.sender.signing_key) {
+            Ok(batch) => exchange(&self.transport, &self.sender, &batch).await.map(|_| ()),
+            Err(BadBatch::TooLarge) => {
+                let why = BadBatch::TooLarge.to_string();
+                Err(Refusal { status: 413, why, asked: None })
+            }
+            Err(bad) => return Err(bad.into()),
+        };
+        match outcome {
+            Ok(()) => {
+                let (first, lines) = (piece.first, piece.lines.len());
+                tracing::warn!(epoch = %piece.epoch, first, lines, "rescued lines are receipted");
+            }
+            Err(Refusal { status: 413, .. }) if piece.lines.len() > 1 => {
+                self.replace_rescued(piece.halves());
+                return Ok(Attempt::Moved);
+            }
+            // Trying again may help.
+            Err(Refusal { status: 0 | 200 | 408 | 429 | 500.., why, asked }) => {
+                return Ok(Attempt::Failed(why, asked));
+            }
+            Err(refusal) => {
+                // Kept on this disk, and tried again at the next start.
+                let (first, why) = (piece.first, refusal.why);
+                tracing::error!(epoch = %piece.epoch, first, %why, "rescued lines are not taken");
+                if let Some(rescued) =
+                    self.files.as_mut().and_then(|files| files.rescued.first_mut())
+                {
+                    rescued.refused = true;
+                }
+            }
+        }
+        self.replace_rescued(None);
+        Ok(Attempt::Moved)
+    }
+
+    fn replace_rescued(&mut self, by: Option<[Piece; 2]>) {
+        if let Some(rescued) = self.files.as_mut().and_then(|files| files.rescued.first_mut()) {
+            rescued.pieces.splice(..1, by.into_iter().flatten());
+        }
     }
 
     /// Packs what is planned, with fewer lines when it does not fit.
     fn make(&mut self, plan: &Plan) -> Result<Option<Packed>, UploadError> {
+        let Some(Files { journal, .. }) = &self.files else { return Ok(None) };
         let prev = if plan.first == plan.span.start {
             plan.span.before
         } else {
-            match self.journal.line(plan.first - 1)? {
+            match journal.line(plan.first - 1)? {
                 Some(line) => Hash::of(&line),
-                None => return Err(JournalError::Damaged.into()),
+                None => return Err(JournalError::Damaged("a line is missing").into()),
             }
         };
-        let lines = self.journal.lines(plan.first, plan.last)?;
-        let bodies = self.journal.bodies(plan.first, plan.last)?;
+        let lines = journal.lines(plan.first, plan.last)?;
+        let bodies = journal.bodies(plan.first, plan.last)?;
         let parts = Parts {
-            kiosk: &self.kiosk,
+            kiosk: &self.sender.kiosk,
             epoch: plan.span.epoch,
             start: plan.span.start,
             enc: plan.span.enc,
@@ -350,7 +533,7 @@ impl<T: Transport> Uploader<T> {
             lines: &lines,
             bodies: &bodies,
         };
-        match pack(&parts, &self.signing_key) {
+        match pack(&parts, &self.sender.signing_key) {
             Ok(packed) => Ok(Some(packed)),
             Err(BadBatch::TooLarge) if lines.len() > 1 => {
                 self.most = lines.len() / 2;
@@ -373,14 +556,12 @@ impl<T: Transport> Uploader<T> {
         reply: &Reply,
     ) -> Result<Attempt, UploadError> {
         let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
-        if receipt.kiosk != self.kiosk || receipt.epoch != plan.span.epoch {
-            return failed("the receipt is for another journal".to_owned());
-        }
-        let ours = self.journal.head(receipt.watermark)? == Some(receipt.head);
+        let Some(files) = &mut self.files else { return failed("the files are closed".into()) };
+        let ours = files.journal.head(receipt.watermark)? == Some(receipt.head);
         let watermark = if ours {
             receipt.watermark
         } else if receipt.watermark > plan.last {
-            tracing::error!(kiosk = %self.kiosk, epoch = %plan.span.epoch, seq = receipt.watermark,
+            tracing::error!(kiosk = %receipt.kiosk, epoch = %plan.span.epoch, seq = receipt.watermark,
                 "the central service has lines of this epoch that this journal does not have; \
                  was this disk restored or cloned?");
             plan.last
@@ -393,24 +574,14 @@ impl<T: Transport> Uploader<T> {
                 receipt.watermark
             ));
         };
-        for quarantined in &receipt.quarantined {
-            tracing::warn!(kiosk = %self.kiosk, seq = quarantined.seq, reason = %quarantined.reason, "line quarantined");
-        }
-        for seq in &receipt.conflicts {
-            tracing::error!(kiosk = %self.kiosk, seq, "line conflicts with one received before");
-        }
-        self.receipts.execute(
+        files.receipts.execute(
             "INSERT INTO receipt (id, watermark, bytes, signature) VALUES (1, ?1, ?2, ?3)
              ON CONFLICT (id) DO UPDATE SET watermark = ?1, bytes = ?2, signature = ?3",
             (watermark as i64, &reply.body, &reply.signature),
         )?;
-        let moved = watermark != self.watermark;
-        self.watermark = watermark;
-        if moved {
-            Ok(Attempt::Moved)
-        } else {
-            Ok(Attempt::Failed("the receipt covers nothing new".into(), reply.retry_after))
-        }
+        let moved = watermark != files.watermark;
+        files.watermark = watermark;
+        if moved { Ok(Attempt::Moved) } else { failed("the receipt covers nothing new".into()) }
     }
 }
 

@@ -102,8 +102,7 @@ impl Screen {
         let forms = Forms::new(setting.enrolled.forms.iter().cloned());
         let today = At::new(setting.clock.now()).date();
         let office = &setting.enrolled.directory.office;
-        let form =
-            Arc::new(forms.in_force(&office.form, today).ok_or(WindowError::NoForm)?.clone());
+        let form = Arc::new(forms.to_show(&office.form, today).ok_or(WindowError::NoForm)?.clone());
         app.set_hide_pointer(setting.full_screen);
         app.window().set_fullscreen(setting.full_screen);
         if setting.texts.is_empty() {
@@ -242,7 +241,7 @@ impl Screen {
             return;
         }
         let directory = &self.enrolled.directory;
-        if let Some(form) = self.forms.in_force(&directory.office.form, now.date())
+        if let Some(form) = self.forms.to_show(&directory.office.form, now.date())
             && *form != **self.form.borrow()
         {
             let form = Arc::new(form.clone());

@@ -209,6 +209,15 @@ impl Kiosk {
         self.child.id()
     }
 
+    /// Whether it starts, rather than ends.
+    pub fn starts(&mut self) -> bool {
+        match self.told.recv_timeout(LIMIT) {
+            Ok(line) => line == "ready",
+            Err(RecvTimeoutError::Timeout) => panic!("the kiosk says nothing"),
+            Err(RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
     /// What it says next.
     pub fn hears(&mut self) -> String {
         match self.told.recv_timeout(LIMIT) {

@@ -18,7 +18,7 @@ use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
-use crate::domain::seal::{Answer, Kind};
+use crate::domain::seal::Answer;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::At;
@@ -30,7 +30,7 @@ pub enum StoreError {
     #[error("the store refused: {0}")]
     Refused(String),
     /// The file is of a newer version.
-    #[error("{0} was written by a newer version of hailong; start that version")]
+    #[error("{0}")]
     Newer(String),
     /// What is stored cannot be read.
     #[error("the store is damaged: {0}")]
@@ -92,7 +92,7 @@ pub struct Entry {
     /// What was answered.
     pub answers: Vec<Answer>,
     /// Bodies that cannot be used, and why, as a code.
-    pub unusable: Vec<(Kind, String)>,
+    pub unusable: Vec<String>,
 }
 
 /// A batch whose signature was verified.
@@ -188,6 +188,10 @@ pub enum FindingKind {
     Break,
     /// Two epochs that continue one past: a restored disk or a clone.
     Fork,
+    /// A kiosk that lost its journal and has begun a new one.
+    Lost,
+    /// A contact in review: the kiosk's clock does not tell on which day it was.
+    Clock,
 }
 
 impl FindingKind {
@@ -198,6 +202,8 @@ impl FindingKind {
             Self::Conflict => "conflict",
             Self::Break => "break",
             Self::Fork => "fork",
+            Self::Lost => "lost",
+            Self::Clock => "clock",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is here of each kiosk's journal: branches (epochs), their ranges, watermark, holes, forks.
 
 use crate::domain::ids::Epoch;
+use crate::domain::time::{Clockwork, Step};
 
 /// Most holes named in one receipt.
 const MAX_HOLES: usize = 100;
@@ -49,12 +50,15 @@ pub struct Branch {
     pub start: u64,
     /// The epoch before and its last number, once `started` is here and if it names one.
     pub prev: Option<(Epoch, u64)>,
-    /// Whether `started` is here and names no epoch before: a first or a lost journal.
+    /// Whether `started` is here and its chain begins with it: a first journal, or one after a
+    /// lost journal, which `prev` then names.
     pub rooted: bool,
     /// Whether another epoch names this one as the one before.
     pub superseded: bool,
     /// What is here.
     pub ranges: Ranges,
+    /// Jumps of the kiosk's clock, in the order of their lines.
+    pub steps: Vec<Step>,
 }
 
 /// All epochs of one kiosk.
@@ -75,6 +79,23 @@ impl Branches {
         self.0.iter().position(|branch| branch.epoch == epoch)
     }
 
+    /// What is known of the clock of the epoch at `place`.
+    pub fn clockwork(&self, place: usize) -> Clockwork<'_> {
+        let branch = &self.0[place];
+        let across = |branch: &Branch| {
+            branch.steps.iter().find(|step| step.seq == branch.start + 1 && step.ms < 0).copied()
+        };
+        let follows = |other: &&Branch| other.prev.is_some_and(|(epoch, _)| epoch == branch.epoch);
+        // A clock that was put right later was wrong before, and casts no doubt on another.
+        let stays = |other: &&Branch| other.steps.iter().map(|step| step.ms).sum::<i64>() < -60_000;
+        let after = self.0.iter().filter(follows).filter(stays).filter_map(across);
+        Clockwork {
+            steps: &branch.steps,
+            across: across(branch).map(|step| step.seq),
+            overtaken: after.map(|step| step.at).filter(|at| at.is_possible()).min(),
+        }
+    }
+
     /// The way from the first line to the last one here of the branch at `place`, or nothing when
     /// a `started` line on it is missing.
     fn way(&self, place: usize) -> Option<Vec<Stretch>> {
@@ -87,8 +108,10 @@ impl Branches {
             if way.len() > self.0.len() {
                 return None; // a circle: forged
             }
+            if branch.rooted {
+                break;
+            }
             match branch.prev {
-                None if branch.rooted => break,
                 None => return None,
                 Some((epoch, seq)) => {
                     at = self.place(epoch)?;
@@ -160,9 +183,9 @@ impl Branches {
                 (Some(a), Some(b)) => one.start <= b && other.start <= a,
                 _ => false,
             };
-            let siblings = matches!(
-                (one.prev, other.prev), (Some((a, _)), Some((b, _))) if a == b
-            );
+            let siblings = !one.rooted
+                && !other.rooted
+                && matches!((one.prev, other.prev), (Some((a, _)), Some((b, _))) if a == b);
             if meet || siblings {
                 let (late, early) = if (one.start, one.epoch) > (other.start, other.epoch) {
                     (one, other)
@@ -196,6 +219,7 @@ mod tests {
             rooted: prev.is_none(),
             superseded: false,
             ranges: Ranges(ranges.to_vec()),
+            steps: Vec::new(),
         }
     }
 

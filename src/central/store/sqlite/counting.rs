@@ -48,9 +48,15 @@ impl Writer {
                     else {
                         continue;
                     };
+                    let clock = state.branches.clockwork(place);
+                    let day = Day::by(clock, line.seq, line.at, batch.received);
+                    if day == Day::Review {
+                        let number = (&batch.header.kiosk, batch.header.epoch, line.seq);
+                        self.name_review(number, day, batch.received)?;
+                    }
                     let contact = self.touch(branch, office, line.seq, touched)?;
                     contact.opening = Some(Opening {
-                        day: Day::of(line.at, batch.received),
+                        day,
                         hour: line.at.civil().hour(),
                         counter,
                         official: line.official.clone(),
@@ -239,6 +245,22 @@ impl Writer {
             }
             for cell in now.cells(&forms) {
                 self.move_tally(&office, cell, 1);
+            }
+            if let (Some(before), Some(after), Some(_)) = (&was.opening, opening, was.counted())
+                && before.day != after.day
+            {
+                self.db
+                    .prepare_cached(
+                        "UPDATE placed SET day = ?
+                         WHERE office = ? AND day = ? AND branch = ? AND seq = ?",
+                    )?
+                    .execute(params![
+                        after.day.to_string(),
+                        office.as_str(),
+                        before.day.to_string(),
+                        branch,
+                        seq as i64
+                    ])?;
             }
             if was.counted().is_none()
                 && now.counted().is_some()

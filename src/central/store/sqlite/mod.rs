@@ -9,6 +9,7 @@
 //!   before anything more is acknowledged.
 
 mod branches;
+mod clocks;
 mod counting;
 mod placing;
 mod reading;

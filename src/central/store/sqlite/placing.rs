@@ -14,10 +14,10 @@ use super::writing::{KioskState, Writer};
 use crate::central::store::{Entry, FindingKind, Placed, StoreError, Verified};
 use crate::domain::batch::Lines;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
-use crate::domain::line::{Event, Line};
+use crate::domain::line::{Event, LastRun, Line};
 use crate::domain::rating::{Cell, Key, PhoneAnswer};
 use crate::domain::receipt::Quarantined;
-use crate::domain::time::Day;
+use crate::domain::time::{At, Day};
 
 impl Writer {
     /// Compares, stores and counts a batch within the running transaction.
@@ -60,7 +60,13 @@ impl Writer {
         }
         if !fresh.is_empty() {
             self.chain(batch, &fresh, &state, place)?;
+            let jumped = self.note_steps(&fresh, &mut state.branches.0[place])?;
             self.count(batch, &fresh, &state, place, &mut touched)?;
+            let is_started =
+                |entry: &&Entry| entry.line.as_ref().is_ok_and(|line| line.event == Event::Started);
+            if jumped || fresh.iter().any(is_started) {
+                self.judge_again(kiosk, &state, place, jumped, &mut touched)?;
+            }
             for (late, early, seq) in state.branches.forks(place) {
                 self.fork(batch, late, early, seq)?;
             }
@@ -68,7 +74,7 @@ impl Writer {
         let mut quarantined = Vec::new();
         for (entry, bytes) in batch.entries.iter().zip(Lines::of(&batch.line_part)) {
             let line = entry.line.as_ref().err().map(ToString::to_string);
-            let bodies = entry.unusable.iter().map(|(_, reason)| reason.clone());
+            let bodies = entry.unusable.iter().cloned();
             for reason in line.into_iter().chain(bodies) {
                 if !before.has(entry.seq) {
                     let kind = FindingKind::Quarantine;
@@ -136,6 +142,7 @@ impl Writer {
             rooted: false,
             superseded,
             ranges: Ranges::default(),
+            steps: Vec::new(),
         });
         let place = state.branches.0.len() - 1;
         if let Some(office) = state.office.clone() {
@@ -186,7 +193,12 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let prev = line.prev_epoch.zip(line.prev_seq);
-        self.succeed(prev, state, place, touched)?;
+        let lost = line.last_run == Some(LastRun::JournalLost);
+        if lost {
+            self.find(FindingKind::Lost, batch, line.seq, "journal_lost", None)?;
+        }
+        let rooted = prev.is_none() || lost;
+        self.succeed(prev, rooted, state, place, touched)?;
         if let (Some(alive), Some(_)) = (line.alive, &state.office) {
             self.db.execute(
                 "INSERT OR IGNORE INTO gap (branch, kiosk, alive, started) VALUES (?, ?, ?, ?)",
@@ -220,31 +232,41 @@ impl Writer {
             return Ok(());
         }
         if first.seq == 1 {
-            return self.succeed(None, state, place, touched);
+            return self.succeed(None, true, state, place, touched);
         }
         let seq = first.seq - 1;
-        for other in &state.branches.0 {
-            if other.ranges.has(seq)
-                && self.line(other.id, seq)?.as_deref().map(Hash::of) == Some(batch.header.prev)
-            {
-                let prev = (other.epoch, seq);
-                return self.succeed(Some(prev), state, place, touched);
+        // The line before may be damaged as well, and then has not the hash that it had.
+        let mut damaged = None;
+        for other in state.branches.0.iter().filter(|other| other.ranges.has(seq)) {
+            let Some(bytes) = self.line(other.id, seq)? else { continue };
+            let prev = Some((other.epoch, seq));
+            if Hash::of(&bytes) == batch.header.prev {
+                return self.succeed(prev, false, state, place, touched);
+            }
+            let unread = Line::read(&bytes, &batch.header.kiosk, other.epoch, seq).is_err();
+            if unread && other.ranges.last() == Some(seq) {
+                damaged = prev;
             }
         }
-        Ok(())
+        match damaged {
+            Some(prev) => self.succeed(Some(prev), false, state, place, touched),
+            None => Ok(()),
+        }
     }
 
-    /// Notes whom an epoch follows, and ends that epoch's open contacts.
+    /// Notes whom an epoch follows, or that its chain is `rooted` in itself, and ends the open
+    /// contacts of the epoch that it names.
     fn succeed(
         &mut self,
         prev: Option<(Epoch, u64)>,
+        rooted: bool,
         state: &mut KioskState,
         place: usize,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let branch = &mut state.branches.0[place];
         branch.prev = prev;
-        branch.rooted = prev.is_none();
+        branch.rooted = rooted;
         self.db.execute(
             "UPDATE branch SET prev_epoch = ?, prev_seq = ?, rooted = ? WHERE id = ?",
             params![
@@ -310,19 +332,32 @@ impl Writer {
 
     /// The bytes of a stored line: of two that conflict, those that came first.
     fn line(&self, branch: i64, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.line_and_when(branch, seq)?.map(|(bytes, _)| bytes))
+    }
+
+    /// A stored line, and when it was received.
+    pub(super) fn line_and_when(
+        &self,
+        branch: i64,
+        seq: u64,
+    ) -> Result<Option<(Vec<u8>, At)>, StoreError> {
         let most = crate::domain::batch::MAX_LINES as i64;
-        let row: Option<(i64, Vec<u8>)> = self
+        let row: Option<(i64, Vec<u8>, String)> = self
             .db
             .prepare_cached(
-                "SELECT first, lines FROM segment
+                "SELECT first, lines, received FROM segment
                  WHERE branch = ?1 AND first BETWEEN ?2 - ?3 AND ?2 AND last >= ?2
                  ORDER BY id LIMIT 1",
             )?
-            .query_row(params![branch, seq as i64, most], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![branch, seq as i64, most], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
-        Ok(row.and_then(|(first, lines)| {
-            Lines::of(&lines).nth((seq as i64 - first) as usize).map(<[u8]>::to_vec)
-        }))
+        let Some((first, lines, received)) = row else { return Ok(None) };
+        let received =
+            At::try_from(received).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let line = Lines::of(&lines).nth((seq as i64 - first) as usize);
+        Ok(line.map(|line| (line.to_vec(), received)))
     }
 
     /// Whether each new line names the one before it, wherever both are here.
@@ -345,8 +380,8 @@ impl Writer {
                     let stored = if here { self.line(branch.id, entry.seq - 1)? } else { None };
                     stored.map(|line| Hash::of(&line))
                 }
+                None if branch.rooted => Some(Hash::NONE),
                 None => match branch.prev {
-                    None if branch.rooted => Some(Hash::NONE),
                     None => None,
                     Some((epoch, seq)) => {
                         let before = state.branches.place(epoch).map(|at| state.branches.0[at].id);
@@ -369,7 +404,7 @@ impl Writer {
                 .branches
                 .0
                 .iter()
-                .filter(|other| other.prev == Some((branch.epoch, entry.seq)))
+                .filter(|other| !other.rooted && other.prev == Some((branch.epoch, entry.seq)))
                 .filter(|other| other.ranges.has(other.start))
                 .map(|other| (other.id, other.start, other.epoch))
                 .collect();
@@ -428,10 +463,33 @@ impl Writer {
         &mut self,
         kind: FindingKind,
         batch: &Verified,
-        (epoch, seq): (Epoch, u64),
+        place: (Epoch, u64),
         reason: &str,
         hash: Hash,
         bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        self.keep_finding(kind, (&batch.header.kiosk, batch.received), place, reason, (hash, bytes))
+    }
+
+    /// Keeps a finding that needs no bytes.
+    pub(super) fn find_of(
+        &mut self,
+        kind: FindingKind,
+        kiosk: &KioskId,
+        received: At,
+        place: (Epoch, u64),
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        self.keep_finding(kind, (kiosk, received), place, reason, (Hash::NONE, &[]))
+    }
+
+    fn keep_finding(
+        &mut self,
+        kind: FindingKind,
+        (kiosk, received): (&KioskId, At),
+        (epoch, seq): (Epoch, u64),
+        reason: &str,
+        (hash, bytes): (Hash, &[u8]),
     ) -> Result<bool, StoreError> {
         let added = self
             .db
@@ -442,16 +500,16 @@ impl Writer {
             )?
             .execute(params![
                 kind.as_str(),
-                batch.header.kiosk.as_str(),
+                kiosk.as_str(),
                 epoch.to_string(),
                 seq as i64,
                 reason,
                 hash.0,
                 bytes,
-                batch.received.to_string()
+                received.to_string()
             ])?;
         if added > 0 {
-            tracing::warn!(kind = kind.as_str(), kiosk = %batch.header.kiosk, %epoch, seq, reason, "finding");
+            tracing::warn!(kind = kind.as_str(), %kiosk, %epoch, seq, reason, "finding");
         }
         Ok(added > 0)
     }

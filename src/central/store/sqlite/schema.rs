@@ -1,14 +1,15 @@
 //! Tables of the SQLite store, and opening a connection as durability needs it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use crate::central::store::StoreError;
+use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
-/// The schema step by step: a database of version n was made by the first n steps.
-const STEPS: [&str; 2] = [FIRST, WORDS];
+const SCHEMA: Schema = Schema { steps: &[FIRST, WORDS, CLOCKS], unnumbered: false };
+const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST: &str = "
     CREATE TABLE kiosk (
         number     INTEGER PRIMARY KEY,
@@ -157,48 +158,89 @@ const WORDS: &str = "
     CREATE INDEX words_reader ON words (reader, office, day);
 ";
 
-/// Opens the database for writing, creating it if need be.
+/// Jumps of kiosks' clocks. Those of segments that are here already are read once, see
+/// [`super::clocks`].
+const CLOCKS: &str = "
+    CREATE TABLE clock_step (
+        branch INTEGER NOT NULL,
+        seq    INTEGER NOT NULL,
+        ms     INTEGER NOT NULL,
+        at     TEXT NOT NULL,
+        PRIMARY KEY (branch, seq)
+    ) STRICT, WITHOUT ROWID;
+    -- What a migration has still to do.
+    CREATE TABLE pending (
+        work TEXT PRIMARY KEY
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO pending VALUES ('clock_step');
+";
+
+/// Opens the database for writing, creating it if need be, and moves its log through the disk.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(10))?;
+    let db = sqlite::open(path, &SCHEMA, PATIENCE)?;
+    sqlite::settle(&db)?;
     db.set_prepared_statement_cache_capacity(128);
-    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let newest = STEPS.len() as i64;
-    if version > newest {
-        return Err(StoreError::Newer(path.display().to_string()));
-    }
-    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    if mode != "wal" || synchronous != 2 {
-        let what = "the file system allows no write-ahead log with synchronous=FULL";
-        return Err(StoreError::Refused(what.into()));
-    }
     // Checkpoints run on a connection of their own, off the path of requests.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "cache_size", -65_536)?;
-    if version < newest {
-        let missing = usize::try_from(version).ok().and_then(|done| STEPS.get(done..));
-        let transaction = db.unchecked_transaction()?;
-        for step in missing.unwrap_or_default() {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "user_version", newest)?;
-        transaction.commit()?;
-    }
     Ok(db)
+}
+
+/// Keeps a copy of a log that is not right, before SQLite drops what it does not see of it.
+///
+/// The service goes on with what is left. Kiosks send again what they have no receipt for now, and
+/// what was theirs in the log: a watermark that goes back tells them. Phone answers in it are told
+/// here, for nobody else has them.
+pub fn keep_damaged_log(path: &Path) -> Result<(), StoreError> {
+    let log = log_of(path);
+    let failed = |error: std::io::Error| StoreError::Refused(error.to_string());
+    let bytes = match std::fs::read(&log) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let health = Log::of(&bytes, 4_096).map_or(Health::Whole, |log| log.health());
+    if health == Health::Whole {
+        return Ok(());
+    }
+    let place = (1..).find(|n: &u32| !kept(path, *n).exists()).unwrap_or(0);
+    std::fs::write(kept(path, place), &bytes).map_err(failed)?;
+    tracing::error!(
+        ?health,
+        kept = %kept(path, place).display(),
+        "the write-ahead log of the store is not as it was written; a copy is kept and the service \
+         goes on without its end; kiosks send theirs again, phone answers of the last minutes may \
+         be missing"
+    );
+    Ok(())
+}
+
+fn kept(path: &Path, place: u32) -> PathBuf {
+    path.with_extension(format!("db-wal.damaged-{place}"))
 }
 
 /// Opens the database for reading.
 pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(Duration::from_secs(10))?;
-    Ok(db)
+    Ok(sqlite::open_read_only(path, &SCHEMA, PATIENCE)?)
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Refused(error.to_string())
+        OpenError::from(error).into()
+    }
+}
+
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        if error.is_damage() {
+            return Self::Damaged(format!(
+                "{error}; stop the service, keep central.db, and put the last backup in its place: \
+                 kiosks send again what came after it"
+            ));
+        }
+        match error {
+            OpenError::Newer { .. } => Self::Newer(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
     }
 }

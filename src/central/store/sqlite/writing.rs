@@ -47,9 +47,10 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn open(path: &Path, author: Author) -> Result<Self, StoreError> {
+        schema::keep_damaged_log(path)?;
         let db = schema::open_writer(path)?;
         let last_ord = last_ord(&db)?;
-        Ok(Self {
+        let mut writer = Self {
             path: path.to_owned(),
             db,
             author,
@@ -58,7 +59,9 @@ impl Writer {
             moves: BTreeMap::new(),
             last_ord,
             damaged: false,
-        })
+        };
+        writer.transaction(Self::read_old_steps)?;
+        Ok(writer)
     }
 
     /// Runs `work` in one transaction: all of it is committed, or none.
@@ -191,6 +194,7 @@ impl Writer {
                 rooted: row.get(5)?,
                 superseded: row.get(6)?,
                 ranges: Ranges(ranges),
+                steps: self.read_steps(id)?,
             });
         }
         Ok(Branches(branches))
@@ -288,6 +292,7 @@ impl Writer {
             epoch: line.epoch,
             seq: line.seq,
             hash: Hash::of(bytes),
+            at: line.at,
             stopped: line.event == Event::Stopped,
         }))
     }

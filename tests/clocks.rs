@@ -1,0 +1,379 @@
+//! Wrong clocks: every rating lands in the day on which it was given, or in review, named.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use common::{TestCentral, TestKiosk, at, rate};
+use hailong::clock::{Clock, Sleep};
+use hailong::demo::clock::DemoClock;
+use hailong::domain::batch::{Packed, Parts, pack};
+use hailong::domain::line::Line;
+use hailong::domain::system_random;
+use hailong::domain::time::At;
+use hailong::kiosk::desk::Desk;
+use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::uploader::{Http, Transport};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+/// A kiosk's clock: as far off the true one as it is told, and its monotonic side never is.
+struct Wrong {
+    truth: Arc<DemoClock>,
+    off_ms: AtomicI64,
+}
+
+impl Wrong {
+    fn beside(truth: &Arc<DemoClock>) -> Arc<Self> {
+        Arc::new(Self { truth: Arc::clone(truth), off_ms: AtomicI64::new(0) })
+    }
+
+    /// Jumps to being so far off.
+    fn off(&self, ms: i64) {
+        self.off_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// Jumps to showing `moment`.
+    fn shows(&self, moment: At) {
+        let ms = |moment: Timestamp| moment.as_millisecond();
+        self.off(ms(moment.timestamp()) - ms(self.truth.now()));
+    }
+}
+
+impl Clock for Wrong {
+    fn now(&self) -> Timestamp {
+        let off = SignedDuration::from_millis(self.off_ms.load(Ordering::SeqCst));
+        self.truth.now().checked_add(off).unwrap()
+    }
+
+    fn mono_ms(&self) -> u64 {
+        self.truth.mono_ms()
+    }
+
+    fn sleep(&self, duration: std::time::Duration) -> Sleep<'_> {
+        self.truth.sleep(duration)
+    }
+}
+
+fn desk(kiosk: &mut TestKiosk, clock: &Arc<Wrong>) -> Desk {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Desk::open(kiosk.folder.path(), &mut kiosk.identity, clock, Box::new(system_random)).unwrap()
+}
+
+/// Visitors, an hour apart, with what the true day of each is.
+fn visits(desk: &mut Desk, truth: &Arc<DemoClock>, n: usize, days: &mut BTreeMap<Number, Date>) {
+    for _ in 0..n {
+        let contact = rate(desk, "hai_long", &["niem_no"]);
+        let epoch = desk.journal().epoch().unwrap().to_string();
+        days.insert((epoch, contact), At::new(truth.now()).date());
+        truth.set(At::new(truth.now()).plus_minutes(60));
+    }
+}
+
+/// A contact by epoch and number.
+type Number = (String, u64);
+
+fn database(folder: &Path) -> Connection {
+    Connection::open(folder.join("central.db")).unwrap()
+}
+
+/// The day on which each contact counts, or `review`.
+fn days(db: &Connection) -> BTreeMap<Number, String> {
+    let mut statement = db
+        .prepare("SELECT b.epoch, c.seq, c.day FROM contact c JOIN branch b ON b.id = c.branch")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| Ok(((row.get(0)?, row.get::<_, i64>(1)? as u64), row.get(2)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// Nothing is silently wrong: each contact is on its true day, in the tallies and in the order of
+/// placing, too, or in review and named. Gives how many are in review.
+async fn nothing_is_wrong(central: &TestCentral, truth: &BTreeMap<Number, Date>) -> usize {
+    let db = database(central.folder.path());
+    let placed = days(&db);
+    let named: BTreeSet<Number> = central
+        .store()
+        .findings()
+        .await
+        .unwrap()
+        .into_iter()
+        .inspect(|found| {
+            assert_eq!((found.kind.as_str(), found.reason.as_str()), ("clock", "day_unknown"));
+        })
+        .map(|found| (found.epoch, found.seq))
+        .collect();
+    assert_eq!(placed.len(), truth.len());
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for (number, day) in &placed {
+        assert_eq!(day == "review", named.contains(number), "{number:?} is named if in review");
+        assert!(day == "review" || *day == truth[number].to_string(), "{number:?}: {day}");
+        *counts.entry(day.clone()).or_default() += 1;
+    }
+    let office = central.central.config.offices[0].office.code.clone();
+    for (day, n) in &counts {
+        let tallied: i64 = db
+            .query_row(
+                "SELECT n FROM tally WHERE day = ? AND key = 'contacts/rated'",
+                [day],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(tallied as u64, *n, "{day}");
+        if let Ok(date) = day.parse() {
+            let ratings = central.store().ratings(&office, date).await.unwrap();
+            assert_eq!(ratings.len() as u64, *n, "{day}");
+        }
+    }
+    counts.get("review").copied().unwrap_or(0) as usize
+}
+
+/// Kiosk, clock and service on Tuesday, 24 November, at 08:00.
+async fn setting() -> (TestCentral, TestKiosk, Arc<Wrong>) {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let kiosk = central.kiosk("q3").await;
+    let clock = Wrong::beside(&central.clock);
+    (central, kiosk, clock)
+}
+
+/// Sends everything without letting time pass.
+async fn send(kiosk: &TestKiosk) {
+    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+    let sending = kiosk.send();
+    let mut standing = sending.standing.clone();
+    let sent = standing.wait_for(|standing| standing.watermark >= last);
+    tokio::time::timeout(std::time::Duration::from_secs(20), sent).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_kiosk_that_starts_in_1970_is_in_review_until_its_clock_is_put_right() {
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    clock.shows(at("1970-01-01 07:00"));
+    let mut one = desk(&mut kiosk, &clock);
+    visits(&mut one, &central.clock, 3, &mut truth);
+    clock.off(0);
+    visits(&mut one, &central.clock, 3, &mut truth);
+    one.stop().unwrap();
+    central.clock.set(at("2026-11-25 08:00"));
+    // The next morning once more, after a right day.
+    clock.shows(at("1970-01-01 07:00"));
+    let mut two = desk(&mut kiosk, &clock);
+    visits(&mut two, &central.clock, 2, &mut truth);
+    clock.off(0);
+    visits(&mut two, &central.clock, 2, &mut truth);
+    drop(two);
+    send(&kiosk).await;
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 5);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_a_day_ahead_counts_on_no_wrong_day_online_or_off() {
+    for online in [true, false] {
+        for back in [true, false] {
+            let (central, mut kiosk, clock) = setting().await;
+            let mut truth = BTreeMap::new();
+            let mut one = desk(&mut kiosk, &clock);
+            visits(&mut one, &central.clock, 2, &mut truth);
+            clock.off(DAY);
+            visits(&mut one, &central.clock, 2, &mut truth);
+            if online {
+                send(&kiosk).await;
+            }
+            if back {
+                clock.off(0);
+            }
+            visits(&mut one, &central.clock, 2, &mut truth);
+            one.stop().unwrap();
+            if online {
+                send(&kiosk).await;
+            }
+            // The next day it is right at the latest.
+            clock.off(0);
+            central.clock.set(at("2026-11-25 08:00"));
+            let mut two = desk(&mut kiosk, &clock);
+            visits(&mut two, &central.clock, 2, &mut truth);
+            drop(two);
+            central.clock.set(at("2026-11-27 08:00"));
+            send(&kiosk).await;
+            let review = nothing_is_wrong(&central, &truth).await;
+            assert!(review >= 2, "{review} in review");
+            assert!(review == 2 || !(online && back), "{review}: what was right is on its day");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_a_day_back_counts_on_no_wrong_day() {
+    for back in [true, false] {
+        let (central, mut kiosk, clock) = setting().await;
+        let mut truth = BTreeMap::new();
+        let mut one = desk(&mut kiosk, &clock);
+        visits(&mut one, &central.clock, 2, &mut truth);
+        clock.off(-DAY);
+        visits(&mut one, &central.clock, 2, &mut truth);
+        if back {
+            clock.off(0);
+        }
+        visits(&mut one, &central.clock, 2, &mut truth);
+        drop(one);
+        send(&kiosk).await;
+        let review = nothing_is_wrong(&central, &truth).await;
+        assert!(review >= 2, "{review} in review");
+    }
+}
+
+#[tokio::test]
+async fn a_kiosk_that_starts_before_its_own_last_line_is_in_review_until_put_right() {
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    let mut one = desk(&mut kiosk, &clock);
+    visits(&mut one, &central.clock, 4, &mut truth);
+    one.stop().unwrap();
+    send(&kiosk).await;
+    central.clock.set(at("2026-11-25 08:00"));
+    clock.off(-DAY);
+    let mut two = desk(&mut kiosk, &clock);
+    visits(&mut two, &central.clock, 2, &mut truth);
+    send(&kiosk).await;
+    let doubted = "either side may be wrong: this one's two and those of the day before after 8";
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 2 + 3, "{doubted}");
+    clock.off(0);
+    visits(&mut two, &central.clock, 3, &mut truth);
+    drop(two);
+    send(&kiosk).await;
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 2);
+}
+
+#[tokio::test]
+async fn a_wrong_zone_and_drift_within_the_day_count_on_the_right_day() {
+    for zone in [7 * HOUR, -7 * HOUR] {
+        let (central, mut kiosk, clock) = setting().await;
+        let mut truth = BTreeMap::new();
+        clock.off(zone);
+        let mut one = desk(&mut kiosk, &clock);
+        for _ in 0..10 {
+            visits(&mut one, &central.clock, 1, &mut truth);
+            send(&kiosk).await;
+        }
+        let review = nothing_is_wrong(&central, &truth).await;
+        // From 17:00 on, a clock seven hours ahead shows tomorrow.
+        assert_eq!(review, if zone > 0 { 1 } else { 0 });
+    }
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    for day in 24..29 {
+        central.clock.set(at(&format!("2026-11-{day} 08:00")));
+        let mut one = desk(&mut kiosk, &clock);
+        for hour in 0..9 {
+            clock.off((day - 24) * 9 * 40_000 + hour * 40_000);
+            visits(&mut one, &central.clock, 1, &mut truth);
+        }
+        one.stop().unwrap();
+    }
+    send(&kiosk).await;
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
+}
+
+/// All batches of a journal, two lines each.
+fn batches(kiosk: &TestKiosk) -> Vec<Packed> {
+    let journal = JournalReader::open(&kiosk.path()).unwrap();
+    let last = journal.last().unwrap();
+    let mut batches = Vec::new();
+    let mut first = 1;
+    while first <= last {
+        let span = journal.epoch_of(first).unwrap().unwrap();
+        let end = span.last.min(first + 1);
+        let lines = journal.lines(first, end).unwrap();
+        let line: Line = serde_json::from_slice(&lines[0]).unwrap();
+        let parts = Parts {
+            kiosk: &kiosk.sender().kiosk,
+            epoch: span.epoch,
+            start: span.start,
+            enc: span.enc,
+            key: &span.key,
+            first,
+            prev: line.prev,
+            lines: &lines,
+            bodies: &journal.bodies(first, end).unwrap(),
+        };
+        batches.push(pack(&parts, &kiosk.identity.signing_key).unwrap());
+        first = end + 1;
+    }
+    batches
+}
+
+#[tokio::test]
+async fn doubt_does_not_depend_on_the_order_of_arrival() {
+    let (central, mut kiosk, clock) = setting().await;
+    let beginning = database(central.folder.path());
+    let copy = tempfile::TempDir::new().unwrap();
+    let to = copy.path().join("central.db");
+    beginning.execute("VACUUM INTO ?", [to.to_str().unwrap()]).unwrap();
+    std::fs::copy(central.folder.path().join("keys.json"), copy.path().join("keys.json")).unwrap();
+    let mut truth = BTreeMap::new();
+    for off in [0, DAY, -DAY] {
+        clock.off(off);
+        let mut one = desk(&mut kiosk, &clock);
+        visits(&mut one, &central.clock, 2, &mut truth);
+        clock.off(off - DAY);
+        visits(&mut one, &central.clock, 2, &mut truth);
+        clock.off(off);
+        visits(&mut one, &central.clock, 2, &mut truth);
+        one.stop().unwrap();
+    }
+    central.clock.set(at("2026-11-28 08:00"));
+    let backwards = TestCentral::start_in(copy, Arc::clone(&central.clock)).await;
+    let batches = batches(&kiosk);
+    for (service, order) in [
+        (&central, batches.iter().collect::<Vec<_>>()),
+        (&backwards, batches.iter().rev().collect()),
+    ] {
+        let http = Http::new(&service.service()).unwrap();
+        for batch in order {
+            assert_eq!(http.post(batch).await.unwrap().status, 200);
+        }
+    }
+    let digest = async |central: &TestCentral| central.store().canonical_digest().await.unwrap();
+    assert_eq!(days(&database(central.folder.path())), days(&database(backwards.folder.path())));
+    assert_eq!(digest(&central).await, digest(&backwards).await);
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_version_is_migrated_and_casts_the_doubt_it_missed() {
+    // Written by schema 1: a morning by a clock that stood at the evening before, put right at 9.
+    let old = include_bytes!("fixtures/central-1.db.zst");
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("central.db");
+    std::fs::write(&file, zstd::stream::decode_all(&old[..]).unwrap()).unwrap();
+    let version = |db: &Connection| -> i64 {
+        db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    let before: Vec<String> = days(&database(folder.path())).into_values().collect();
+    assert_eq!(before, ["2026-11-23", "2026-11-23", "2026-11-24"], "two are silently wrong");
+    assert_eq!(version(&database(folder.path())), 1);
+    let clock = Arc::new(DemoClock::standing(at("2026-11-24 10:00")));
+    let central = TestCentral::start_in(folder, Arc::clone(&clock)).await;
+    let db = database(central.folder.path());
+    assert_eq!(version(&db), 3);
+    let after: Vec<String> = days(&db).into_values().collect();
+    assert_eq!(after, ["review", "review", "2026-11-24"]);
+    let truth: BTreeMap<Number, Date> =
+        days(&db).into_keys().map(|number| (number, "2026-11-24".parse().unwrap())).collect();
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 2);
+    // It goes on.
+    let mut kiosk = central.kiosk("q5").await;
+    rate(&mut kiosk.desk(), "hai_long", &[]);
+    send(&kiosk).await;
+    let digest = central.store().canonical_digest().await.unwrap();
+    let (folder, _) = central.stop().await;
+    let again = TestCentral::start_in(folder, clock).await;
+    assert_eq!(again.store().canonical_digest().await.unwrap(), digest, "migrated once");
+}
