@@ -145,7 +145,8 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
     if let Some(link) = &asked.server {
         let office = asked.office.as_deref().unwrap_or("only");
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
-        let path = format!("/api/v1/summary/{office}/{date}?format={format}");
+        let lang = asked.lang.as_ref().map_or_else(String::new, |lang| format!("&lang={lang}"));
+        let path = format!("/api/v1/summary/{office}/{date}?format={format}{lang}");
         println!("{}", staff::get(link, asked.ca.as_deref(), &path)?.trim_end());
         return Ok(());
     }
@@ -159,7 +160,10 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         Failure::new(code, error)
     })?;
     match asked.format {
-        Format::Table => print!("{}", report.table()),
+        Format::Table => {
+            let table = report.table(asked.lang.as_deref());
+            print!("{}", table.map_err(|error| Failure::new(USAGE, error))?);
+        }
         Format::Json => println!("{}", report.json()),
     }
     Ok(())

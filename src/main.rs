@@ -90,9 +90,12 @@ struct Summary {
     /// The office's code; by default the only one.
     #[arg(long, value_name = "CODE")]
     office: Option<String>,
-    /// A table in Vietnamese, or JSON.
+    /// A table, or JSON.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// The table's language, such as en; by default that of rest.
+    #[arg(long, value_name = "CODE")]
+    lang: Option<String>,
     /// Ask a running service: the staff link that it printed at start.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,

@@ -6,16 +6,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Deserialize;
+use jiff::civil::{Date, Weekday};
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
+use crate::domain::office::Counter;
 
 /// Most languages that a screen offers: more do not fit its header.
 pub const MOST: usize = 4;
 
 /// All texts of one language.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Texts {
     /// Its code, by which forms name it: `vi`, `en`.
@@ -30,10 +32,12 @@ pub struct Texts {
     pub kiosk: KioskTexts,
     /// What the phone's pages say.
     pub phone: PhoneTexts,
+    /// What staff read.
+    pub summary: SummaryTexts,
 }
 
 /// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
     /// The question that leads to it, and its heading.
@@ -43,7 +47,7 @@ pub struct Notice {
 }
 
 /// One part of the notice.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoticePart {
     /// What it tells.
@@ -55,7 +59,7 @@ pub struct NoticePart {
 macro_rules! texts {
     ($(#[$of:meta])* $name:ident { $($field:ident),* $(,)? }) => {
         $(#[$of])*
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs)] // Each is named for the place where it stands.
         pub struct $name { $(pub $field: String),* }
@@ -89,6 +93,29 @@ texts! {
     }
 }
 
+texts! {
+    /// What staff's pages and the summary's table say.
+    SummaryTexts {
+        decimal_mark, thousands_mark, monday, tuesday, wednesday, thursday, friday, saturday,
+        sunday, state_open, state_waiting, state_provisional, state_complete, state_final,
+        choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,
+        of_ratings, interval, satisfied_ratings, ratings, too_few_for_rate, too_few, usual,
+        formula, response, served_unknown, of_served, invited, unserved, contacts, opened, rated,
+        later, timed_out, interrupted, attention, attention_none, down, silent, silent_ever,
+        ratings_n, off_shift, phone_waiting_n, phone_waiting, commended, commended_for, levels,
+        levels_caption, level, count, counts, share, hours, hours_caption, hour, hour_range,
+        reasons, reasons_none, reasons_note, reason, about_official, about_procedure, channels,
+        channels_caption, at_counter, by_phone, all_ratings, phone, phone_beside, phone_note,
+        by_counter, by_counter_caption, counter, by_official, by_official_caption, official,
+        rate_and_interval, satisfied_of, no_ratings, unattributed, digest, formula_number,
+        whole_digest, as_json, print, table_state, table_open, table_provisional, table_complete,
+        table_final, table_usual, table_none, table_contacts, table_waiting, table_unattributed,
+        table_silent, reports, reports_n, reports_none, report_no_counter, refused_title,
+        refused_text, refused_hint, missing_title, no_office, no_office_hint, no_date,
+        no_date_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
+    }
+}
+
 impl Texts {
     /// Reads a language's file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
@@ -118,7 +145,8 @@ impl Texts {
         let all = (own.into_iter().map(|(key, text)| (key.to_owned(), text)))
             .chain(parts)
             .chain(texts.kiosk.all().map(named("kiosk")))
-            .chain(texts.phone.all().map(named("phone")));
+            .chain(texts.phone.all().map(named("phone")))
+            .chain(texts.summary.all().map(named("summary")));
         for (path, text) in all {
             if text.trim().is_empty() {
                 return Err(source.error_at(&path, "expected some words"));
@@ -165,8 +193,36 @@ impl Texts {
             .collect()
     }
 
+    /// A counter by its number and what it serves: “Quầy 3 · Hộ tịch – Chứng thực”.
+    pub fn counter_and_name(&self, counter: &Counter) -> String {
+        format!("{} · {}", self.counter_of(counter.number), counter.name)
+    }
+
     /// A counter by its number: “Quầy 3”.
     pub fn counter_of(&self, number: u16) -> String {
         self.counter.replace("{number}", &number.to_string())
+    }
+}
+
+/// A text with what stands for its `{name}`s.
+pub fn fill(text: &str, values: &[(&str, &dyn std::fmt::Display)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{name}}}"), &value.to_string())
+    })
+}
+
+impl SummaryTexts {
+    /// “Thứ Ba, 24/11/2026”.
+    pub fn date(&self, date: Date) -> String {
+        let day = match date.weekday() {
+            Weekday::Monday => &self.monday,
+            Weekday::Tuesday => &self.tuesday,
+            Weekday::Wednesday => &self.wednesday,
+            Weekday::Thursday => &self.thursday,
+            Weekday::Friday => &self.friday,
+            Weekday::Saturday => &self.saturday,
+            Weekday::Sunday => &self.sunday,
+        };
+        format!("{day}, {:02}/{:02}/{}", date.day(), date.month(), date.year())
     }
 }

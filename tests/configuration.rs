@@ -9,6 +9,7 @@ use std::process::Command;
 
 use hailong::central::config::Config as CentralConfig;
 use hailong::kiosk::config::Config as KioskConfig;
+use hailong::texts::Texts;
 use tempfile::TempDir;
 
 const HERE: char = '‸';
@@ -384,6 +385,29 @@ fn a_mistake_in_the_texts_is_pointed_at() {
         "no_level = \"Xin ông/bà chọn một mức trước khi gửi.\"\n",
         "[phone]",
     );
+    assert_missing("texts/vi.toml", "none = \"Không có lượt đánh giá nào\"\n", "[summary]");
+}
+
+#[test]
+fn every_language_fills_in_the_same_figures() {
+    let filled = |texts: &Texts| -> Vec<(&str, Vec<String>)> {
+        let sections = texts.kiosk.all().chain(texts.phone.all()).chain(texts.summary.all());
+        sections
+            .map(|(key, text)| {
+                let mut names: Vec<String> = (text.split('{').skip(1))
+                    .filter_map(|rest| Some(rest.split_once('}')?.0.to_owned()))
+                    .collect();
+                names.sort();
+                (key, names)
+            })
+            .collect()
+    };
+    let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config/texts");
+    let read = |file: &str| Texts::read(&texts.join(file)).unwrap();
+    let (vietnamese, english) = (read("vi.toml"), read("en.toml"));
+    let (vietnamese, english) = (filled(&vietnamese), filled(&english));
+    assert!(vietnamese.iter().any(|(key, names)| *key == "of_ratings" && names.len() == 2));
+    assert_eq!(vietnamese, english);
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn a_day_is_lived_complete_drawn_and_the_same_again_from_the_same_seed() {
     assert!(pictures.contains("01-home-vi-landscape.png"), "{pictures:?}");
     assert!(pictures.len() >= 7, "{pictures:?}");
 
+    let table = |more: &[&str]| {
+        let data = one.path().to_str().unwrap();
+        let output = hailong(&[&["summary", "--data", data][..], more].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let digest = figures["digest"].as_str().unwrap();
+    let (_, vietnamese) = table(&[]);
+    assert!(vietnamese.contains(&format!("Mã xác thực báo cáo: {digest} · công thức tính số 1")));
+    let (code, english) = table(&["--lang", "en"]);
+    assert_eq!(code, Some(0));
+    assert!(english.contains("Tuesday, 01/12/2026") && !english.contains("lượt"), "{english}");
+    assert!(english.contains(&format!("Report verification code: {digest}")), "{english}");
+    assert_eq!(table(&["--lang", "xx"]), (Some(2), String::new()), "no such language");
+
     assert!(demo(other.path(), &day).status.success());
     assert_eq!(summary(other.path())["digest"], figures["digest"]);
 

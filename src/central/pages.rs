@@ -3,11 +3,14 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use minijinja::value::Serde;
+use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::config::Config;
 use crate::domain::statistics::Interval;
+use crate::texts::{Texts, fill};
 
 /// Pages load their style and fonts from this service, and nothing from anywhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; \
@@ -38,12 +41,21 @@ impl Pages {
             templates.add_template(name, source)?;
         }
         templates.add_global("base", base);
-        templates.add_filter("pct", percent);
-        templates.add_filter("pct_range", |interval: Value| -> Result<String, minijinja::Error> {
-            let end = |name| interval.get_attr(name).and_then(f64::try_from);
-            Ok(percent_range(&Interval { low: end("low")?, high: end("high")? }))
+        templates.add_filter("pct", |fraction: f64, t: Value| -> Result<_, minijinja::Error> {
+            Ok(percent(fraction, &mark(&t, "decimal_mark")?))
         });
-        templates.add_filter("num", number);
+        templates.add_filter(
+            "pct_range",
+            |interval: Value, t: Value| -> Result<_, minijinja::Error> {
+                let end = |name| interval.get_attr(name).and_then(f64::try_from);
+                let interval = Interval { low: end("low")?, high: end("high")? };
+                Ok(percent_range(&interval, &mark(&t, "decimal_mark")?))
+            },
+        );
+        templates.add_filter("num", |n: i64, t: Value| -> Result<_, minijinja::Error> {
+            Ok(number(n, &mark(&t, "thousands_mark")?))
+        });
+        templates.add_filter("fill", filled);
         templates
             .add_filter("hm", |moment: &str| moment.get(11..16).unwrap_or_default().to_owned());
         templates.add_filter("short_digest", |digest: &str| {
@@ -108,28 +120,64 @@ pub fn file(name: &str) -> Option<Response> {
     Some(response)
 }
 
+/// How the page's language writes figures: one of the marks in its texts.
+fn mark(texts: &Value, name: &str) -> Result<String, minijinja::Error> {
+    Ok(texts.get_attr(name)?.to_string())
+}
+
+/// A text with what stands for its `{name}`s.
+fn filled(text: String, values: Kwargs) -> Result<String, minijinja::Error> {
+    values.args().try_fold(text, |text, name| {
+        let value: Value = values.get(name)?;
+        Ok(fill(&text, &[(name, &value)]))
+    })
+}
+
+/// The language that a page was asked for in.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    /// Its code.
+    pub lang: Option<String>,
+}
+
+impl Asked {
+    /// Its texts, or those of the language of rest.
+    pub fn texts<'a>(&self, config: &'a Config) -> &'a Texts {
+        let all = &config.texts;
+        let asked = self.lang.as_ref();
+        // There is one at least.
+        all.iter().find(|texts| Some(&texts.language) == asked).unwrap_or(&all[0])
+    }
+}
+
+/// The languages that a page can be had in besides its own.
+pub fn other_languages(config: &Config, texts: &Texts) -> serde_json::Value {
+    let others = config.texts.iter().filter(|other| other.language != texts.language);
+    others.map(|other| json!({ "code": other.language, "name": other.name })).collect()
+}
+
 /// 0.9225 → “92,3%”: one decimal, half up; nothing and all are “0%” and “100%”.
-pub fn percent(fraction: f64) -> String {
+pub fn percent(fraction: f64, decimal_mark: &str) -> String {
     match (fraction * 1_000.0 + 0.5 + 1e-9).floor() as i64 {
         0 => "0%".to_owned(),
         1_000 => "100%".to_owned(),
-        tenths => format!("{},{}%", tenths / 10, tenths % 10),
+        tenths => format!("{}{decimal_mark}{}%", tenths / 10, tenths % 10),
     }
 }
 
 /// “86,7–95,6%”.
-pub fn percent_range(interval: &Interval) -> String {
-    let low = percent(interval.low);
-    format!("{}–{}", low.trim_end_matches('%'), percent(interval.high))
+pub fn percent_range(interval: &Interval, decimal_mark: &str) -> String {
+    let low = percent(interval.low, decimal_mark);
+    format!("{}–{}", low.trim_end_matches('%'), percent(interval.high, decimal_mark))
 }
 
 /// 9120 → “9.120”.
-pub fn number(n: i64) -> String {
+pub fn number(n: i64, thousands_mark: &str) -> String {
     let digits = n.abs().to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push('.');
+            grouped.push_str(thousands_mark);
         }
         grouped.push(digit);
     }
@@ -141,13 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_people_here_write_them() {
-        assert_eq!(percent(0.9225), "92,3%");
-        assert_eq!(percent(1.0), "100%");
-        assert_eq!(percent(0.0), "0%");
-        assert_eq!(percent_range(&Interval { low: 0.8666, high: 0.9562 }), "86,7–95,6%");
-        assert_eq!(number(9_120), "9.120");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_234_567), "1.234.567");
+    fn numbers_are_written_as_people_of_the_language_write_them() {
+        assert_eq!(percent(0.9225, ","), "92,3%");
+        assert_eq!(percent(0.9225, "."), "92.3%");
+        assert_eq!(percent(1.0, ","), "100%");
+        assert_eq!(percent(0.0, ","), "0%");
+        let interval = Interval { low: 0.8666, high: 0.9562 };
+        assert_eq!(percent_range(&interval, ","), "86,7–95,6%");
+        assert_eq!(number(9_120, "."), "9.120");
+        assert_eq!(number(9_120, ","), "9,120");
+        assert_eq!(number(999, "."), "999");
+        assert_eq!(number(1_234_567, "."), "1.234.567");
     }
 }

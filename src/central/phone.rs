@@ -7,10 +7,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use sha2::Sha256;
 
+use super::pages::{Asked, other_languages};
 use super::service::Central;
 use super::store::{Answered, Kiosk, PhoneForm, StoreError};
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
@@ -78,28 +79,13 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     Ok(Open { claims, kiosk, office: &directory.office.name, form, opening: state.opening })
 }
 
-/// The language that a page was asked for in.
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    lang: Option<String>,
-}
-
-impl Asked {
-    fn texts<'a>(&self, central: &'a Central) -> &'a Texts {
-        let all = &central.config.texts;
-        let asked = self.lang.as_ref();
-        // There is one at least.
-        all.iter().find(|texts| Some(&texts.language) == asked).unwrap_or(&all[0])
-    }
-}
-
 /// `GET /R/{ticket}`: the form, or why there is none. Records nothing.
 pub async fn form(
     State(central): State<Arc<Central>>,
     Path(ticket): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let texts = asked.texts(&central);
+    let texts = asked.texts(&central.config);
     match open(&central, &ticket).await {
         Ok(open) => show(&central, texts, &ticket, &open, &Sent::default(), None),
         Err(closed) => closed_page(&central, texts, closed),
@@ -148,7 +134,7 @@ pub async fn send(
     UrlForm(fields): UrlForm<Vec<(String, String)>>,
 ) -> Response {
     let (sent, asked) = Sent::read(fields);
-    let texts = asked.texts(&central);
+    let texts = asked.texts(&central.config);
     let open = match open(&central, &ticket).await {
         Ok(open) => open,
         Err(closed) => return closed_page(&central, texts, closed),
@@ -289,12 +275,9 @@ fn said(
     texts: &Texts,
     office: &str,
 ) -> serde_json::Map<String, serde_json::Value> {
-    let others = central.config.texts.iter().filter(|other| other.language != texts.language);
-    let others: Vec<_> =
-        others.map(|other| json!({ "code": other.language, "name": other.name })).collect();
     let said = json!({
         "lang": texts.language,
-        "languages": others,
+        "languages": other_languages(&central.config, texts),
         "t": texts.phone,
         "office": office,
         "notice_title": texts.notice.title,
@@ -345,7 +328,7 @@ fn message(
 
 /// `GET /`: what this is.
 pub async fn welcome(State(central): State<Arc<Central>>, Query(asked): Query<Asked>) -> Response {
-    let texts = asked.texts(&central);
+    let texts = asked.texts(&central.config);
     let (title, text) = (&texts.phone.welcome_title, &texts.phone.welcome_text);
     message(&central, texts, StatusCode::OK, None, "welcome", title, text)
 }

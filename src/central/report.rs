@@ -16,6 +16,7 @@ use crate::domain::form::{Form, Forms};
 use crate::domain::office::Directory;
 use crate::domain::summary::Summary;
 use crate::domain::time::At;
+use crate::texts::Texts;
 
 /// What the service was last started with, kept beside the database so that it can be read alone.
 const FILE: &str = "setting.json";
@@ -24,6 +25,7 @@ const FILE: &str = "setting.json";
 struct Setting {
     offices: Vec<Directory>,
     forms: Vec<Form>,
+    texts: Vec<Texts>,
 }
 
 /// Why there is no report.
@@ -49,10 +51,36 @@ pub enum ReportError {
     Summary(#[from] SummaryError),
 }
 
+/// There are no texts in the language asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("there are no texts in the language {asked}, only in {known}")]
+pub struct NoLanguage {
+    asked: String,
+    known: String,
+}
+
+/// The texts of a language, or of the language of rest.
+pub(super) fn in_language<'a>(
+    all: &'a [Texts],
+    asked: Option<&str>,
+) -> Result<&'a Texts, NoLanguage> {
+    let found = match asked {
+        None => all.first(),
+        Some(asked) => all.iter().find(|texts| texts.language == asked),
+    };
+    found.ok_or_else(|| NoLanguage {
+        asked: asked.unwrap_or("of rest").to_owned(),
+        known: all.iter().map(|texts| texts.language.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
 /// Keeps what the service was started with beside its database.
 pub fn keep_setting(config: &Config) -> std::io::Result<()> {
-    let setting =
-        Setting { offices: config.offices.clone(), forms: config.forms.iter().cloned().collect() };
+    let setting = Setting {
+        offices: config.offices.clone(),
+        forms: config.forms.iter().cloned().collect(),
+        texts: config.texts.clone(),
+    };
     let bytes = serde_json::to_vec(&setting).map_err(std::io::Error::other)?;
     let new = config.data.join("setting.new");
     std::fs::write(&new, bytes)?;
@@ -64,12 +92,14 @@ pub struct Report {
     summary: Summary,
     directory: Directory,
     forms: Forms,
+    texts: Vec<Texts>,
 }
 
 impl Report {
-    /// In words.
-    pub fn table(&self) -> String {
-        table::of(&self.summary, &self.directory, &self.forms)
+    /// In words of a language, or of the language of rest.
+    pub fn table(&self, language: Option<&str>) -> Result<String, NoLanguage> {
+        let texts = in_language(&self.texts, language)?;
+        Ok(table::of(&self.summary, &self.directory, &self.forms, texts))
     }
 
     /// As published.
@@ -124,5 +154,6 @@ pub fn of_folder(
         }
         Ok::<_, ReportError>(summary::of_day(&store, directory, &forms, date, now).await?)
     })?;
-    Ok(Report { summary, directory: directory.clone(), forms })
+    let directory = directory.clone();
+    Ok(Report { summary, directory, forms, texts: setting.texts })
 }

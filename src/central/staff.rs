@@ -18,16 +18,18 @@ use serde_json::json;
 
 use super::address::is_https;
 use super::keys::Keys;
+use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
 use super::store::{Kiosk, StoreError};
 use super::summary::{self, SummaryError};
-use super::table;
+use super::{report, table};
 use crate::domain::enrolment::Counters;
-use crate::domain::form::{Reader, in_language};
+use crate::domain::form::{self, Reader};
 use crate::domain::ids::{KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::summary::{State as DayState, Summary};
+use crate::texts::{Texts, fill};
 
 /// Who may pass: whoever has this secret, remembered in this cookie.
 #[derive(Clone, Copy)]
@@ -65,6 +67,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
 #[derive(Deserialize)]
 struct Key {
     key: Option<String>,
+    lang: Option<String>,
 }
 
 async fn holders_only(
@@ -73,18 +76,20 @@ async fn holders_only(
     request: Request,
     next: Next,
 ) -> Response {
+    let asked = Asked { lang: query.lang };
+    let texts = asked.texts(&central.config);
     if let Some(key) = query.key {
         if !(door.opens)(&central.keys, &key) {
-            return refused(&central, request.headers());
+            return refused(&central, texts, request.headers());
         }
         if request.method() != axum::http::Method::GET || request.uri().path().starts_with("/api/")
         {
             return next.run(request).await;
         }
         // The secret goes from the address into a cookie, so that it is not left on the screen.
+        let here = in_language(&central, texts, request.uri().path());
+        let mut response = Redirect::to(&here).into_response();
         let base = central.config.staff_base();
-        let path = request.uri().path();
-        let mut response = Redirect::to(&format!("{base}{path}")).into_response();
         let whole = if base.is_empty() { "/" } else { base };
         let https = central.config.staff_url.as_deref().is_some_and(is_https);
         let secure = if https { "; Secure" } else { "" };
@@ -105,26 +110,48 @@ async fn holders_only(
     if bearer.or(cookie).is_some_and(|given| (door.opens)(&central.keys, given)) {
         next.run(request).await
     } else {
-        refused(&central, headers)
+        refused(&central, texts, headers)
     }
 }
 
-fn refused(central: &Central, headers: &HeaderMap) -> Response {
+/// The address of a page, below the staff's base, in a language; that of rest is not named.
+fn in_language(central: &Central, texts: &Texts, path: &str) -> String {
+    let base = central.config.staff_base();
+    if texts.language == central.config.texts[0].language {
+        format!("{base}{path}")
+    } else {
+        format!("{base}{path}?lang={}", texts.language)
+    }
+}
+
+/// A page, with what every page of the staff's needs.
+fn render(
+    central: &Central,
+    texts: &Texts,
+    status: StatusCode,
+    name: &str,
+    mut context: serde_json::Value,
+) -> Response {
+    context["lang"] = json!(texts.language);
+    context["languages"] = other_languages(&central.config, texts);
+    context["t"] = json!(texts.summary);
+    central.staff_pages.page(status, name, context)
+}
+
+fn refused(central: &Central, texts: &Texts, headers: &HeaderMap) -> Response {
     let status = StatusCode::UNAUTHORIZED;
     let html = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if html {
-        central.staff_pages.page(
-            status,
-            "error.html",
-            json!({
-                "title": "Chưa được phép xem",
-                "text": "Trang này dành cho người phụ trách.",
-                "hint": "Xin mở bằng đường dẫn được in ra khi hệ thống khởi động.",
-            }),
-        )
+        let t = &texts.summary;
+        let context = json!({
+            "title": t.refused_title,
+            "text": t.refused_text,
+            "hint": t.refused_hint,
+        });
+        render(central, texts, status, "error.html", context)
     } else {
         Problem::new(status, "open the link printed at start, or send its key as a bearer token")
             .into_response()
@@ -177,28 +204,32 @@ async fn find<'a>(
     Ok((directory, summary))
 }
 
-async fn front(State(central): State<Arc<Central>>) -> Response {
+async fn front(State(central): State<Arc<Central>>, Query(asked): Query<Asked>) -> Response {
+    let texts = asked.texts(&central.config);
     let Some(directory) = central.config.offices.first() else {
-        return missing_page(&central, &Missing::Office);
+        return missing_page(&central, texts, &Missing::Office);
     };
     let office = &directory.office.code;
     match central.store.latest_day(office).await {
         Ok(day) => {
             let day = day.unwrap_or_else(|| central.now().date());
-            let base = central.config.staff_base();
-            Redirect::to(&format!("{base}/summary/{office}/{day}")).into_response()
+            let page = in_language(&central, texts, &format!("/summary/{office}/{day}"));
+            Redirect::to(&page).into_response()
         }
-        Err(error) => missing_page(&central, &error.into()),
+        Err(error) => missing_page(&central, texts, &error.into()),
     }
 }
 
 async fn page(
     State(central): State<Arc<Central>>,
     Path((office, date)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
 ) -> Response {
+    let texts = asked.texts(&central.config);
+    let language = &texts.language;
     let (directory, summary) = match find(&central, &office, &date).await {
         Ok(found) => found,
-        Err(missing) => return missing_page(&central, &missing),
+        Err(missing) => return missing_page(&central, texts, &missing),
     };
     let form = central.config.forms.in_force(&directory.office.form, summary.date);
     let one_line = |text: &str| text.replace('\n', " ");
@@ -208,7 +239,7 @@ async fn page(
         .map(|level| {
             json!({
                 "code": level.code,
-                "label": one_line(in_language(&level.label, "vi")),
+                "label": one_line(form::in_language(&level.label, language)),
                 "face": level.face,
                 "satisfied": level.satisfied,
             })
@@ -218,25 +249,27 @@ async fn page(
         .reasons
         .iter()
         .filter_map(|reason| {
-            let text = central.config.forms.reason_text(&reason.code, "vi")?;
+            let text = central.config.forms.reason_text(&reason.code, language)?;
             Some((reason.code.clone(), json!(text)))
         })
         .collect();
     let counters: serde_json::Map<String, serde_json::Value> = directory
         .counters
         .iter()
-        .map(|counter| (counter.id.to_string(), json!(counter.label())))
+        .map(|counter| (counter.id.to_string(), json!(texts.counter_and_name(counter))))
         .collect();
     let mut kiosks = serde_json::Map::new();
     let named = summary.down.iter().map(|down| &down.kiosk);
     for kiosk in named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id)) {
-        kiosks.insert(kiosk.to_string(), json!(kiosk_name(&central, directory, kiosk).await));
+        let name = kiosk_name(&central, texts, directory, kiosk).await;
+        kiosks.insert(kiosk.to_string(), json!(name));
     }
     let base = central.config.staff_base();
     let other_day = |date: Option<Date>| {
         date.map(|date| {
+            let path = format!("/summary/{}/{date}", directory.office.code);
             json!({
-                "href": format!("{base}/summary/{}/{date}", directory.office.code),
+                "href": in_language(&central, texts, &path),
                 "label": format!("{:02}/{:02}", date.day(), date.month()),
             })
         })
@@ -246,8 +279,8 @@ async fn page(
     let context = json!({
         "s": summary,
         "office_name": directory.office.name,
-        "date_long": table::date_in_words(summary.date),
-        "state_text": state_text(&central, &summary),
+        "date_long": texts.summary.date(summary.date),
+        "state_text": state_text(&central, texts, &summary),
         "json_href":
             format!("{base}/api/v1/summary/{}/{}", directory.office.code, summary.date),
         "form_levels": levels,
@@ -257,14 +290,15 @@ async fn page(
         "prev": other_day(summary.date.yesterday().ok()),
         "next": other_day(next),
     });
-    central.staff_pages.page(StatusCode::OK, "summary.html", context)
+    render(&central, texts, StatusCode::OK, "summary.html", context)
 }
 
 /// Reports of violations, in the order received.
-async fn reports(State(central): State<Arc<Central>>) -> Response {
+async fn reports(State(central): State<Arc<Central>>, Query(asked): Query<Asked>) -> Response {
+    let texts = asked.texts(&central.config);
     let written = match central.store.words(Reader::Authority).await {
         Ok(written) => written,
-        Err(error) => return missing_page(&central, &error.into()),
+        Err(error) => return missing_page(&central, texts, &error.into()),
     };
     let reports: Vec<_> = written
         .iter()
@@ -275,69 +309,70 @@ async fn reports(State(central): State<Arc<Central>>) -> Response {
             json!({
                 "office": directory.map_or(written.office.as_str(), |d| &d.office.name),
                 "day": written.day,
-                "counter": counter.map(|counter| counter.label()),
+                "counter": counter.map(|counter| texts.counter_and_name(counter)),
                 "official": official.map(|official| &official.name),
                 "text": written.text,
             })
         })
         .collect();
-    central.staff_pages.page(StatusCode::OK, "reports.html", json!({ "reports": reports }))
+    render(&central, texts, StatusCode::OK, "reports.html", json!({ "reports": reports }))
 }
 
 /// A kiosk by the counters it serves, as people call them.
-async fn kiosk_name(central: &Central, directory: &Directory, kiosk: &KioskId) -> String {
+async fn kiosk_name(
+    central: &Central,
+    texts: &Texts,
+    directory: &Directory,
+    kiosk: &KioskId,
+) -> String {
     let row = central.kiosk(kiosk).await.ok().flatten();
     let counters = |kiosk: &Kiosk| {
         let known = kiosk.counters.iter().filter_map(|id| directory.counter(id));
-        known.map(|counter| counter.short_label()).collect::<Vec<_>>().join(", ")
+        known.map(|counter| texts.counter_of(counter.number)).collect::<Vec<_>>().join(", ")
     };
     row.map(|kiosk| counters(&kiosk))
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| kiosk.to_string())
 }
 
-fn state_text(central: &Central, summary: &Summary) -> String {
-    let now = central.now().civil();
-    let waiting = if summary.phone_waiting > 0 {
-        format!(" · còn chờ {} lượt đánh giá", summary.phone_waiting)
-    } else {
-        String::new()
-    };
-    match summary.state {
+fn state_text(central: &Central, texts: &Texts, summary: &Summary) -> String {
+    let t = &texts.summary;
+    let provisional = match summary.state {
         DayState::Open => {
-            format!("Số liệu tạm tính đến {:02}:{:02}{waiting}", now.hour(), now.minute())
+            let now = central.now().civil();
+            let time = format!("{:02}:{:02}", now.hour(), now.minute());
+            fill(&t.state_open, &[("time", &time)])
         }
-        DayState::Provisional => format!(
-            "Số liệu tạm tính · còn chờ {} thiết bị gửi dữ liệu{waiting}",
-            summary.silent_kiosks.len()
-        ),
-        DayState::Complete => {
-            "Đã nhận đủ dữ liệu từ các quầy · còn nhận đánh giá qua điện thoại".to_owned()
-        }
-        DayState::Final => "Số liệu chính thức".to_owned(),
+        DayState::Provisional => fill(&t.state_provisional, &[("n", &summary.silent_kiosks.len())]),
+        DayState::Complete => return t.state_complete.clone(),
+        DayState::Final => return t.state_final.clone(),
+    };
+    if summary.phone_waiting == 0 {
+        return provisional;
     }
+    format!("{provisional} · {}", fill(&t.state_waiting, &[("n", &summary.phone_waiting)]))
 }
 
-fn missing_page(central: &Central, missing: &Missing) -> Response {
+fn missing_page(central: &Central, texts: &Texts, missing: &Missing) -> Response {
+    let t = &texts.summary;
     let (text, hint) = match missing {
-        Missing::Office => ("Không có đơn vị này trong hệ thống.", "Xin kiểm tra lại đường dẫn."),
-        Missing::Date => ("Ngày không hợp lệ.", "Xin ghi ngày theo dạng 2026-11-24."),
-        Missing::NoDay => ("Chưa có ngày nào có dữ liệu.", "Xin xem lại sau khi có lượt đánh giá."),
-        Missing::Summary(SummaryError::NoForm(..)) => {
-            ("Chưa có phiếu đánh giá nào có hiệu lực vào ngày này.", "Xin chọn một ngày khác.")
-        }
+        Missing::Office => (&t.no_office, &t.no_office_hint),
+        Missing::Date => (&t.no_date, &t.no_date_hint),
+        Missing::NoDay => (&t.no_day, &t.no_day_hint),
+        Missing::Summary(SummaryError::NoForm(..)) => (&t.no_form, &t.no_form_hint),
         Missing::Summary(error) => {
             tracing::error!(%error, "summary");
-            ("Hệ thống đang bận.", "Xin thử lại sau ít phút.")
+            (&t.busy, &t.busy_hint)
         }
     };
-    let context = json!({ "title": "Không xem được báo cáo", "text": text, "hint": hint });
-    central.staff_pages.page(missing.status(), "error.html", context)
+    let context = json!({ "title": t.missing_title, "text": text, "hint": hint });
+    render(central, texts, missing.status(), "error.html", context)
 }
 
 #[derive(Deserialize)]
 struct Format {
     format: Option<String>,
+    lang: Option<String>,
 }
 
 async fn api(
@@ -360,7 +395,11 @@ async fn api(
     })?;
     match query.format.as_deref() {
         None | Some("json") => Ok(Json(summary).into_response()),
-        Some("table") => Ok(table::of(&summary, directory, &central.config.forms).into_response()),
+        Some("table") => {
+            let texts = report::in_language(&central.config.texts, query.lang.as_deref())
+                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+            Ok(table::of(&summary, directory, &central.config.forms, texts).into_response())
+        }
         Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json or table")),
     }
 }

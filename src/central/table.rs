@@ -1,153 +1,188 @@
-//! The daily summary as a table of text, in Vietnamese.
+//! The daily summary as a table of text, in any of the languages.
 
 use std::fmt::Write;
-
-use jiff::civil::{Date, Weekday};
 
 use super::pages::{number, percent, percent_range};
 use crate::domain::form::{Forms, in_language};
 use crate::domain::office::Directory;
+use crate::domain::statistics::Interval;
 use crate::domain::summary::{Row, State, Summary};
-
-/// “Thứ Ba, 24/11/2026”.
-pub fn date_in_words(date: Date) -> String {
-    let day = match date.weekday() {
-        Weekday::Monday => "Thứ Hai",
-        Weekday::Tuesday => "Thứ Ba",
-        Weekday::Wednesday => "Thứ Tư",
-        Weekday::Thursday => "Thứ Năm",
-        Weekday::Friday => "Thứ Sáu",
-        Weekday::Saturday => "Thứ Bảy",
-        Weekday::Sunday => "Chủ nhật",
-    };
-    format!("{day}, {:02}/{:02}/{}", date.day(), date.month(), date.year())
-}
-
-fn state_in_words(state: State) -> &'static str {
-    match state {
-        State::Open => "đang trong giờ làm việc (số liệu hiển thị theo bội số của 5)",
-        State::Provisional => "tạm tính, còn chờ dữ liệu từ thiết bị",
-        State::Complete => "đã nhận đủ dữ liệu từ các quầy (complete)",
-        State::Final => "chính thức (final)",
-    }
-}
+use crate::domain::time::At;
+use crate::texts::{SummaryTexts, Texts, fill};
 
 /// The table.
-pub fn of(summary: &Summary, directory: &Directory, forms: &Forms) -> String {
+pub fn of(summary: &Summary, directory: &Directory, forms: &Forms, texts: &Texts) -> String {
+    let table = Table { directory, forms, texts, t: &texts.summary };
     let mut out = String::new();
-    write_all(&mut out, summary, directory, forms).map_or_else(|_| String::new(), |()| out)
+    table.write(&mut out, summary).map_or_else(|_| String::new(), |()| out)
 }
 
-fn write_all(
-    out: &mut String,
-    summary: &Summary,
-    directory: &Directory,
-    forms: &Forms,
-) -> std::fmt::Result {
-    writeln!(out, "{} · {}", directory.office.name, date_in_words(summary.date))?;
-    writeln!(out, "Trạng thái: {}", state_in_words(summary.state))?;
-    writeln!(out)?;
-    let n = number(summary.n as i64);
-    match (summary.rate, &summary.interval, summary.satisfied) {
-        (Some(rate), Some(interval), Some(satisfied)) => writeln!(
-            out,
-            "Tỷ lệ hài lòng  {}   {} / {n} lượt đánh giá · khoảng tin cậy 95%: {}",
-            percent(rate),
-            number(satisfied as i64),
-            percent_range(interval)
-        )?,
-        _ => writeln!(out, "Tỷ lệ hài lòng  chưa đủ số liệu ({n} lượt đánh giá)")?,
+struct Table<'a> {
+    directory: &'a Directory,
+    forms: &'a Forms,
+    texts: &'a Texts,
+    t: &'a SummaryTexts,
+}
+
+impl Table<'_> {
+    fn number(&self, n: u64) -> String {
+        number(n as i64, &self.t.thousands_mark)
     }
-    if let Some(rate) = summary.usual.rate {
-        let (days, n) = (summary.usual.days, number(summary.usual.n as i64));
-        writeln!(out, "{days} ngày qua     {} (n {n})", percent(rate))?;
+
+    fn percent(&self, fraction: f64) -> String {
+        percent(fraction, &self.t.decimal_mark)
     }
-    match (summary.response_rate, summary.contacts.served) {
-        (Some(rate), Some(served)) => writeln!(
-            out,
-            "Tỷ lệ phản hồi  {}   {n} / {} lượt phục vụ",
-            percent(rate),
-            number(served as i64)
-        )?,
-        _ => writeln!(out, "Tỷ lệ phản hồi  chưa có số liệu về lượt phục vụ")?,
+
+    fn range(&self, interval: &Interval) -> String {
+        percent_range(interval, &self.t.decimal_mark)
     }
-    let form = forms.in_force(&directory.office.form, summary.date);
-    let label = |code: &str| {
-        form.and_then(|form| form.levels.iter().find(|level| level.code == code)).map_or_else(
-            || code.to_owned(),
-            |level| in_language(&level.label, "vi").replace('\n', " "),
-        )
-    };
-    if let Some(levels) = &summary.levels {
+
+    fn state(&self, state: State) -> &str {
+        match state {
+            State::Open => &self.t.table_open,
+            State::Provisional => &self.t.table_provisional,
+            State::Complete => &self.t.table_complete,
+            State::Final => &self.t.table_final,
+        }
+    }
+
+    fn write(&self, out: &mut String, summary: &Summary) -> std::fmt::Result {
+        let t = self.t;
+        writeln!(out, "{} · {}", self.directory.office.name, t.date(summary.date))?;
+        writeln!(out, "{} {}", t.table_state, self.state(summary.state))?;
         writeln!(out)?;
-        for (code, n) in &levels.0 {
-            writeln!(out, "  {} {:>6}", pad(&label(code), 20), number(*n as i64))?;
+        self.write_rates(out, summary)?;
+        let form = self.forms.in_force(&self.directory.office.form, summary.date);
+        let label = |code: &str| {
+            form.and_then(|form| form.levels.iter().find(|level| level.code == code)).map_or_else(
+                || code.to_owned(),
+                |level| in_language(&level.label, &self.texts.language).replace('\n', " "),
+            )
+        };
+        if let Some(levels) = &summary.levels {
+            writeln!(out)?;
+            for (code, n) in &levels.0 {
+                writeln!(out, "  {} {:>6}", pad(&label(code), 20), self.number(*n))?;
+            }
+        }
+        let counter = |row: &Row| {
+            let known = self.directory.counters.iter().find(|one| one.id.as_str() == row.id);
+            known.map_or_else(|| row.name.clone(), |one| self.texts.counter_and_name(one))
+        };
+        self.write_rows(out, &t.counter, &summary.by_counter, counter)?;
+        self.write_rows(out, &t.official, &summary.by_official, |row| row.name.clone())?;
+        if !summary.reasons.is_empty() {
+            writeln!(out, "\n{}", t.reasons)?;
+            for reason in &summary.reasons {
+                let text = self.forms.reason_text(&reason.code, &self.texts.language);
+                let text = text.unwrap_or_else(|| reason.code.clone());
+                writeln!(out, "  {} {:>6}", pad(&text, 34), self.number(reason.n))?;
+            }
+        }
+        self.write_rest(out, summary)
+    }
+
+    fn write_rates(&self, out: &mut String, summary: &Summary) -> std::fmt::Result {
+        let t = self.t;
+        let n = self.number(summary.n);
+        let usual = fill(&t.table_usual, &[("days", &summary.usual.days)]);
+        let heads = [&t.rate, &t.response, &usual];
+        let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or_default() + 2;
+        write!(out, "{}", pad(&t.rate, width))?;
+        match (summary.rate, &summary.interval, summary.satisfied) {
+            (Some(rate), Some(interval), Some(satisfied)) => {
+                let satisfied = self.number(satisfied);
+                let of = fill(&t.of_ratings, &[("satisfied", &satisfied), ("n", &n)]);
+                let (rate, range) = (self.percent(rate), self.range(interval));
+                writeln!(out, "{rate}   {of} · {} {range}", t.interval)?;
+            }
+            _ => writeln!(out, "{}", fill(&t.table_none, &[("n", &n)]))?,
+        }
+        if let Some(rate) = summary.usual.rate {
+            let (rate, n) = (self.percent(rate), self.number(summary.usual.n));
+            writeln!(out, "{}{rate} (n {n})", pad(&usual, width))?;
+        }
+        write!(out, "{}", pad(&t.response, width))?;
+        match (summary.response_rate, summary.contacts.served) {
+            (Some(rate), Some(served)) => {
+                let served = self.number(served);
+                let of = fill(&t.of_served, &[("n", &n), ("served", &served)]);
+                writeln!(out, "{}   {of}", self.percent(rate))
+            }
+            _ => writeln!(out, "{}", t.served_unknown),
         }
     }
-    rows(out, "Quầy", &summary.by_counter)?;
-    rows(out, "Cán bộ", &summary.by_official)?;
-    if !summary.reasons.is_empty() {
-        writeln!(out, "\nLý do được nêu")?;
-        for reason in &summary.reasons {
-            let text = forms.reason_text(&reason.code, "vi").unwrap_or_else(|| reason.code.clone());
-            writeln!(out, "  {} {:>6}", pad(&text, 34), number(reason.n as i64))?;
+
+    fn write_rows(
+        &self,
+        out: &mut String,
+        title: &str,
+        rows: &[Row],
+        name: impl Fn(&Row) -> String,
+    ) -> std::fmt::Result {
+        let t = self.t;
+        writeln!(out, "\n{} {:>6}  {}", pad(title, 38), t.count, t.rate)?;
+        for row in rows {
+            let rate = match (row.rate, &row.interval, row.satisfied) {
+                (Some(rate), Some(interval), _) => {
+                    format!("{} ({})", self.percent(rate), self.range(interval))
+                }
+                (None, _, Some(satisfied)) if row.n > 0 => {
+                    let few = [("satisfied", &satisfied as _), ("n", &row.n as _)];
+                    format!("{} · {}", fill(&t.satisfied_of, &few), t.too_few)
+                }
+                (None, _, Some(_)) => "–".to_owned(),
+                _ => t.too_few.clone(),
+            };
+            writeln!(out, "  {} {:>6}  {rate}", pad(&name(row), 36), self.number(row.n))?;
         }
+        Ok(())
     }
-    let c = &summary.contacts;
-    writeln!(
-        out,
-        "\nLượt mở {} · đã đánh giá {} · để sau {} · hết thời gian chờ {} · gián đoạn {}",
-        c.opened, c.rated, c.later, c.timed_out, c.interrupted
-    )?;
-    let b = &summary.phone_beside;
-    let beside = b.higher + b.lower + b.same;
-    writeln!(
-        out,
-        "Qua điện thoại: {}, trong đó {beside} lượt đã đánh giá tại quầy (mức cao hơn: {}, thấp \
-         hơn: {}, không đổi: {}) · còn chờ {}",
-        summary.by_channel.phone + beside,
-        b.higher,
-        b.lower,
-        b.same,
-        summary.phone_waiting
-    )?;
-    if summary.unattributed > 0 {
-        writeln!(out, "Không có cán bộ trong ca: {} lượt", summary.unattributed)?;
-    }
-    for down in &summary.down {
-        let (from, to) = (down.from.civil(), down.to.civil());
+
+    fn write_rest(&self, out: &mut String, summary: &Summary) -> std::fmt::Result {
+        let t = self.t;
+        let c = &summary.contacts;
+        let contacts = fill(
+            &t.table_contacts,
+            &[
+                ("opened", &c.opened),
+                ("rated", &c.rated),
+                ("later", &c.later),
+                ("timed_out", &c.timed_out),
+                ("interrupted", &c.interrupted),
+            ],
+        );
+        writeln!(out, "\n{contacts}")?;
+        let b = &summary.phone_beside;
+        let beside = b.higher + b.lower + b.same;
         writeln!(
             out,
-            "{} ngừng hoạt động từ {:02}:{:02} đến {:02}:{:02}",
-            down.kiosk,
-            from.hour(),
-            from.minute(),
-            to.hour(),
-            to.minute()
+            "{}, {} · {}",
+            fill(&t.phone, &[("n", &(summary.by_channel.phone + beside))]),
+            fill(
+                &t.phone_beside,
+                &[("n", &beside), ("higher", &b.higher), ("lower", &b.lower), ("same", &b.same),],
+            ),
+            fill(&t.table_waiting, &[("n", &summary.phone_waiting)]),
         )?;
+        if summary.unattributed > 0 {
+            writeln!(out, "{}", fill(&t.table_unattributed, &[("n", &summary.unattributed)]))?;
+        }
+        for down in &summary.down {
+            let time = |at: At| {
+                let civil = at.civil();
+                format!("{:02}:{:02}", civil.hour(), civil.minute())
+            };
+            let (from, to) = (time(down.from), time(down.to));
+            let text = fill(&t.down, &[("from", &from), ("to", &to)]);
+            writeln!(out, "{} {text}", down.kiosk)?;
+        }
+        for silent in &summary.silent_kiosks {
+            writeln!(out, "{}: {}", silent.id, t.table_silent)?;
+        }
+        let formula = fill(&t.formula_number, &[("n", &summary.formula)]);
+        writeln!(out, "{} {} · {formula}", t.digest, summary.digest)
     }
-    for silent in &summary.silent_kiosks {
-        writeln!(out, "{}: chưa nhận đủ dữ liệu", silent.id)?;
-    }
-    writeln!(out, "Mã xác thực báo cáo: {} · công thức tính số {}", summary.digest, summary.formula)
-}
-
-fn rows(out: &mut String, title: &str, rows: &[Row]) -> std::fmt::Result {
-    writeln!(out, "\n{} {:>6}  Tỷ lệ hài lòng", pad(title, 38), "Lượt")?;
-    for row in rows {
-        let rate = match (row.rate, &row.interval, row.satisfied) {
-            (Some(rate), Some(interval), _) => {
-                format!("{} ({})", percent(rate), percent_range(interval))
-            }
-            (None, _, Some(satisfied)) if row.n > 0 => {
-                format!("{satisfied} hài lòng / {} · chưa đủ số liệu", row.n)
-            }
-            (None, _, Some(_)) => "–".to_owned(),
-            _ => "chưa đủ số liệu".to_owned(),
-        };
-        writeln!(out, "  {} {:>6}  {rate}", pad(&row.name, 36), number(row.n as i64))?;
-    }
-    Ok(())
 }
 
 /// Pads to a width in characters: Vietnamese letters in NFC take one column each.

@@ -151,7 +151,8 @@ pub fn run(options: &Options) -> Result<(), DemoError> {
     std::fs::create_dir_all(&config.data)
         .map_err(|error| DemoError::File(config.data.clone(), error))?;
     let hall = open_hall(options, config, directory, date, runtime, clock)?;
-    println!("Ngày {} · {}", table::date_in_words(date), hall.directory.office.name);
+    let texts = &hall.central.config.texts[0];
+    println!("Ngày {} · {}", texts.summary.date(date), hall.directory.office.name);
     println!("  citizens' phones  {}", hall.central.config.public_url);
     println!("  staff             {}", hall.link);
     if options.listen.is_some_and(|ip| !ip.is_loopback()) {
@@ -497,7 +498,7 @@ fn print_summary(hall: &Hall) -> Result<Summary, DemoError> {
     let (directory, forms) = (&hall.directory, &central.config.forms);
     let day = summary::of_day(central.store.as_ref(), directory, forms, hall.date, central.now());
     let summary = hall.runtime.block_on(day)?;
-    println!("\n{}", table::of(&summary, directory, forms));
+    println!("\n{}", table::of(&summary, directory, forms, &central.config.texts[0]));
     Ok(summary)
 }
 

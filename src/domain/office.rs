@@ -32,14 +32,9 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// “Quầy 3 · Hộ tịch – Chứng thực”, on staff's pages.
+    /// “Quầy 3 · Hộ tịch – Chứng thực”, as a published summary names it.
     pub fn label(&self) -> String {
         format!("Quầy {} · {}", self.number, self.name)
-    }
-
-    /// “Quầy 3”, on staff's pages.
-    pub fn short_label(&self) -> String {
-        format!("Quầy {}", self.number)
     }
 }
 
