@@ -117,7 +117,8 @@ impl Headless {
         slint::platform::update_timers_and_animations();
     }
 
-    fn draw(&self) {
+    /// Draws what has changed; says whether anything had.
+    pub fn draw(&self) -> bool {
         let window = self.window();
         let size = window.size();
         let mut pixels = self.pixels.borrow_mut();
@@ -129,7 +130,7 @@ impl Headless {
         }
         window.draw_if_needed(|renderer| {
             renderer.render(&mut pixels, size.width as usize);
-        });
+        })
     }
 
     /// Turns until `done`, waiting for events in between; says whether it came within `limit`.

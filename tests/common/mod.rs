@@ -1,8 +1,10 @@
 //! Builders for tests: a real central service on loopback, and real kiosks enrolled by the call.
 #![allow(dead_code)] // Each test file uses its part.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +23,16 @@ use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::{Identity, central_keys};
 use hailong::kiosk::network::Network;
+use hailong::kiosk::photos::Photos;
+use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::uploader::{Http, Sender, Standing, Transport, Uploader};
-use hailong::kiosk::visit::Record;
+use hailong::kiosk::visit::{Record, TimeOuts};
+use hailong::kiosk::window::{Screen, Setting};
+use hailong::texts::Texts;
+use slint::ComponentHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -176,6 +184,31 @@ impl TestKiosk {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         Desk::open(self.folder.path(), &mut self.identity, clock, Box::new(system_random))
             .expect("the journal opens")
+    }
+
+    /// Its screen with the sample's Vietnamese words, on whatever platform is set. Visitors live by
+    /// `visitor_ms`.
+    pub fn screen(&mut self, visitor_ms: &Rc<Cell<u64>>) -> Rc<Screen> {
+        let desk = self.desk();
+        let enrolled = Arc::clone(desk.enrolled());
+        let (answered, answers) = unbounded_channel();
+        let recorder = Recorder::start(desk, answered, Arc::new(Notify::new())).expect("a thread");
+        let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config/texts/vi.toml");
+        let lived = Rc::clone(visitor_ms);
+        let screen = Screen::new(Setting {
+            enrolled,
+            texts: vec![Texts::read(&texts).expect("the sample texts")],
+            time_outs: TimeOuts::default(),
+            full_screen: false,
+            clock: Arc::clone(&self.clock) as _,
+            visitor_ms: Rc::new(move || lived.get()),
+            photos: Photos::in_folder(self.folder.path()),
+            recorder,
+            answers,
+        })
+        .expect("a screen");
+        screen.app().show().expect("shown");
+        screen
     }
 
     pub fn sender(&self) -> Sender {
