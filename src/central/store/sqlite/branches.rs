@@ -1,6 +1,6 @@
 //! What is here of each kiosk's journal: branches (epochs), their ranges, watermark, holes, forks.
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, Hash};
 use crate::domain::time::{Clockwork, Step};
 
 /// Most holes named in one receipt.
@@ -57,6 +57,9 @@ pub struct Branch {
     pub superseded: bool,
     /// What is here.
     pub ranges: Ranges,
+    /// The last line placed, by number and hash, where it is the highest one here: what most
+    /// batches continue.
+    pub tip: Option<(u64, Hash)>,
     /// Jumps of the kiosk's clock, in the order of their lines.
     pub steps: Vec<Step>,
 }
@@ -219,6 +222,7 @@ mod tests {
             rooted: prev.is_none(),
             superseded: false,
             ranges: Ranges(ranges.to_vec()),
+            tip: None,
             steps: Vec::new(),
         }
     }

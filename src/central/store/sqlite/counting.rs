@@ -239,12 +239,11 @@ impl Writer {
                     phone.map(|phone| phone.level.as_str()),
                     phone.map(|phone| phone.reasons.join(",")),
                 ])?;
-            let forms = self.author.forms.clone();
-            for cell in was.cells(&forms) {
-                self.move_tally(&office, cell, -1);
-            }
-            for cell in now.cells(&forms) {
-                self.move_tally(&office, cell, 1);
+            let (before, after) = (was.cells(&self.author.forms), now.cells(&self.author.forms));
+            for (cells, by) in [(before, -1), (after, 1)] {
+                for cell in cells {
+                    self.move_tally(&office, cell, by);
+                }
             }
             if let (Some(before), Some(after), Some(_)) = (&was.opening, opening, was.counted())
                 && before.day != after.day

@@ -70,6 +70,9 @@ impl Writer {
             for (late, early, seq) in state.branches.forks(place) {
                 self.fork(batch, late, early, seq)?;
             }
+            let branch = &mut state.branches.0[place];
+            let last = fresh.last().filter(|last| branch.ranges.last() == Some(last.seq));
+            branch.tip = last.map(|last| (last.seq, last.hash)).or(branch.tip);
         }
         let mut quarantined = Vec::new();
         for (entry, bytes) in batch.entries.iter().zip(Lines::of(&batch.line_part)) {
@@ -86,19 +89,18 @@ impl Writer {
         self.save(touched)?;
 
         let (watermark, holder) = state.branches.watermark(place);
-        let head = match holder {
-            Some(branch) => self.line(branch, watermark)?.map(|line| (branch, line)),
-            None => None,
+        // Mostly it is a line of this batch.
+        let own = fresh.iter().find(|entry| entry.seq == watermark && entry.line.is_ok());
+        let own = own.filter(|_| holder == Some(state.branches.0[place].id));
+        let stored = match holder {
+            Some(branch) if own.is_none() => self.line(branch, watermark)?,
+            _ => None,
         };
-        self.progress(
-            batch,
-            &mut state,
-            watermark,
-            head.as_ref().map(|(_, line)| line.as_slice()),
-        )?;
+        self.progress(batch, &mut state, watermark, stored.as_deref())?;
+        let head = own.map(|entry| entry.hash).or(stored.as_deref().map(Hash::of));
         let placed = Placed {
             watermark,
-            head: head.map_or(Hash::NONE, |(_, line)| Hash::of(&line)),
+            head: head.unwrap_or(Hash::NONE),
             holes: state.branches.holes(place),
             quarantined,
             conflicts,
@@ -142,6 +144,7 @@ impl Writer {
             rooted: false,
             superseded,
             ranges: Ranges::default(),
+            tip: None,
             steps: Vec::new(),
         });
         let place = state.branches.0.len() - 1;
@@ -375,6 +378,9 @@ impl Writer {
             let Ok(line) = &entry.line else { continue };
             let before = match hashes.get(&(entry.seq - 1)) {
                 Some(hash) => Some(*hash),
+                None if branch.tip.is_some_and(|(seq, _)| seq + 1 == entry.seq) => {
+                    branch.tip.map(|(_, hash)| hash)
+                }
                 None if entry.seq > branch.start => {
                     let here = branch.ranges.has(entry.seq - 1);
                     let stored = if here { self.line(branch.id, entry.seq - 1)? } else { None };

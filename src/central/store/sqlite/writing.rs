@@ -194,6 +194,7 @@ impl Writer {
                 rooted: row.get(5)?,
                 superseded: row.get(6)?,
                 ranges: Ranges(ranges),
+                tip: None,
                 steps: self.read_steps(id)?,
             });
         }
