@@ -23,7 +23,7 @@ use bare::{Log, Ratings};
 use common::{TestCentral, at};
 use hailong::central::listener::{Listener, serve};
 use hailong::domain::receipt::Receipt;
-use hailong::kiosk::uploader::{Http, Reply, Transport};
+use hailong::kiosk::transport::{Http, Reply, Transport};
 use sides::{Bar, Side, compare, rounds};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

@@ -16,7 +16,7 @@ use common::{TestCentral, TestKiosk, first_counter};
 use hailong::domain::line::{By, How};
 use hailong::domain::series::SealedBody;
 use hailong::kiosk::headless::Headless;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record;
 use rusqlite::{Connection, params};
 use sides::{Bar, Side, compare, quantile, rounds};

@@ -7,16 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use common::{TestCentral, TestKiosk, at, rate};
+use common::{TestCentral, TestKiosk, at, batch, rate};
 use hailong::clock::{Clock, Sleep};
 use hailong::demo::clock::DemoClock;
-use hailong::domain::batch::{Packed, Parts, pack};
-use hailong::domain::line::Line;
+use hailong::domain::batch::Packed;
 use hailong::domain::system_random;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
-use hailong::kiosk::journal::JournalReader;
-use hailong::kiosk::uploader::{Http, Transport};
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::transport::{Http, Transport};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -291,20 +290,7 @@ fn batches(kiosk: &TestKiosk) -> Vec<Packed> {
     while first <= last {
         let span = journal.epoch_of(first).unwrap().unwrap();
         let end = span.last.min(first + 1);
-        let lines = journal.lines(first, end).unwrap();
-        let line: Line = serde_json::from_slice(&lines[0]).unwrap();
-        let parts = Parts {
-            kiosk: &kiosk.sender().kiosk,
-            epoch: span.epoch,
-            start: span.start,
-            enc: span.enc,
-            key: &span.key,
-            first,
-            prev: line.prev,
-            lines: &lines,
-            bodies: &journal.bodies(first, end).unwrap(),
-        };
-        batches.push(pack(&parts, &kiosk.identity.signing_key).unwrap());
+        batches.push(batch(kiosk, &journal, first..=end));
         first = end + 1;
     }
     batches

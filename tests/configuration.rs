@@ -4,34 +4,18 @@
 //! Each case breaks one thing of the sample configuration. `‸` stands before the letter that the
 //! message has to point at.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::sample_folder;
 use hailong::central::config::Config as CentralConfig;
 use hailong::kiosk::config::Config as KioskConfig;
 use hailong::texts::Texts;
 use tempfile::TempDir;
 
 const HERE: char = '‸';
-
-/// A copy of the sample configuration.
-fn sample() -> TempDir {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let to = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                std::fs::copy(entry.path(), &to).unwrap();
-            }
-        }
-    }
-    let folder = TempDir::new().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config"), folder.path());
-    folder
-}
 
 /// Who reads a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +55,7 @@ fn write_marked(file: &Path, text: &str) -> String {
 
 /// Makes `edits` to the sample's `file`: each old text stands there once.
 fn break_sample(file: &str, edits: &[(&str, &str)]) -> (TempDir, String) {
-    let folder = sample();
+    let folder = sample_folder();
     let path = folder.path().join(file);
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (old, new) in edits {
@@ -117,7 +101,7 @@ fn assert_missing(file: &str, key_and_value: &str, inside: &str) {
 
 #[test]
 fn the_sample_is_read() {
-    let folder = sample();
+    let folder = sample_folder();
     Reader::Kiosk.read(folder.path()).unwrap();
     Reader::Central.read(folder.path()).unwrap();
 }
@@ -243,7 +227,7 @@ fn a_mistake_in_the_central_services_file_is_pointed_at() {
 
 #[test]
 fn off_loopback_is_fine_behind_a_declared_proxy() {
-    let folder = sample();
+    let folder = sample_folder();
     let file = folder.path().join("central.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text
@@ -482,7 +466,7 @@ fn an_empty_file_is_refused_at_its_start() {
         ("phu-sa/officials.csv", "expected the columns id,name,title"),
         ("phu-sa/roster.csv", "expected the columns weekdays,counter,official,from,to"),
     ] {
-        let folder = sample();
+        let folder = sample_folder();
         let path = folder.path().join(file);
         std::fs::write(&path, "").unwrap();
         let place = format!("{}:1:1: ", path.display());
@@ -499,7 +483,7 @@ fn a_file_that_is_not_utf_8_is_refused_at_the_first_wrong_byte() {
         ("forms/nam-muc.toml", "label = { vi = \"Bình th"),
         ("phu-sa/officials.csv", "cb02,L"),
     ] {
-        let folder = sample();
+        let folder = sample_folder();
         let path = folder.path().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         let at = text.find(after).unwrap() + after.len();
@@ -515,13 +499,13 @@ fn a_file_that_is_not_utf_8_is_refused_at_the_first_wrong_byte() {
 #[test]
 fn a_byte_order_mark_and_windows_line_ends_do_no_harm() {
     for file in ["kiosk.toml", "central.toml", "phu-sa/officials.csv", "phu-sa/roster.csv"] {
-        let folder = sample();
+        let folder = sample_folder();
         let path = folder.path().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
         Reader::of(file).read(folder.path()).unwrap();
     }
-    let folder = sample();
+    let folder = sample_folder();
     let path = folder.path().join("phu-sa/roster.csv");
     let text = std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n");
     let place = write_marked(&path, &text.replace("1-5,q2,cb02", "1-5,q2,‸cb99"));
@@ -533,7 +517,7 @@ fn a_byte_order_mark_and_windows_line_ends_do_no_harm() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     for (file, telling) in [("kiosk.toml", "cannot be read"), ("central.toml", "cannot be read")] {
-        let folder = sample();
+        let folder = sample_folder();
         let path = folder.path().join(file);
         std::fs::remove_file(&path).unwrap();
         let place = format!("{}: ", path.display());

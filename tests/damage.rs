@@ -14,7 +14,7 @@ use hailong::domain::line::{By, Event, How, LastRun, Line};
 use hailong::domain::system_random;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::identity::Identity;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record;
 use tempfile::TempDir;
 
@@ -66,10 +66,7 @@ async fn killed(central: &TestCentral, receipted: bool) -> Killed {
     assert_eq!(rated.len(), 60);
     // Copied while it is open: what SIGKILL would leave.
     let folder = TempDir::new().unwrap();
-    for entry in std::fs::read_dir(alive.path()).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
+    common::copy(&alive.path(), folder.path());
     drop((reader, desk));
     let identity = Identity::load_or_create(folder.path(), &mut system_random()).unwrap();
     let kiosk = TestKiosk { folder, identity, clock: alive.clock.clone(), service: alive.service };

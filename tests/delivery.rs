@@ -27,10 +27,11 @@ use hailong::domain::seal::Kind;
 use hailong::domain::series::SealedBody;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
-use hailong::kiosk::journal::{EpochSpan, JournalReader};
+use hailong::kiosk::journal_reader::{EpochSpan, JournalReader};
 use hailong::kiosk::network::Unreachable;
 use hailong::kiosk::network::client;
-use hailong::kiosk::uploader::{Http, Reply, Sender, Standing, Transport};
+use hailong::kiosk::transport::{Http, Reply, Transport};
+use hailong::kiosk::uploader::{Sender, Standing};
 use hailong::kiosk::visit::Record;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -1078,10 +1079,7 @@ impl Transport for Switched {
 
 fn copy_folder(from: &Path) -> TempDir {
     let copy = TempDir::new().unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
+    common::copy(from, copy.path());
     copy
 }
 

@@ -22,14 +22,15 @@ use std::time::{Duration, Instant};
 
 use audit::audit;
 use child::Start;
+use common::copy;
 use common::{TestCentral, TestKiosk, at, has, rate};
 use hailong::central::store::Store;
 use hailong::central::store::sqlite::SqliteStore;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::time::At;
-use hailong::kiosk::journal::JournalReader;
-use installed::{Installed, SmallDisk, copy, hailong, twin};
+use hailong::kiosk::journal_reader::JournalReader;
+use installed::{Installed, SmallDisk, hailong, twin};
 use kept::{Shown, counted, has_received, holds, rated, stored};
 
 /// Not a test: the kiosks that these tests start live here.

@@ -21,7 +21,7 @@ use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
 use hailong::domain::time::At;
 use hailong::kiosk::identity::Identity;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record;
 use proxy::Proxy;
 use rand::rngs::StdRng;
@@ -45,10 +45,7 @@ fn folder() -> TempDir {
 
 fn copy(from: &Path) -> TempDir {
     let to = folder();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
-    }
+    common::copy(from, to.path());
     to
 }
 

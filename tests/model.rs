@@ -10,11 +10,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use common::{TestCentral, TestKiosk, at};
+use common::{TestCentral, TestKiosk, at, batch};
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::Random;
-use hailong::domain::batch::{Packed, Parts, pack};
+use hailong::domain::batch::Packed;
 use hailong::domain::form::Form;
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{By, How};
@@ -22,9 +22,9 @@ use hailong::domain::receipt::Receipt;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::client;
-use hailong::kiosk::uploader::{Http, Transport};
+use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::visit::Record;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -317,31 +317,6 @@ fn live(kiosk: &mut TestKiosk, form: &Form, case: &Case) -> History {
 
 // ---- Delivering it ------------------------------------------------------------------------------
 
-/// The lines `first..=last` as a signed batch.
-fn batch(kiosk: &TestKiosk, journal: &JournalReader, (first, last): (u64, u64)) -> Packed {
-    let span = journal.epoch_of(first).unwrap().unwrap();
-    assert!(last <= span.last);
-    let prev = if first == span.start {
-        span.before
-    } else {
-        Hash::of(&journal.line(first - 1).unwrap().unwrap())
-    };
-    let (lines, bodies) =
-        (journal.lines(first, last).unwrap(), journal.bodies(first, last).unwrap());
-    let parts = Parts {
-        kiosk: &kiosk.sender().kiosk,
-        epoch: span.epoch,
-        start: span.start,
-        enc: span.enc,
-        key: &span.key,
-        first,
-        prev,
-        lines: &lines,
-        bodies: &bodies,
-    };
-    pack(&parts, &kiosk.identity.signing_key).unwrap()
-}
-
 /// Stretches that cover every line at least once, in the order of sending.
 fn deliveries(case: &Case, history: &History) -> Vec<(u64, u64)> {
     let last = history.last();
@@ -455,7 +430,7 @@ async fn check(case: Case) {
             }
         }
         let Some((first, last)) = sent.get(place).copied() else { break };
-        let receipt = deliver(&http, &batch(&kiosk, &journal, (first, last))).await;
+        let receipt = deliver(&http, &batch(&kiosk, &journal, first..=last)).await;
         here.extend(first..=last);
         let (watermark, holes) = history.standing(&here, history.epoch_of(first));
         assert_eq!((receipt.watermark, receipt.holes), (watermark, holes), "{first}..={last}");
@@ -466,12 +441,12 @@ async fn check(case: Case) {
         }
     }
     let end = history.last();
-    let receipt = deliver(&http, &batch(&kiosk, &journal, (end, end))).await;
+    let receipt = deliver(&http, &batch(&kiosk, &journal, end..=end)).await;
     assert_eq!((receipt.watermark, receipt.holes), (end, vec![]), "all of it is here");
 
     let http = Http::new(&plain.service()).unwrap();
     for epoch in &history.epochs {
-        let receipt = deliver(&http, &batch(&kiosk, &journal, *epoch)).await;
+        let receipt = deliver(&http, &batch(&kiosk, &journal, epoch.0..=epoch.1)).await;
         assert_eq!((receipt.watermark, receipt.holes), (epoch.1, vec![]));
     }
     for (visit, (_, level, reasons)) in phones {

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use common::{TestCentral, at};
 use hailong::central::config::Config;
+use hailong::clock::SystemClock;
 use hailong::domain::ids::Hash;
 use hailong::domain::office::{Directory, PHOTO_BYTES};
-use hailong::kiosk::network::client;
+use hailong::kiosk::network::{Network, client};
 use hailong::kiosk::photos::{Album, Photos};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
@@ -17,15 +18,6 @@ use tokio::net::TcpListener;
 
 /// The sample office, with a photo of cb07.
 fn with_photo(folder: &Path) -> Config {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config");
-    for name in ["forms", "texts", "phu-sa"] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
-        for entry in std::fs::read_dir(sample.join(name)).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), folder.join(name).join(entry.file_name())).unwrap();
-        }
-    }
-    std::fs::copy(sample.join("central.toml"), folder.join("central.toml")).unwrap();
     let photo = RgbImage::from_fn(900, 1_200, |x, _| {
         if x < 450 { Rgb([190, 60, 40]) } else { Rgb([40, 60, 190]) }
     });
@@ -53,7 +45,7 @@ fn photo_of(directory: &Directory) -> Hash {
 
 #[tokio::test]
 async fn a_photo_reaches_kiosk_and_phone_and_is_shown_round() {
-    let folder = TempDir::new().unwrap();
+    let folder = common::sample_folder();
     let central = TestCentral::with_config(with_photo(folder.path()), at("2026-11-24 08:15")).await;
     let mut kiosk = central.kiosk("q3").await;
     let directory = kiosk.identity.enrolled.as_ref().unwrap().directory.clone();
@@ -62,7 +54,7 @@ async fn a_photo_reaches_kiosk_and_phone_and_is_shown_round() {
     let stale = kiosk.folder.path().join("photos/0000.jpg");
     std::fs::create_dir_all(stale.parent().unwrap()).unwrap();
     std::fs::write(&stale, "somebody who left").unwrap();
-    photos.clone().fetch(&directory, client().unwrap(), central.service()).await;
+    photos.fetch(&directory, &Network::to(&central.service()), &*central.clock).await;
     assert!(photos.has(name) && photos.arrived() == 1);
     assert!(!stale.exists(), "what nobody names is removed");
 
@@ -102,7 +94,7 @@ async fn a_photo_reaches_kiosk_and_phone_and_is_shown_round() {
 
 #[tokio::test]
 async fn a_photo_that_is_not_what_its_name_says_or_too_long_is_not_kept() {
-    let folder = TempDir::new().unwrap();
+    let folder = common::sample_folder();
     let directory = with_photo(folder.path()).offices[0].clone();
     let name = photo_of(&directory);
     for (body, length) in [(b"no photo".to_vec(), 8), (vec![7; 2 * PHOTO_BYTES], 2 * PHOTO_BYTES)] {
@@ -113,7 +105,8 @@ async fn a_photo_that_is_not_what_its_name_says_or_too_long_is_not_kept() {
         let fetching = photos.clone();
         let fetched = directory.clone();
         let task = tokio::spawn(async move {
-            fetching.fetch(&fetched, client().unwrap(), service).await;
+            let clock = SystemClock::start();
+            fetching.fetch(&fetched, &Network::to(&service), &clock).await;
         });
         let (mut asked, _) = listener.accept().await.unwrap();
         let mut request = [0; 1_024];
@@ -137,7 +130,7 @@ fn a_photo_that_cannot_be_used_stops_the_start_and_is_pointed_at() {
         (None, "expected the file of a photo"),
         (Some(&b"not a picture"[..]), "expected a JPEG or PNG picture"),
     ] {
-        let folder = TempDir::new().unwrap();
+        let folder = common::sample_folder();
         with_photo(folder.path());
         let photo = folder.path().join("phu-sa/lan.jpg");
         match content {

@@ -26,7 +26,7 @@ use hailong::domain::form::{Form, Reason};
 use hailong::domain::line::{Event, Line};
 use hailong::domain::seal::{Answer, Kind, Ratchet};
 use hailong::kiosk::desk::Desk;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};

@@ -16,7 +16,7 @@ use hailong::domain::form::Form;
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::line::{Event, How, Line};
 use hailong::domain::seal::{OpeningKey, Ratchet};
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hkdf::Hkdf;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeS, Serializable};

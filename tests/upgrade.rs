@@ -12,8 +12,9 @@ use hailong::central::service::Central;
 use hailong::clock::Clock;
 use hailong::domain::system_random;
 use hailong::kiosk::desk::Desk;
-use hailong::kiosk::journal::JournalReader;
-use hailong::kiosk::uploader::{Http, Uploader};
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::transport::Http;
+use hailong::kiosk::uploader::Uploader;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

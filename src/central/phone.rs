@@ -239,54 +239,46 @@ fn show(
         .map(|wish| choice(&wish.code, &wish.text))
         .collect();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let mut context = said(central, texts, open.office);
-    for (key, value) in [
-        ("counter", json!(counter)),
-        ("official", json!(official)),
-        ("official_label", json!(texts.phone.official_label.replace("{date}", &date))),
-        ("date", json!(date)),
-        ("question", json!(one_line(&open.form.question))),
-        ("levels", json!(levels)),
-        (
-            "reasons",
-            json!({
-                "good": reasons(Pole::Good),
-                "middle": reasons(Pole::Middle),
-                "bad": reasons(Pole::Bad),
-            }),
-        ),
-        ("questions", json!(questions)),
-        ("reports", json!(reports)),
-        ("most_letters", json!(MOST_LETTERS)),
-        ("token", json!(token(central, ticket, central.now()))),
-        ("chosen", json!(sent.level)),
-        ("ticked", json!(sent.reasons)),
-        ("words", json!(sent.words)),
-        ("problem", json!(problem)),
-    ] {
-        context.insert(key.to_owned(), value);
-    }
-    central.pages.page(status, "phone.html", context)
+    let context = json!({
+        "counter": counter,
+        "official": official,
+        "official_label": texts.phone.official_label.replace("{date}", &date),
+        "date": date,
+        "question": one_line(&open.form.question),
+        "levels": levels,
+        "reasons": {
+            "good": reasons(Pole::Good),
+            "middle": reasons(Pole::Middle),
+            "bad": reasons(Pole::Bad),
+        },
+        "questions": questions,
+        "reports": reports,
+        "most_letters": MOST_LETTERS,
+        "token": token(central, ticket, central.now()),
+        "chosen": sent.level,
+        "ticked": sent.reasons,
+        "words": sent.words,
+        "problem": problem,
+    });
+    render(central, texts, open.office, status, "phone.html", context)
 }
 
-/// What every page of the phone's needs.
-fn said(
+/// A page, with what every page of the phone's needs.
+fn render(
     central: &Central,
     texts: &Texts,
     office: &str,
-) -> serde_json::Map<String, serde_json::Value> {
-    let said = json!({
-        "lang": texts.language,
-        "languages": other_languages(&central.config, texts),
-        "t": texts.phone,
-        "office": office,
-        "notice_title": texts.notice.title,
-        "notice": texts.notice_of(office),
-    });
-    match said {
-        serde_json::Value::Object(said) => said,
-        _ => serde_json::Map::new(),
-    }
+    status: StatusCode,
+    name: &str,
+    mut context: serde_json::Value,
+) -> Response {
+    context["lang"] = json!(texts.language);
+    context["languages"] = other_languages(&central.config, texts);
+    context["t"] = json!(texts.phone);
+    context["office"] = json!(office);
+    context["notice_title"] = json!(texts.notice.title);
+    context["notice"] = json!(texts.notice_of(office));
+    central.pages.page(status, name, context)
 }
 
 fn closed_page(central: &Central, texts: &Texts, closed: Closed) -> Response {
@@ -319,11 +311,9 @@ fn message(
         [only] => Some(only.office.name.as_str()),
         _ => None,
     };
-    let mut context = said(central, texts, office.or(only).unwrap_or("Hài Lòng"));
-    for (key, value) in [("kind", kind), ("title", title), ("text", text)] {
-        context.insert(key.to_owned(), json!(value));
-    }
-    central.pages.page(status, "message.html", context)
+    let office = office.or(only).unwrap_or("Hài Lòng");
+    let context = json!({ "kind": kind, "title": title, "text": text });
+    render(central, texts, office, status, "message.html", context)
 }
 
 /// `GET /`: what this is.

@@ -9,7 +9,7 @@ use crate::central::store::ContactNumber;
 use crate::domain::line::{Event, Line};
 use crate::domain::summary::Summary;
 use crate::kiosk::desk::DeskError;
-use crate::kiosk::journal::JournalReader;
+use crate::kiosk::journal_reader::JournalReader;
 
 /// Number of a journal's last line.
 pub fn last_line(folder: &Path) -> Result<u64, DemoError> {

@@ -16,8 +16,8 @@ use crate::domain::time::At;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
-use crate::kiosk::network::Unreachable;
 use crate::kiosk::network::client;
+use crate::kiosk::network::{Network, Unreachable};
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::visit::{Page, TimeOuts};
@@ -156,6 +156,8 @@ impl Front {
         )?;
         let (answered, answers) = mpsc::unbounded_channel();
         let recorder = Recorder::start(desk, answered, Arc::clone(&sending.more))?;
+        let (network, by) = (Network::to(&hall.service), Arc::clone(&clock));
+        let photos = Photos::follow(&seat.folder, Arc::clone(&enrolled), network, by, runtime);
         let screen = Screen::new(Setting {
             enrolled,
             texts: seat.texts,
@@ -163,7 +165,7 @@ impl Front {
             full_screen: false,
             clock,
             visitor_ms,
-            photos: photos_of(hall, &seat.folder)?,
+            photos,
             recorder,
             answers,
         })?;
@@ -221,14 +223,6 @@ impl Front {
         self.screen.stop();
         (self.folder, self.sending)
     }
-}
-
-fn photos_of(hall: &Hall, folder: &std::path::Path) -> Result<Photos, DemoError> {
-    let photos = Photos::in_folder(folder);
-    let (fetching, directory) = (photos.clone(), hall.directory.clone());
-    let (client, service) = (client()?, hall.service.clone());
-    hall.runtime.spawn(async move { fetching.fetch(&directory, client, service).await });
-    Ok(photos)
 }
 
 /// Lets the disk answer what was tapped.

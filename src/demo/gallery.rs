@@ -269,7 +269,7 @@ impl<'a> Stage<'a> {
         all("later", true)?;
         self.take(Input::Notice)?;
         all("notice", true)?;
-        self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));
+        // The refusal overtakes the answer of the real disk, which then is a stray one.
         self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
         self.screen.take(Input::Rate(0));
         self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));

@@ -119,6 +119,7 @@ struct Hall {
     serving: tokio::task::JoinHandle<()>,
     service: String,
     link: String,
+    reports: String,
 }
 
 /// Lives a day.
@@ -155,6 +156,7 @@ pub fn run(options: &Options) -> Result<(), DemoError> {
     println!("Ngày {} · {}", texts.summary.date(date), hall.directory.office.name);
     println!("  citizens' phones  {}", hall.central.config.public_url);
     println!("  staff             {}", hall.link);
+    println!("  reports           {}", hall.reports);
     if options.listen.is_some_and(|ip| !ip.is_loopback()) {
         println!("  Phones in the hall reach this machine without TLS: a trial, not an office.");
     }
@@ -236,6 +238,7 @@ fn open_hall(
     let (end, ended) = watch::channel(false);
     let serving = runtime.spawn(serve(Arc::clone(&central), citizens, staff, ended));
     let link = format!("http://{staff_at}/?key={}", *central.keys.staff);
+    let reports = format!("http://{staff_at}/reports?key={}", *central.keys.reports);
     Ok(Hall {
         service: format!("http://{citizens_at}"),
         runtime,
@@ -246,6 +249,7 @@ fn open_hall(
         end,
         serving,
         link,
+        reports,
     })
 }
 

@@ -17,7 +17,8 @@ use crate::domain::system_random;
 use crate::kiosk::desk::{Desk, DeskError};
 use crate::kiosk::identity::{Identity, central_keys};
 use crate::kiosk::network::Unreachable;
-use crate::kiosk::uploader::{Http, Reply, Sender, Standing, Transport, Uploader};
+use crate::kiosk::transport::{Http, Reply, Transport};
+use crate::kiosk::uploader::{Sender, Standing, Uploader};
 use crate::kiosk::visit::{Input, Page, TimeOuts, Visit};
 
 /// The network between a kiosk and the central service; it can be cut.

@@ -99,8 +99,8 @@ pub enum Reader {
     Authority,
 }
 
-/// A wish to write, offered at every level beside the reasons. It leads to words on the phone; in
-/// no tally and no summary.
+/// A wish to write, offered at every level beside the reasons. It leads to words on the phone, and
+/// stands in no summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {

@@ -11,8 +11,11 @@ use std::time::Duration;
 use image::imageops::{self, FilterType};
 use image::{ImageReader, Limits, RgbaImage};
 use slint::{Image, SharedPixelBuffer};
+use tokio::runtime::Handle;
 
-use super::network::Unreachable;
+use super::network::{Network, Unreachable, refusal};
+use crate::clock::Clock;
+use crate::domain::enrolment::Enrolled;
 use crate::domain::ids::Hash;
 use crate::domain::office::{Directory, PHOTO_BYTES};
 
@@ -72,54 +75,74 @@ impl Photos {
         }
     }
 
-    /// Fetches what the directory names and is not here, until all of it is. Nobody waits for it:
-    /// initials stand in its place meanwhile.
-    pub async fn fetch(self, directory: &Directory, client: reqwest::Client, service: String) {
+    /// Photos in a kiosk's folder, and whoever the directory names fetched from the central service
+    /// by `runtime`. Nobody waits for it: initials stand in the place of what is missing.
+    pub fn follow(
+        data: &Path,
+        enrolled: Arc<Enrolled>,
+        network: Network,
+        clock: Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Self {
+        let photos = Self::in_folder(data);
+        let fetching = photos.clone();
+        runtime.spawn(async move { fetching.fetch(&enrolled.directory, &network, &*clock).await });
+        photos
+    }
+
+    /// Fetches what the directory names and is not here, until all of it is.
+    pub async fn fetch(&self, directory: &Directory, network: &Network, clock: &dyn Clock) {
         let named: BTreeSet<Hash> = directory.officials.iter().filter_map(|o| o.photo).collect();
         self.tidy(&named);
+        let mut said = false;
         loop {
-            let mut whole = true;
+            let mut missing = 0;
             for photo in named.iter().copied().filter(|photo| !self.has(*photo)) {
-                match fetch_one(&client, &format!("{service}/photo/{photo}.jpg")).await {
-                    Ok(bytes) => match self.keep(photo, &bytes) {
-                        Ok(true) => {}
-                        Ok(false) => {
-                            whole = false;
-                            tracing::warn!(%photo, "what came is not this photo");
-                        }
-                        Err(error) => {
-                            whole = false;
-                            tracing::warn!(%photo, %error, "photo not kept");
-                        }
-                    },
-                    Err(error) => {
-                        whole = false;
-                        tracing::warn!(%photo, %error, "photo not fetched; trying again");
-                    }
+                let Err(why) = self.fetch_one(photo, network).await else { continue };
+                missing += 1;
+                // Weeks without network are one line of the log, not thousands.
+                if !said {
+                    tracing::warn!(%photo, %why, "photo not fetched; trying again");
+                    said = true;
                 }
             }
-            if whole {
+            if missing == 0 {
                 return;
             }
-            tokio::time::sleep(AGAIN).await;
+            clock.sleep(AGAIN).await;
         }
+    }
+
+    async fn fetch_one(&self, photo: Hash, network: &Network) -> Result<(), Missing> {
+        let lost = |error: reqwest::Error| Missing::Lost(network.lost(&error));
+        let address = network.address(&format!("/photo/{photo}.jpg"));
+        let client = network.client().map_err(Missing::Lost)?;
+        let mut reply = client.get(address).send().await.map_err(lost)?;
+        if !reply.status().is_success() {
+            return Err(Missing::Answered(refusal(reply.status(), &[])));
+        }
+        let mut bytes = Vec::new();
+        while let Some(part) = reply.chunk().await.map_err(lost)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > PHOTO_BYTES {
+                return Err(Missing::Another);
+            }
+        }
+        if self.keep(photo, &bytes)? { Ok(()) } else { Err(Missing::Another) }
     }
 }
 
-async fn fetch_one(client: &reqwest::Client, address: &str) -> Result<Vec<u8>, Unreachable> {
-    let lost = |error: reqwest::Error| Unreachable(error.without_url().to_string());
-    let mut reply = client.get(address).send().await.map_err(lost)?;
-    if !reply.status().is_success() {
-        return Err(Unreachable(format!("it answered {}", reply.status())));
-    }
-    let mut bytes = Vec::new();
-    while let Some(part) = reply.chunk().await.map_err(lost)? {
-        bytes.extend_from_slice(&part);
-        if bytes.len() > PHOTO_BYTES {
-            return Err(Unreachable("the photo is larger than any of ours".into()));
-        }
-    }
-    Ok(bytes)
+/// Why a photo is not here yet.
+#[derive(Debug, thiserror::Error)]
+enum Missing {
+    #[error(transparent)]
+    Lost(Unreachable),
+    #[error("the central service answered {0}")]
+    Answered(String),
+    #[error("what came is not this photo, or larger than any of ours")]
+    Another,
+    #[error("it could not be kept: {0}")]
+    Disk(#[from] std::io::Error),
 }
 
 /// Photos as the screen shows them: round, and of exactly the size asked for, since the software

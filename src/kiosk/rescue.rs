@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::journal::FILE;
-use super::pages::{Pages, Value};
+use super::sqlite_pages::{Pages, Value};
 use crate::domain::batch::MAX_LINES;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};

@@ -15,7 +15,8 @@ use super::identity::{Identity, IdentityError, central_keys};
 use super::network::Unreachable;
 use super::photos::Photos;
 use super::recorder::Recorder;
-use super::uploader::{Http, Sender, UploadError, Uploader};
+use super::transport::Http;
+use super::uploader::{Sender, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::system_random;
@@ -132,10 +133,9 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     runtime.spawn(uploader.run(more));
 
-    let photos = Photos::in_folder(&config.data);
-    let (fetching, of) = (photos.clone(), Arc::clone(&enrolled));
-    let (client, service) = (config.network.client()?, config.network.address(""));
-    runtime.spawn(async move { fetching.fetch(&of.directory, client, service).await });
+    let (network, of) = (config.network.clone(), Arc::clone(&enrolled));
+    let by = Arc::clone(&clock);
+    let photos = Photos::follow(&config.data, of, network, by, runtime.handle());
 
     choose_backend().map_err(WindowError::from)?;
     let origin = Instant::now();

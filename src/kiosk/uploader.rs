@@ -1,15 +1,13 @@
 //! Sends the journal on: what is not receipted, in order, as often as it takes.
 //!
 //! What to send next is the pure function [`plan`]; how long to wait is the pure function
-//! [`wait`]. The last receipt is kept beside the journal in `receipts.db`, so that a restart goes
-//! on where the central service is. The journal is only read here: a tap never waits for this.
+//! [`wait`]. The journal is only read here: a tap never waits for this.
 //!
 //! Sending never ends: whatever fails, disk or line, is tried again, with files opened anew. Damage
 //! of the journal is noted for its writer, which moves it aside; what can still be read of journals
 //! that were moved aside is sent before anything else.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,21 +15,20 @@ use std::time::Duration;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::{CryptoRng, RngExt};
 use reqwest::StatusCode;
-use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{Notify, watch};
 
-use super::journal::{EpochSpan, JournalError, JournalReader};
-use super::network::{Network, Unreachable, refusal};
+use super::journal::JournalError;
+use super::journal_reader::{EpochSpan, JournalReader};
+use super::network::refusal;
+use super::receipts::{Receipts, ReceiptsError};
 use super::rescue::{self, Piece, Rescued};
+use super::transport::{Reply, Transport};
 use crate::clock::Clock;
 use crate::domain::batch::{BadBatch, MAX_LINES, Packed, Parts, pack};
 use crate::domain::ids::{Hash, KioskId};
 use crate::domain::receipt::{Receipt, verify_receipt};
 use crate::domain::system_random;
-use crate::sqlite::{self, OpenError, Schema, log_of};
 
-/// The file's name within the kiosk's folder.
-pub const FILE: &str = "receipts.db";
 /// The first back-off is drawn from zero to this.
 const BASE: Duration = Duration::from_secs(2);
 /// No back-off is longer, unless the central service asks for it.
@@ -79,86 +76,21 @@ pub fn wait(failures: u32, asked: Option<Duration>, random: &mut impl CryptoRng)
     asked.map_or(drawn, |asked| asked.min(LONGEST) + drawn)
 }
 
-/// An answer over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The status.
-    pub status: u16,
-    /// `Retry-After`, if given in seconds.
-    pub retry_after: Option<Duration>,
-    /// `Hailong-Signature`.
-    pub signature: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-/// Carries a batch to the central service and its answer back.
-pub trait Transport: Send + Sync + 'static {
-    /// Posts a batch.
-    fn post(&self, batch: &Packed) -> impl Future<Output = Result<Reply, Unreachable>> + Send;
-}
-
-/// Over HTTP with reqwest.
-pub struct Http {
-    network: Network,
-    client: reqwest::Client,
-}
-
-impl Http {
-    /// To a central service, such as the one at `https://hailong.example.vn`.
-    pub fn new(network: impl Into<Network>) -> Result<Self, Unreachable> {
-        let network = network.into();
-        let client = network.client()?;
-        Ok(Self { network, client })
-    }
-}
-
-impl Transport for Http {
-    async fn post(&self, batch: &Packed) -> Result<Reply, Unreachable> {
-        let lost = |error: reqwest::Error| self.network.lost(&error);
-        let response = self
-            .client
-            .post(self.network.address("/api/v1/journal"))
-            .header("content-type", "application/vnd.hailong.batch")
-            .header("hailong-signature", &batch.signature)
-            .body(batch.request.clone())
-            .send()
-            .await
-            .map_err(lost)?;
-        if let Some(turned_back) = self.network.turned_back(response.status()) {
-            return Err(turned_back);
-        }
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after =
-            header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
-        let signature = header("hailong-signature").unwrap_or_default().to_owned();
-        let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(lost)?.to_vec();
-        Ok(Reply { status, retry_after, signature, body })
-    }
-}
-
 /// Why a batch could not be made or its receipt not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The receipts could not be kept.
-    #[error("the receipts could not be kept: {0}")]
-    Receipts(#[from] OpenError),
+    /// The receipts.
+    #[error(transparent)]
+    Receipts(#[from] ReceiptsError),
     /// A journal that was moved aside could not be read.
     #[error("a damaged journal could not be read: {0}")]
     Aside(#[from] std::io::Error),
     /// A batch could not be made.
     #[error("a batch could not be made: {0}")]
     Batch(#[from] BadBatch),
-}
-
-impl From<rusqlite::Error> for UploadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Receipts(error.into())
-    }
 }
 
 /// How the uploader stands, for screens and tests.
@@ -188,25 +120,6 @@ enum Attempt {
     Failed(String, Option<Duration>),
 }
 
-/// The files that the uploader works on, as long as they do what they should.
-struct Files {
-    journal: JournalReader,
-    receipts: Connection,
-    watermark: u64,
-    rescued: Vec<Rescued>,
-}
-
-const RECEIPTS: Schema = Schema {
-    steps: &["CREATE TABLE IF NOT EXISTS receipt (
-        id        INTEGER PRIMARY KEY CHECK (id = 1),
-        watermark INTEGER NOT NULL,
-        bytes     BLOB NOT NULL,
-        signature TEXT NOT NULL
-    ) STRICT;"],
-    unnumbered: true,
-};
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Why a batch was not receipted.
 struct Refusal {
     /// The HTTP status; 0 when none came.
@@ -216,7 +129,20 @@ struct Refusal {
     asked: Option<Duration>,
 }
 
+/// The files that the uploader works on, as long as they do what they should.
+struct Files {
+    journal: JournalReader,
+    receipts: Receipts,
+    rescued: Vec<Rescued>,
+}
+
 impl Files {
+    fn open(folder: &Path, kiosk: &KioskId) -> Result<Self, UploadError> {
+        let journal = JournalReader::open(folder)?;
+        let receipts = Receipts::open(folder, &journal)?;
+        Ok(Self { journal, receipts, rescued: rescue::unsent(folder, kiosk)? })
+    }
+
     /// The lines to be sent next of journals that were moved aside.
     fn next_rescued(&mut self) -> std::io::Result<Option<Piece>> {
         while let Some(rescued) = self.rescued.first() {
@@ -230,54 +156,6 @@ impl Files {
         }
         Ok(None)
     }
-
-    fn open(folder: &Path, kiosk: &KioskId) -> Result<Self, UploadError> {
-        let journal = JournalReader::open(folder)?;
-        let (receipts, kept) = match open_receipts(folder) {
-            Err(error) if error.is_damage() => {
-                // Everything is sent once more; the central service knows what it has.
-                let file = folder.join(FILE);
-                tracing::error!(%error, "the receipts are damaged; they are kept beside new ones");
-                for (from, suffix) in [(file.clone(), ""), (log_of(&file), "-wal")] {
-                    let to = folder.join(format!("{FILE}.damaged{suffix}"));
-                    match std::fs::rename(from, to) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                            return Err(error.into());
-                        }
-                        _ => {}
-                    }
-                }
-                open_receipts(folder)?
-            }
-            opened => opened?,
-        };
-        let last = journal.last()?;
-        let (watermark, receipt) = match kept {
-            Some((watermark, bytes)) => (watermark as u64, serde_json::from_slice(&bytes).ok()),
-            None => (0, None::<Receipt>),
-        };
-        // A receipt for more than there is, or for another line, belongs to a journal that is gone.
-        let another = match receipt {
-            Some(receipt) if receipt.watermark == watermark => {
-                let here = journal.head(watermark)?;
-                here.is_some_and(|head| head != receipt.head)
-                    && !receipt.conflicts.contains(&watermark)
-            }
-            _ => false,
-        };
-        let watermark = if watermark > last || another { 0 } else { watermark };
-        Ok(Self { journal, receipts, watermark, rescued: rescue::unsent(folder, kiosk)? })
-    }
-}
-
-type Kept = Option<(i64, Vec<u8>)>;
-
-fn open_receipts(folder: &Path) -> Result<(Connection, Kept), OpenError> {
-    let receipts = sqlite::open(&folder.join(FILE), &RECEIPTS, PATIENCE)?;
-    let kept = receipts
-        .query_row("SELECT watermark, bytes FROM receipt", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok((receipts, kept))
 }
 
 /// Posts a batch, and gives its receipt if it is one for this batch's epoch.
@@ -348,7 +226,7 @@ impl<T: Transport> Uploader<T> {
     ) -> Result<Self, UploadError> {
         let files = Files::open(folder, &sender.kiosk)?;
         let standing = Standing {
-            watermark: files.watermark,
+            watermark: files.receipts.watermark(),
             last: files.journal.last()?,
             ..Standing::default()
         };
@@ -417,7 +295,7 @@ impl<T: Transport> Uploader<T> {
     fn stand(&self, failures: u32, trouble: Option<String>) {
         self.standing.send_modify(|standing| {
             if let Some(files) = &self.files {
-                standing.watermark = files.watermark;
+                standing.watermark = files.receipts.watermark();
                 standing.last = files.journal.last().unwrap_or(standing.last);
             }
             standing.failures = failures;
@@ -434,7 +312,7 @@ impl<T: Transport> Uploader<T> {
             return self.send_rescued(piece).await;
         }
         let last = files.journal.last()?;
-        let watermark = files.watermark;
+        let watermark = files.receipts.watermark();
         let plan = plan(watermark, last, self.most, |seq| files.journal.epoch_of(seq))?;
         let Some(plan) = plan else {
             if watermark < last {
@@ -574,13 +452,8 @@ impl<T: Transport> Uploader<T> {
                 receipt.watermark
             ));
         };
-        files.receipts.execute(
-            "INSERT INTO receipt (id, watermark, bytes, signature) VALUES (1, ?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET watermark = ?1, bytes = ?2, signature = ?3",
-            (watermark as i64, &reply.body, &reply.signature),
-        )?;
-        let moved = watermark != files.watermark;
-        files.watermark = watermark;
+        let moved = watermark != files.receipts.watermark();
+        files.receipts.keep(watermark, &reply.body, &reply.signature)?;
         if moved { Ok(Attempt::Moved) } else { failed("the receipt covers nothing new".into()) }
     }
 }

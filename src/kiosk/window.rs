@@ -1,6 +1,6 @@
 //! The adapter between the visit and its Slint screens: it moves values, and decides nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,10 @@ pub struct Screen {
     shown_ticket: RefCell<Option<String>>,
     shown_words: RefCell<Option<Shown>>,
     on_shift: RefCell<Vec<Option<OfficialId>>>,
+    /// The minute on the clock in the header.
+    minute_shown: Cell<Option<i64>>,
+    /// The minute, and how many photos had arrived, when roster and forms were last looked at.
+    followed: Cell<Option<(i64, u64)>>,
     timer: slint::Timer,
 }
 
@@ -132,6 +136,8 @@ impl Screen {
             shown_ticket: RefCell::new(None),
             shown_words: RefCell::new(None),
             on_shift: RefCell::default(),
+            minute_shown: Cell::default(),
+            followed: Cell::default(),
             timer: slint::Timer::default(),
         });
         screen.connect(setting.answers)?;
@@ -232,14 +238,18 @@ impl Screen {
     fn follow_day(&self) {
         let now = At::new(self.clock.now());
         let time = now.civil();
-        let text = SharedString::from(format!("{:02}:{:02}", time.hour(), time.minute()));
-        let place = ui::Office::get(&self.app);
-        if place.get_clock() != text {
-            place.set_clock(text);
+        let minute = now.timestamp().as_second().div_euclid(60);
+        if self.minute_shown.replace(Some(minute)) != Some(minute) {
+            let text = format!("{:02}:{:02}", time.hour(), time.minute());
+            ui::Office::get(&self.app).set_clock(text.into());
         }
-        if !self.visit.borrow().idle() {
+        // Shifts and days begin with a minute: in between only a photo can be new. Nothing changes
+        // under a visitor's hands.
+        let seen = Some((minute, self.album.photos().arrived()));
+        if self.followed.get() == seen || !self.visit.borrow().idle() {
             return;
         }
+        self.followed.set(seen);
         let directory = &self.enrolled.directory;
         if let Some(form) = self.forms.to_show(&directory.office.form, now.date())
             && *form != **self.form.borrow()

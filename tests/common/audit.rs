@@ -7,7 +7,8 @@ use std::path::Path;
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{Event, Line};
 use hailong::domain::seal::{Answer, OpeningKey, Ratchet};
-use hailong::kiosk::journal::{FILE, JournalReader};
+use hailong::kiosk::journal::FILE;
+use hailong::kiosk::journal_reader::JournalReader;
 
 /// A line of a kiosk's journal, with what the central service can open of it.
 pub struct Read {

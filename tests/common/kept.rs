@@ -8,7 +8,7 @@ use hailong::central::store::Store;
 use hailong::domain::batch::Lines;
 use hailong::domain::line::{Event, How, Line};
 use hailong::domain::seal::Answer;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 
 use crate::audit::Read;
 use crate::common::{TestCentral, TestKiosk};

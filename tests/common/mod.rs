@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,19 +14,22 @@ use hailong::central::service::{Central, serve};
 use hailong::central::store::Store;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::batch::{Packed, Parts, pack};
 use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
-use hailong::domain::ids::{CounterId, KioskId};
+use hailong::domain::ids::{CounterId, Hash, KioskId};
 use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::Network;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
-use hailong::kiosk::uploader::{Http, Sender, Standing, Transport, Uploader};
+use hailong::kiosk::transport::{Http, Transport};
+use hailong::kiosk::uploader::{Sender, Standing, Uploader};
 use hailong::kiosk::visit::{Record, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting};
 use hailong::texts::Texts;
@@ -40,6 +44,27 @@ use tokio::task::JoinHandle;
 pub fn at(text: &str) -> At {
     let civil = text.replace(' ', "T").parse().expect("a date and a time of day");
     At::from_civil(civil)
+}
+
+/// A folder and all below it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
+/// A copy of the sample configuration, to be changed.
+pub fn sample_folder() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config"), folder.path());
+    folder
 }
 
 /// The project's own sample configuration.
@@ -293,4 +318,30 @@ pub fn first_counter(desk: &Desk) -> CounterId {
 pub fn close(desk: &mut Desk, contact: u64, how: How, reasons: &[&str]) -> u64 {
     let reasons = reasons.iter().map(|code| (*code).to_owned()).collect();
     desk.keep(&Record::Close { contact, how, reasons }).expect("kept").seq
+}
+
+/// Lines of one epoch of a journal as a signed batch.
+pub fn batch(kiosk: &TestKiosk, journal: &JournalReader, lines: RangeInclusive<u64>) -> Packed {
+    let (first, last) = lines.into_inner();
+    let span = journal.epoch_of(first).expect("readable").expect("a line");
+    assert!(last <= span.last);
+    let prev = if first == span.start {
+        span.before
+    } else {
+        Hash::of(&journal.line(first - 1).expect("readable").expect("a line"))
+    };
+    let lines = journal.lines(first, last).expect("all lines");
+    let bodies = journal.bodies(first, last).expect("readable");
+    let parts = Parts {
+        kiosk: &kiosk.sender().kiosk,
+        epoch: span.epoch,
+        start: span.start,
+        enc: span.enc,
+        key: &span.key,
+        first,
+        prev,
+        lines: &lines,
+        bodies: &bodies,
+    };
+    pack(&parts, &kiosk.identity.signing_key).expect("packed")
 }

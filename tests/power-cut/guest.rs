@@ -16,7 +16,7 @@ use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::identity::Identity;
-use hailong::kiosk::journal::JournalReader;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record;
 
 type Failure = Box<dyn std::error::Error>;

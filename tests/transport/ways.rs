@@ -8,7 +8,7 @@ use hailong::central::config::Config;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::line::By;
 use hailong::kiosk::network::{Network, Proxy};
-use hailong::kiosk::uploader::Http;
+use hailong::kiosk::transport::Http;
 use hailong::kiosk::visit::Record;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Url};

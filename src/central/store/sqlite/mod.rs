@@ -10,6 +10,7 @@
 
 mod branches;
 mod clocks;
+mod completion;
 mod counting;
 mod placing;
 mod reading;

@@ -1,0 +1,79 @@
+//! How far a kiosk's journal has come, and which days of its office that completes.
+
+use jiff::civil::Date;
+use rusqlite::params;
+
+use super::writing::{KioskState, Writer};
+use crate::central::store::{StoreError, Verified};
+use crate::domain::ids::OfficeCode;
+use crate::domain::line::{Event, Line};
+use crate::domain::time::Day;
+
+impl Writer {
+    /// How far the kiosk's journal has come, and which days that completes.
+    pub(super) fn progress(
+        &mut self,
+        batch: &Verified,
+        state: &mut KioskState,
+        watermark: u64,
+        head: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let Some(office) = state.office.clone() else { return Ok(()) };
+        let closes = self.author.closes.iter().find(|(code, _)| *code == office).map(|(_, at)| *at);
+        let passes = |line: &Line| -> Option<Date> {
+            let Day::On(date) = Day::of(line.at, batch.received) else { return None };
+            let closed = closes.is_some_and(|closes| line.at.civil().time() >= closes);
+            if line.event == Event::Stopped && closed { Some(date) } else { date.yesterday().ok() }
+        };
+        let here = batch.entries.iter().filter(|entry| entry.seq <= watermark);
+        let at_mark: Option<Line> = head.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let passed = here
+            .filter_map(|entry| entry.line.as_ref().ok())
+            .chain(at_mark.as_ref())
+            .filter_map(passes)
+            .max()
+            .max(state.passed);
+        self.db
+            .prepare_cached("UPDATE kiosk SET passed = ?, last_heard = ? WHERE id = ?")?
+            .execute(params![
+                passed.map(|date| date.to_string()),
+                batch.received.to_string(),
+                batch.header.kiosk.as_str()
+            ])?;
+        if passed != state.passed {
+            state.passed = passed;
+            self.complete(&office)?;
+        }
+        Ok(())
+    }
+
+    /// Notes how far the order of placing had come when a day became complete.
+    fn complete(&mut self, office: &OfficeCode) -> Result<(), StoreError> {
+        let from: Option<String> = self.db.query_row(
+            "SELECT coalesce(
+                 (SELECT max(day) FROM completion WHERE office = ?1),
+                 (SELECT min(day) FROM placed WHERE office = ?1))",
+            [office.as_str()],
+            |row| row.get(0),
+        )?;
+        let Some(mut day) = from.and_then(|text| text.parse::<Date>().ok()) else { return Ok(()) };
+        loop {
+            let passed: bool = self.db.query_row(
+                "SELECT max(passed) >= ?2
+                        AND total(substr(enrolled, 1, 10) <= ?2 AND coalesce(passed, '') < ?2) = 0
+                 FROM kiosk WHERE office = ?1",
+                params![office.as_str(), day.to_string()],
+                |row| Ok(row.get::<_, Option<bool>>(0)?.unwrap_or(false)),
+            )?;
+            if !passed {
+                break;
+            }
+            self.db.execute(
+                "INSERT OR IGNORE INTO completion (office, day, ord) VALUES (?, ?, ?)",
+                params![office.as_str(), day.to_string(), self.last_ord],
+            )?;
+            day = day.tomorrow().map_err(|error| StoreError::Damaged(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
