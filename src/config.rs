@@ -7,6 +7,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
+/// Longest message of a mistake, in letters.
+const LONGEST_MESSAGE: usize = 500;
+
 /// A mistake in a configuration file, shown as `kiosk.toml:12:9: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -29,13 +32,22 @@ impl std::error::Error for ConfigError {}
 impl ConfigError {
     /// A mistake of the whole file.
     pub fn of_file(file: &Path, message: impl fmt::Display) -> Self {
-        Self { file: file.display().to_string(), place: None, message: message.to_string() }
+        Self { file: file.display().to_string(), place: None, message: readable(message) }
     }
 
     /// A mistake at a line and column, both from 1.
     pub fn at(file: &Path, line: usize, column: usize, message: impl fmt::Display) -> Self {
         let place = Some((line, column));
-        Self { file: file.display().to_string(), place, message: message.to_string() }
+        Self { file: file.display().to_string(), place, message: readable(message) }
+    }
+}
+
+/// A message that somebody can read, even where it quotes a value that is very long.
+fn readable(message: impl fmt::Display) -> String {
+    let message = message.to_string();
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
     }
 }
 

@@ -111,8 +111,8 @@ texts! {
         whole_digest, as_json, print, table_state, table_open, table_provisional, table_complete,
         table_final, table_usual, table_none, table_contacts, table_waiting, table_unattributed,
         table_silent, reports, reports_n, reports_none, report_no_counter, refused_title,
-        refused_text, refused_hint, missing_title, no_office, no_office_hint, no_date,
-        no_date_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
+        refused_text, refused_hint, missing_title, no_page, no_page_hint, no_office,
+        no_office_hint, no_date, no_date_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
     }
 }
 

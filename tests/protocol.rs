@@ -4,7 +4,7 @@
 //! difference in an existing one means a new version of the contract.
 
 use ed25519_dalek::SigningKey;
-use hailong::domain::batch::{Lines, Parts, Unverified, pack};
+use hailong::domain::batch::{Lines, Parts, Unpacker, Unverified, pack};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
 use hailong::domain::line::{By, Event, How, Line};
 use hailong::domain::receipt::{Receipt, sign_receipt};
@@ -154,7 +154,8 @@ fn an_implementer_s_steps_lead_from_the_documented_vectors_to_the_answers() {
     let unverified = Unverified::read(&request).unwrap();
     assert_eq!(unverified.header_line, v["batch_header"].as_str().unwrap().as_bytes());
     let signature = v["batch_signature"].as_str().unwrap();
-    let (header, content) = unverified.verify(signature, &signing.verifying_key()).unwrap();
+    let (header, content) =
+        unverified.verify(signature, &signing.verifying_key(), &mut Unpacker::default()).unwrap();
     let epoch: Epoch = v["epoch"].as_str().unwrap().parse().unwrap();
     assert_eq!((header.epoch, header.start, header.first, header.count), (epoch, 1, 1, 3));
     let mut prev = header.prev;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::http::Uri;
 
-use super::listener::is_loopback;
+use super::source::is_loopback;
 use crate::domain::ticket::fits_qr;
 
 /// Whether an address may stand on tickets' QR codes; the error says what was expected.

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::address::{base_path, check_public_url, check_staff_url, is_https};
-use super::listener::{Bounds, Listener, Tls, is_loopback};
+use super::listener::{Bounds, Listener, Tls};
 use super::photo::{self, Photos};
+use super::source::is_loopback;
 use crate::config::{ConfigError, Source};
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
@@ -179,8 +180,9 @@ fn listeners(
         };
         let mut bounds = Bounds::default();
         if is_loopback(ip) || read.behind_proxy {
-            // All that come are the proxy.
+            // All that come are the proxy, which says for whom.
             bounds.share = None;
+            bounds.proxied = true;
         }
         Ok(Listener { address: *address.get_ref(), tls, bounds })
     };

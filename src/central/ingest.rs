@@ -4,12 +4,12 @@
 //! where the last one of its epoch ended does not walk the ratchet again from the start.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 
 use super::store::{Entry, Verified};
-use crate::domain::batch::{BadBatch, Content, Header, Unverified};
+use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
@@ -25,12 +25,18 @@ pub struct Intake {
     opening_key: OpeningKey,
     forms: Forms,
     ratchets: Mutex<HashMap<(KioskId, Epoch), Ratchet>>,
+    /// As many as were ever at work at once.
+    unpackers: Mutex<Vec<Unpacker>>,
 }
 
 impl Intake {
     /// With the key that opens bodies and the forms that are known.
     pub fn new(opening_key: OpeningKey, forms: Forms) -> Self {
-        Self { opening_key, forms, ratchets: Mutex::default() }
+        Self { opening_key, forms, ratchets: Mutex::default(), unpackers: Mutex::default() }
+    }
+
+    fn unpackers(&self) -> MutexGuard<'_, Vec<Unpacker>> {
+        self.unpackers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Judges a request of which the header was read: `key` is that of the kiosk it names.
@@ -42,7 +48,10 @@ impl Intake {
         received: At,
     ) -> Result<Verified, BadBatch> {
         let header_line = unverified.header_line.to_vec();
-        let (header, content) = unverified.verify(signature, key)?;
+        let mut unpacker = self.unpackers().pop().unwrap_or_default();
+        let verdict = unverified.verify(signature, key, &mut unpacker);
+        self.unpackers().push(unpacker);
+        let (header, content) = verdict?;
         if content.lines().last().map(Hash::of) != Some(header.head) {
             return Err(BadBatch::Content("another last line"));
         }

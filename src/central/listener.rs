@@ -2,21 +2,24 @@
 //!
 //! - HTTP/1.1 only: one connection has one request at a time, so bounding connections bounds work.
 //! - A connection has a place from its first byte to its last. Places are bounded, and so is the
-//!   share of one source, unless all come through a proxy.
+//!   share of one source, unless all come through a proxy. Requests are bounded behind this: each
+//!   carries its [`Peer`].
 //! - The head of a request has to come within a time and a size, and so does the TLS before it;
 //!   the same time is how long a connection may wait unused.
 //! - A connection ends after `AGE`, when its request is answered, so that none is held for ever.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -26,6 +29,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::source::{Pace, Peer, Shares};
 use crate::pem::{self, PemError};
 
 /// Largest head of a request, in bytes; more is answered with 431.
@@ -57,6 +61,10 @@ pub struct Bounds {
     pub places: u16,
     /// Most connections at once of one source; more are closed. `None` where all come from one.
     pub share: Option<u16>,
+    /// Most requests of one source in time; more are asked to come later.
+    pub pace: Pace,
+    /// Whether a proxy says which source a request is of.
+    pub proxied: bool,
     /// The time within which a request's head has to come.
     pub head: Duration,
 }
@@ -64,7 +72,13 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         // Two listeners stay below the 1,024 files that many systems give a process.
-        Self { places: 400, share: Some(100), head: Duration::from_secs(12) }
+        Self {
+            places: 400,
+            share: Some(100),
+            pace: Pace::default(),
+            proxied: false,
+            head: Duration::from_secs(12),
+        }
     }
 }
 
@@ -104,11 +118,6 @@ impl Tls {
     }
 }
 
-/// Whether an address is this machine's alone, in whatever way it is written.
-pub fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
-}
-
 /// Serves until `end` says so and requests under way are answered.
 pub async fn serve(
     listener: TcpListener,
@@ -146,16 +155,17 @@ pub async fn serve(
             tracing::debug!("a source has too many connections");
             continue;
         };
+        let peer = Peer(from.ip());
         let (http, routes, tls, end) = (http.clone(), routes.clone(), tls.clone(), end.clone());
         tokio::spawn(async move {
             let _held = (place, share);
             // Small answers go at once; a system that cannot still sends them.
             let _ = stream.set_nodelay(true);
             match tls {
-                None => connection(stream, http, routes, end).await,
+                None => connection(stream, http, peer, routes, end).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) = timeout(bounds.head, tls.accept(stream)).await {
-                        connection(stream, http, routes, end).await;
+                        connection(stream, http, peer, routes, end).await;
                     }
                 }
             }
@@ -167,11 +177,20 @@ pub async fn serve(
 }
 
 /// Serves one connection. What its other side breaks off concerns nobody here.
-async fn connection<I>(stream: I, http: http1::Builder, routes: Router, end: watch::Receiver<bool>)
-where
+async fn connection<I>(
+    stream: I,
+    http: http1::Builder,
+    peer: Peer,
+    routes: Router,
+    end: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = TowerToHyperService::new(routes);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -185,93 +204,4 @@ where
 /// Waits for the end; a sender that is gone ends it, too.
 async fn ended(mut end: watch::Receiver<bool>) {
     let _ = end.wait_for(|ended| *ended).await;
-}
-
-/// How many connections each source has.
-#[derive(Clone)]
-struct Shares {
-    most: Option<u16>,
-    held: Arc<Mutex<HashMap<IpAddr, u16>>>,
-}
-
-/// One connection of a source; given back when dropped.
-struct Share {
-    of: Shares,
-    source: IpAddr,
-}
-
-impl Shares {
-    fn new(most: Option<u16>) -> Self {
-        Self { most, held: Arc::default() }
-    }
-
-    /// One more for a source, if it may have one.
-    fn take(&self, from: IpAddr) -> Option<Share> {
-        let source = source(from);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = held.entry(source).or_default();
-        if self.most.is_some_and(|most| *has >= most) {
-            return None;
-        }
-        *has = has.saturating_add(1);
-        Some(Share { of: self.clone(), source })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut held = self.of.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(has) = held.get_mut(&self.source) {
-            *has = has.saturating_sub(1);
-            if *has == 0 {
-                held.remove(&self.source);
-            }
-        }
-    }
-}
-
-/// An address as one source: of IPv6 a whole /64, which is what one subscriber gets.
-fn source(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        v4 @ IpAddr::V4(_) => v4,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn loopback_is_known_in_every_writing_and_nothing_else_is_taken_for_it() {
-        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_loopback(ip(loopback)), "{loopback}");
-        }
-        for other in
-            ["0.0.0.0", "::", "192.168.1.5", "::ffff:192.168.1.5", "::ffff:0.0.0.0", "fe80::1"]
-        {
-            assert!(!is_loopback(ip(other)), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_source_has_its_share_and_no_more_until_it_gives_one_back() {
-        let shares = Shares::new(Some(2));
-        let one = shares.take(ip("2001:db8::1")).unwrap();
-        let _other = shares.take(ip("2001:db8::2")).unwrap();
-        assert!(shares.take(ip("2001:db8::3")).is_none(), "a subscriber's whole network is one");
-        let _elsewhere = shares.take(ip("2001:db8:0:1::1")).unwrap();
-        let _mapped = shares.take(ip("::ffff:10.0.0.1")).unwrap();
-        let _v4 = shares.take(ip("10.0.0.1")).unwrap();
-        assert!(shares.take(ip("10.0.0.1")).is_none(), "mapped or not, one source");
-        drop(one);
-        let again = shares.take(ip("2001:db8::3")).unwrap();
-        drop(again);
-        let unbounded = Shares::new(None);
-        let _many: Vec<_> = (0..500).map(|_| unbounded.take(ip("10.0.0.1")).unwrap()).collect();
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod config;
+pub mod door;
 pub mod ingest;
 pub mod keys;
 pub mod listener;
@@ -11,6 +12,7 @@ pub mod photo;
 pub mod problem;
 pub mod report;
 pub mod service;
+pub mod source;
 pub mod staff;
 pub mod store;
 pub mod summary;

@@ -1,7 +1,7 @@
 //! Rendering the pages under `ui/web`, and the files they use.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Value};
@@ -148,6 +148,12 @@ impl Asked {
         // There is one at least.
         all.iter().find(|texts| Some(&texts.language) == asked).unwrap_or(&all[0])
     }
+}
+
+/// Whether an answer is for a person's eyes: a browser asks for a page, a program does not.
+pub fn is_for_eyes(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// The languages that a page can be had in besides its own.

@@ -283,17 +283,26 @@ fn render(
 
 fn closed_page(central: &Central, texts: &Texts, closed: Closed) -> Response {
     let t = &texts.phone;
-    let (status, kind, title, text) = match closed {
-        Closed::Used => (StatusCode::GONE, "used", &t.used_title, t.used_text.as_str()),
-        Closed::Expired => (StatusCode::GONE, "expired", &t.expired_title, ""),
-        Closed::NotValid => {
-            (StatusCode::NOT_FOUND, "not_valid", &t.not_valid_title, t.not_valid_text.as_str())
-        }
+    let (kind, title, text) = match closed {
+        Closed::Used => ("used", &t.used_title, t.used_text.as_str()),
+        Closed::Expired => ("expired", &t.expired_title, ""),
+        Closed::NotValid => return refusal(central, texts, StatusCode::NOT_FOUND),
         Closed::Busy(error) => {
             tracing::error!(%error, "store");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            (status, "busy", &t.busy_title, t.busy_text.as_str())
+            return refusal(central, texts, StatusCode::SERVICE_UNAVAILABLE);
         }
+    };
+    message(central, texts, StatusCode::GONE, None, kind, title, text)
+}
+
+/// A page that says why nothing more can be done: the system is busy, or this is no ticket.
+pub(super) fn refusal(central: &Central, texts: &Texts, status: StatusCode) -> Response {
+    let t = &texts.phone;
+    let (kind, title, text) = match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            ("busy", &t.busy_title, &t.busy_text)
+        }
+        _ => ("not_valid", &t.not_valid_title, &t.not_valid_text),
     };
     message(central, texts, status, None, kind, title, text)
 }

@@ -21,6 +21,7 @@ struct Body<'a> {
     r#type: &'a str,
     title: &'a str,
     status: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
     detail: &'a str,
 }
 
@@ -28,6 +29,13 @@ impl Problem {
     /// A problem that trying again will not mend.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), retry_after: None }
+    }
+
+    /// One source asks too often.
+    pub fn too_often(retry_after: u32) -> Self {
+        let detail = format!("too many requests from one address; try again in {retry_after} s");
+        let retry_after = Some(retry_after);
+        Self { status: StatusCode::TOO_MANY_REQUESTS, detail, retry_after }
     }
 
     /// A problem that passes.

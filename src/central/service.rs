@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{Admission, EnrolmentCode, Kiosk, Store, StoreError};
-use super::{listener, phone, report, staff};
+use super::{door, listener, phone, report, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{MAX_PACKED, Unverified, verify};
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
@@ -117,6 +118,8 @@ pub struct Central {
     intake: Intake,
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
+    /// As many as there are processors: each may unpack 8 MiB.
+    unpacking: Arc<Semaphore>,
 }
 
 impl Central {
@@ -150,6 +153,9 @@ impl Central {
             clock,
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
+            unpacking: Arc::new(Semaphore::new(
+                std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            )),
         }))
     }
 
@@ -210,9 +216,13 @@ pub async fn serve(
     end: watch::Receiver<bool>,
 ) {
     let config = &central.config;
-    let routes = below(config.citizens_base(), citizens_routes(Arc::clone(&central)));
+    let routes = citizens_routes(Arc::clone(&central));
+    let routes = door::before(routes, &central, config.citizens.bounds, phone::refusal);
+    let routes = below(config.citizens_base(), routes);
     let one = listener::serve(citizens, config.citizens.clone(), routes, end.clone());
-    let routes = below(config.staff_base(), staff::routes(Arc::clone(&central)));
+    let routes = staff::routes(Arc::clone(&central));
+    let routes = door::before(routes, &central, config.staff.bounds, staff::refusal);
+    let routes = below(config.staff_base(), routes);
     let other = listener::serve(staff, config.staff.clone(), routes, end.clone());
     // Answers under way are waited for, a phone that keeps its connection open is not.
     let mut late = end;
@@ -330,7 +340,9 @@ async fn journal(
     let received = central.now();
     let working = Arc::clone(&central);
     let bytes = request.clone();
+    let turn = Arc::clone(&central.unpacking).acquire_owned().await;
     let verified = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let unverified = Unverified::read(&bytes)?;
         working.intake.verify(unverified, &signature, &kiosk.key, received)
     })

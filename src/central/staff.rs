@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::address::is_https;
 use super::keys::Keys;
-use super::pages::{Asked, other_languages};
+use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
 use super::store::{Kiosk, StoreError};
@@ -140,11 +140,7 @@ fn render(
 
 fn refused(central: &Central, texts: &Texts, headers: &HeaderMap) -> Response {
     let status = StatusCode::UNAUTHORIZED;
-    let html = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    if html {
+    if is_for_eyes(headers) {
         let t = &texts.summary;
         let context = json!({
             "title": t.refused_title,
@@ -156,6 +152,17 @@ fn refused(central: &Central, texts: &Texts, headers: &HeaderMap) -> Response {
         Problem::new(status, "open the link printed at start, or send its key as a bearer token")
             .into_response()
     }
+}
+
+/// A page that says why nothing more can be done: the system is busy, or there is no such page.
+pub(super) fn refusal(central: &Central, texts: &Texts, status: StatusCode) -> Response {
+    let t = &texts.summary;
+    let (text, hint) = match status {
+        StatusCode::TOO_MANY_REQUESTS => (&t.busy, &t.busy_hint),
+        _ => (&t.no_page, &t.no_page_hint),
+    };
+    let context = json!({ "title": t.missing_title, "text": text, "hint": hint });
+    render(central, texts, status, "error.html", context)
 }
 
 enum Missing {

@@ -4,8 +4,6 @@
 //! line, the header carries the hashes of the packed frame and of the line part; so a batch is
 //! judged before anything is unpacked, and its signature outlives the erasure of bodies.
 
-use std::io::Read;
-
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
@@ -297,6 +295,7 @@ impl<'a> Unverified<'a> {
         self,
         signature: &str,
         key: &VerifyingKey,
+        unpacker: &mut Unpacker,
     ) -> Result<(Header, Content), BadBatch> {
         if !verify(key, SIGNED, self.header_line, signature) {
             return Err(BadBatch::Signature);
@@ -304,7 +303,7 @@ impl<'a> Unverified<'a> {
         if Hash::of(self.frame) != self.header.frame {
             return Err(BadBatch::Frame);
         }
-        let content = unpack(self.frame, self.header.count)?;
+        let content = unpacker.unpack(self.frame, self.header.count)?;
         if Hash::of(&content.line_part) != self.header.lines {
             return Err(BadBatch::Content("another line part"));
         }
@@ -312,25 +311,35 @@ impl<'a> Unverified<'a> {
     }
 }
 
-fn unpack(frame: &[u8], count: u32) -> Result<Content, BadBatch> {
-    let decoder = zstd::stream::read::Decoder::new(frame).map_err(|_| BadBatch::Frame)?;
-    let mut unpacked = Vec::new();
-    // One byte over the limit tells a frame that is too large from one that just fits.
-    decoder
-        .take(MAX_UNPACKED as u64 + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(|_| BadBatch::Content("not a zstd frame"))?;
-    if unpacked.len() > MAX_UNPACKED {
-        return Err(BadBatch::TooLarge);
+/// Unpacks frames one after another in the same memory: of [`MAX_UNPACKED`] bytes at most, however
+/// much a frame blows up to, and however many come.
+#[derive(Default)]
+pub struct Unpacker {
+    decoder: zstd::bulk::Decompressor<'static>,
+    unpacked: Vec<u8>,
+}
+
+impl Unpacker {
+    fn unpack(&mut self, frame: &[u8], count: u32) -> Result<Content, BadBatch> {
+        self.unpacked.clear();
+        // What is reserved and never written to takes no memory.
+        self.unpacked.reserve_exact(MAX_UNPACKED);
+        self.decoder.decompress_to_buffer(frame, &mut self.unpacked).map_err(|error| {
+            if error.to_string().starts_with("Destination buffer is too small") {
+                BadBatch::TooLarge
+            } else {
+                BadBatch::Content("not a zstd frame")
+            }
+        })?;
+        let mut lines = Lines::of(&self.unpacked);
+        for _ in 0..count {
+            lines.next().ok_or(BadBatch::Content("fewer lines than counted"))?;
+        }
+        let (line_part, body_part) = self.unpacked.split_at(self.unpacked.len() - lines.rest.len());
+        let (bodies, strange) = read_body_part(body_part)?;
+        let (line_part, body_part) = (line_part.to_vec(), body_part.to_vec());
+        Ok(Content { line_part, body_part, bodies, strange })
     }
-    let mut lines = Lines::of(&unpacked);
-    for _ in 0..count {
-        lines.next().ok_or(BadBatch::Content("fewer lines than counted"))?;
-    }
-    let end = unpacked.len() - lines.rest.len();
-    let body_part = unpacked.split_off(end);
-    let (bodies, strange) = read_body_part(&body_part)?;
-    Ok(Content { line_part: unpacked, body_part, bodies, strange })
 }
 
 /// Signs `bytes` under a domain prefix: Ed25519, base64url without padding.
@@ -375,7 +384,9 @@ mod tests {
         let lines = [b"{\"one\":1}".to_vec(), b"{\"two\":2}".to_vec()];
         let (packed, key) = example(&lines);
         let unverified = Unverified::read(&packed.request).unwrap();
-        let (header, content) = unverified.verify(&packed.signature, &key.verifying_key()).unwrap();
+        let (header, content) = unverified
+            .verify(&packed.signature, &key.verifying_key(), &mut Unpacker::default())
+            .unwrap();
         assert_eq!(header, packed.header);
         assert_eq!(header.last(), 6);
         assert_eq!(content.lines().collect::<Vec<_>>(), lines);
@@ -386,7 +397,11 @@ mod tests {
     fn a_batch_cut_or_changed_at_any_byte_is_refused() {
         let (packed, key) = example(&[b"{\"one\":1}".to_vec()]);
         let check = |request: &[u8]| {
-            Unverified::read(request)?.verify(&packed.signature, &key.verifying_key())
+            Unverified::read(request)?.verify(
+                &packed.signature,
+                &key.verifying_key(),
+                &mut Unpacker::default(),
+            )
         };
         for cut in 0..packed.request.len() {
             assert!(check(&packed.request[..cut]).is_err(), "cut at {cut}");
@@ -410,7 +425,11 @@ mod tests {
         let signature = sign(&key, SIGNED, &request);
         request.push(b'\n');
         request.extend(bomb);
-        let verdict = Unverified::read(&request).unwrap().verify(&signature, &key.verifying_key());
+        let verdict = Unverified::read(&request).unwrap().verify(
+            &signature,
+            &key.verifying_key(),
+            &mut Unpacker::default(),
+        );
         assert_eq!(verdict, Err(BadBatch::TooLarge));
     }
 }

@@ -136,6 +136,11 @@ impl Drop for Service {
 }
 
 impl Service {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) {
         let ask = format!("kill -TERM {}", self.child.id());

@@ -1,8 +1,10 @@
 //! What one source, or a slow one, can take of a listener.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use hailong::central::listener::Bounds;
+use hailong::central::source::Pace;
 use hailong::kiosk::network::client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +21,10 @@ const LONG: Duration = Duration::from_secs(20);
 
 async fn bounded(places: u16, share: Option<u16>, head_ms: u64) -> TestCentral {
     let head = Duration::from_millis(head_ms);
-    central("127.0.0.1:0", |config| config.citizens.bounds = Bounds { places, share, head }).await
+    central("127.0.0.1:0", |config| {
+        config.citizens.bounds = Bounds { places, share, head, ..Bounds::default() };
+    })
+    .await
 }
 
 /// Sends, and gives all that comes until the other side closes.
@@ -167,4 +172,63 @@ async fn when_all_places_are_taken_others_wait_until_the_idle_are_cut() {
     late.write_all(HEAD).await.unwrap();
     assert_eq!(first_line(&mut late).await, "HTTP/1.1 200 OK");
     assert!(began.elapsed() >= Duration::from_millis(350), "it had to wait");
+}
+
+#[tokio::test]
+async fn a_source_beyond_its_pace_is_told_so_in_words_for_whoever_asks() {
+    let one = NonZeroU32::MIN;
+    let central = central("127.0.0.1:0", |config| {
+        let pace = Pace { per_second: one, at_once: one };
+        for bounds in [&mut config.citizens.bounds, &mut config.staff.bounds] {
+            *bounds = Bounds { pace, proxied: true, share: None, ..*bounds };
+        }
+    })
+    .await;
+    let client = client().unwrap();
+    let ask = async |address: String, accept: &str| {
+        let request = client.get(address).header("accept", accept);
+        let reply = request.header("x-forwarded-for", "203.0.113.7").send().await.unwrap();
+        let header =
+            |name| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (kind, wait) = (header("content-type").unwrap_or_default(), header("retry-after"));
+        (reply.status().as_u16(), wait, kind, reply.text().await.unwrap())
+    };
+    let (service, staff) = (central.service(), format!("http://{}", central.staff));
+    let busy = "Hệ thống đang bận.";
+    for (address, words) in [
+        (format!("{service}/"), busy),
+        (format!("{service}/?lang=en"), "The system is busy."),
+        (format!("{staff}/reports"), busy),
+    ] {
+        // The first may still be let in.
+        ask(address.clone(), "text/html").await;
+        let (status, wait, kind, page) = ask(address.clone(), "text/html,*/*").await;
+        assert_eq!((status, kind.as_str()), (429, "text/html; charset=utf-8"));
+        assert!(page.contains(words), "{page}");
+        assert_eq!(wait.as_deref(), Some("1"));
+        let (status, wait, kind, problem) = ask(address, "*/*").await;
+        assert_eq!((status, kind.as_str()), (429, "application/problem+json"));
+        assert!(wait.is_some() && problem.contains("try again in 1 s"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_leads_nowhere_says_so_to_people_and_to_programs() {
+    let central = bounded(8, None, 10_000).await;
+    let client = client().unwrap();
+    for (address, words) in [
+        (format!("{}/nowhere", central.service()), "Mã không hợp lệ."),
+        (format!("http://{}/nowhere", central.staff), "Không có trang này trong hệ thống."),
+    ] {
+        let ask =
+            async |accept| client.get(&address).header("accept", accept).send().await.unwrap();
+        let page = ask("text/html").await;
+        assert_eq!(page.status(), 404);
+        assert!(page.text().await.unwrap().contains(words), "{address}");
+        let problem = ask("*/*").await;
+        assert_eq!(
+            (problem.status().as_u16(), &problem.headers()["content-type"]),
+            (404, &"application/problem+json".parse().unwrap())
+        );
+    }
 }

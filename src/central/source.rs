@@ -1,0 +1,242 @@
+//! Who asks, and how much one source may take: connections at once, and requests in time.
+//!
+//! A source is the other end of a connection, or what a declared proxy says the other end of its
+//! own was. This machine itself is no source: whoever is on it need not ask at a door.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::HeaderMap;
+use governor::clock::{Clock, MonotonicClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+/// The header in which a proxy says whom it asks for; it writes the last of its addresses.
+const FORWARDED: &str = "x-forwarded-for";
+/// Sources that asked nothing for long are forgotten after so many requests.
+const FORGET_AFTER: u32 = 1 << 16;
+
+/// The other end of a connection, as a request carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+/// One who asks: an IPv4 address, or of IPv6 a whole /64, which is what one subscriber gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source(IpAddr);
+
+impl Source {
+    /// The source at an address.
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => v4,
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        })
+    }
+
+    /// The source that the nearest proxy names, if it names one.
+    fn forwarded(headers: &HeaderMap) -> Option<Self> {
+        let named = headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
+        let last = named.rsplit(',').next()?.trim();
+        // Some proxies add the port.
+        let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
+        last.parse().ok().or_else(with_port).map(Self::of)
+    }
+}
+
+/// Whether an address is this machine's alone, in whatever way it is written.
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// How many requests a source may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// In a second, in the long run.
+    pub per_second: NonZeroU32,
+    /// At once, by a source that was quiet for long.
+    pub at_once: NonZeroU32,
+}
+
+impl Default for Pace {
+    /// A province's network may come from one address: a thousand kiosks that send after every
+    /// visitor stay below a third of this.
+    fn default() -> Self {
+        const PER_SECOND: NonZeroU32 = NonZeroU32::new(100).unwrap();
+        const AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+        Self { per_second: PER_SECOND, at_once: AT_ONCE }
+    }
+}
+
+/// Keeps every source to its pace.
+pub struct Gate {
+    limiter: RateLimiter<Source, HashMapStateStore<Source>, MonotonicClock>,
+    proxied: bool,
+    asked: AtomicU32,
+}
+
+impl Gate {
+    /// A gate; where `proxied`, the nearest proxy says who asks.
+    pub fn new(pace: Pace, proxied: bool) -> Self {
+        let quota = Quota::per_second(pace.per_second).allow_burst(pace.at_once);
+        let limiter = RateLimiter::hashmap_with_clock(quota, MonotonicClock);
+        Self { limiter, proxied, asked: AtomicU32::new(0) }
+    }
+
+    /// Lets one more request in, or says after how many seconds to come again, at least one.
+    pub fn ask(&self, Peer(peer): Peer, headers: &HeaderMap) -> Result<(), u32> {
+        let forwarded = if self.proxied { Source::forwarded(headers) } else { None };
+        let source = forwarded.unwrap_or_else(|| Source::of(peer));
+        if source.0.is_loopback() {
+            return Ok(());
+        }
+        if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        self.limiter.check_key(&source).map_err(|early| {
+            let wait = early.wait_time_from(MonotonicClock.now());
+            u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+        })
+    }
+}
+
+/// How many connections each source has.
+#[derive(Clone)]
+pub struct Shares {
+    most: Option<u16>,
+    held: Arc<Mutex<HashMap<Source, u16>>>,
+}
+
+/// One connection of a source; given back when dropped.
+pub struct Share {
+    of: Shares,
+    source: Source,
+}
+
+impl Shares {
+    /// So many at most for each, if there is a most.
+    pub fn new(most: Option<u16>) -> Self {
+        Self { most, held: Arc::default() }
+    }
+
+    /// One more for a source, if it may have one.
+    pub fn take(&self, from: IpAddr) -> Option<Share> {
+        let source = Source::of(from);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = held.entry(source).or_default();
+        if self.most.is_some_and(|most| *has >= most) {
+            return None;
+        }
+        *has = has.saturating_add(1);
+        Some(Share { of: self.clone(), source })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.of.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(has) = held.get_mut(&self.source) {
+            *has = has.saturating_sub(1);
+            if *has == 0 {
+                held.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn named(addresses: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for address in addresses {
+            headers.append(FORWARDED, address.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn loopback_is_known_in_every_writing_and_nothing_else_is_taken_for_it() {
+        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_loopback(ip(loopback)), "{loopback}");
+        }
+        for other in
+            ["0.0.0.0", "::", "192.168.1.5", "::ffff:192.168.1.5", "::ffff:0.0.0.0", "fe80::1"]
+        {
+            assert!(!is_loopback(ip(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_source_has_its_share_and_no_more_until_it_gives_one_back() {
+        let shares = Shares::new(Some(2));
+        let one = shares.take(ip("2001:db8::1")).unwrap();
+        let _other = shares.take(ip("2001:db8::2")).unwrap();
+        assert!(shares.take(ip("2001:db8::3")).is_none(), "a subscriber's whole network is one");
+        let _elsewhere = shares.take(ip("2001:db8:0:1::1")).unwrap();
+        let _mapped = shares.take(ip("::ffff:10.0.0.1")).unwrap();
+        let _v4 = shares.take(ip("10.0.0.1")).unwrap();
+        assert!(shares.take(ip("10.0.0.1")).is_none(), "mapped or not, one source");
+        drop(one);
+        let again = shares.take(ip("2001:db8::3")).unwrap();
+        drop(again);
+        let unbounded = Shares::new(None);
+        let _many: Vec<_> = (0..500).map(|_| unbounded.take(ip("10.0.0.1")).unwrap()).collect();
+    }
+
+    #[test]
+    fn the_nearest_proxy_is_believed_and_nothing_that_was_written_before_it() {
+        let source = |addresses: &[&str]| Source::forwarded(&named(addresses));
+        let one = Some(Source::of(ip("203.0.113.7")));
+        assert_eq!(source(&["203.0.113.7"]), one);
+        assert_eq!(source(&["127.0.0.1, 10.0.0.9,203.0.113.7 "]), one);
+        assert_eq!(source(&["127.0.0.1", "203.0.113.7"]), one, "headers are one list");
+        assert_eq!(source(&["203.0.113.7:5060"]), one);
+        assert_eq!(source(&["[2001:db8::7]:443"]), Some(Source::of(ip("2001:db8::9"))));
+        for nothing in [&[][..], &[""], &["203.0.113.7, unknown"], &["203.0.113.7,"]] {
+            assert_eq!(source(nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_keeps_its_pace_whatever_others_do() {
+        let (one, few) = (NonZeroU32::MIN, NonZeroU32::new(3).unwrap());
+        let pace = Pace { per_second: one, at_once: few };
+        let gate = Gate::new(pace, true);
+        let (peer, here) = (Peer(ip("198.51.100.1")), Peer(ip("::ffff:127.0.0.1")));
+        for _ in 0..3 {
+            assert_eq!(gate.ask(peer, &named(&["203.0.113.7"])), Ok(()));
+        }
+        assert_eq!(gate.ask(peer, &named(&["203.0.113.7"])), Err(1));
+        assert_eq!(gate.ask(here, &named(&["127.0.0.1, 203.0.113.7"])), Err(1), "no way around");
+        assert_eq!(gate.ask(peer, &named(&["203.0.113.8"])), Ok(()), "another goes on");
+        for _ in 0..9 {
+            assert_eq!(gate.ask(here, &HeaderMap::new()), Ok(()), "this machine is no source");
+        }
+        let direct = Gate::new(pace, false);
+        for n in 0..3 {
+            let invented = named(&[&format!("203.0.113.{n}")]);
+            assert_eq!(direct.ask(peer, &invented), Ok(()));
+        }
+        assert_eq!(direct.ask(peer, &named(&["127.0.0.1"])), Err(1), "nobody vouches for it");
+    }
+
+    #[test]
+    fn sources_that_are_gone_take_no_room() {
+        let gate = Gate::new(Pace::default(), true);
+        let peer = Peer(ip("198.51.100.1"));
+        for n in 0..(FORGET_AFTER * 3) {
+            let address = Ipv6Addr::from_bits(u128::from(n) << 64 | 0x2001_0db8 << 96);
+            assert_eq!(gate.ask(peer, &named(&[&address.to_string()])), Ok(()));
+        }
+        assert!(gate.limiter.len() <= FORGET_AFTER as usize, "{}", gate.limiter.len());
+    }
+}
