@@ -26,8 +26,10 @@ pub mod ui {
     slint::include_modules!();
 }
 
-/// How often time-outs, bar and clock are looked at.
+/// How often time-outs and bar are looked at while somebody is there.
 const TICK: Duration = Duration::from_millis(250);
+/// How often clock, roster and photos are looked at while nobody is.
+const IDLE_TICK: Duration = Duration::from_secs(1);
 
 /// What a screen shows and whom it asks.
 pub struct Setting {
@@ -200,7 +202,7 @@ impl Screen {
             .on_photo(move |name, side| album.picture(&name, side.unsigned_abs()));
         visit.on_enlarge(|picture, factor| qr::enlarge(&picture, factor.unsigned_abs()));
         let screen = Rc::downgrade(self);
-        self.timer.start(slint::TimerMode::Repeated, TICK, move || {
+        self.timer.start(slint::TimerMode::Repeated, IDLE_TICK, move || {
             if let Some(screen) = screen.upgrade() {
                 screen.tick();
             }
@@ -224,6 +226,15 @@ impl Screen {
             self.recorder.keep(record);
         }
         self.show();
+        let idle = self.visit.borrow().idle();
+        let tick = if idle { IDLE_TICK } else { TICK };
+        if self.timer.interval() != tick {
+            self.timer.set_interval(tick);
+            if idle {
+                // What had to wait for the visitor's end.
+                self.follow_day();
+            }
+        }
     }
 
     /// What passes by itself: time-outs, the bar, the clock, the roster, a new form.

@@ -192,7 +192,11 @@ impl Writer {
         Ok(&mut contact.2)
     }
 
-    fn read_contact(&self, branch: i64, seq: u64) -> Result<Contact, StoreError> {
+    fn read_contact(&mut self, branch: i64, seq: u64) -> Result<Contact, StoreError> {
+        // Most contacts are new, and later than all that are here.
+        if seq > self.latest_contact(branch)? {
+            return Ok(Contact::default());
+        }
         let contact = self
             .db
             .prepare_cached(
@@ -207,11 +211,28 @@ impl Writer {
         })
     }
 
+    /// The highest number of a contact of a branch that is here, or 0.
+    fn latest_contact(&mut self, branch: i64) -> Result<u64, StoreError> {
+        if let Some(latest) = self.latest_contacts.get(&branch) {
+            return Ok(*latest);
+        }
+        let latest: Option<i64> = self
+            .db
+            .prepare_cached("SELECT max(seq) FROM contact WHERE branch = ?")?
+            .query_row([branch], |row| row.get(0))?;
+        let latest = latest.unwrap_or_default() as u64;
+        self.latest_contacts.insert(branch, latest);
+        Ok(latest)
+    }
+
     /// Writes touched contacts and moves the tallies by the difference.
     pub(super) fn save(&mut self, touched: Touched) -> Result<(), StoreError> {
         for ((branch, seq), (office, was, now)) in touched {
             if was == now {
                 continue;
+            }
+            if let Some(latest) = self.latest_contacts.get_mut(&branch) {
+                *latest = seq.max(*latest);
             }
             let opening = now.opening.as_ref();
             let end = now.end.as_ref();

@@ -40,6 +40,8 @@ pub struct Writer {
     pub(super) kiosks: HashMap<KioskId, KioskState>,
     /// How the tallies move when the transaction ends.
     moves: BTreeMap<(OfficeCode, Cell), i64>,
+    /// The highest number of a contact here, by branch, as far as it was asked for.
+    pub(super) latest_contacts: HashMap<i64, u64>,
     /// The last place given out in `placed`.
     pub(super) last_ord: i64,
     damaged: bool,
@@ -57,6 +59,7 @@ impl Writer {
             own: None,
             kiosks: HashMap::new(),
             moves: BTreeMap::new(),
+            latest_contacts: HashMap::new(),
             last_ord,
             damaged: false,
         };
@@ -88,6 +91,7 @@ impl Writer {
             }
             self.kiosks.clear();
             self.moves.clear();
+            self.latest_contacts.clear();
             // Its numbers may or may not be on the disk: the own series goes on in a new epoch.
             self.own = None;
             self.last_ord = last_ord(&self.db).unwrap_or(self.last_ord);
