@@ -98,7 +98,7 @@ texts! {
     SummaryTexts {
         decimal_mark, thousands_mark, monday, tuesday, wednesday, thursday, friday, saturday,
         sunday, state_open, state_waiting, state_provisional, state_complete, state_final,
-        choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,
+        in_fives, choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,
         of_ratings, interval, satisfied_ratings, ratings, too_few_for_rate, too_few, usual,
         formula, response, served_unknown, of_served, invited, unserved, contacts, opened, rated,
         later, timed_out, interrupted, attention, attention_none, down, silent, silent_ever,
