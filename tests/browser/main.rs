@@ -1,0 +1,11 @@
+//! The pages in a real browser: readable and touchable on phones and screens of any width, in both
+//! languages; usable by keyboard alone and without any script.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod driver;
+mod keyboard;
+mod looker;
+mod office;
+mod phone;
+mod staff;
