@@ -1,13 +1,9 @@
-//! The pages, over HTTP and in a real browser.
+//! The pages over HTTP: who may read them, and what they say.
 
 mod common;
 
-use std::process::Command;
-
-use common::{TestCentral, at, has, rate};
-use hailong::domain::line::By;
+use common::{TestCentral, at, rate};
 use hailong::kiosk::network::client;
-use hailong::kiosk::visit::Record;
 use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, SET_COOKIE};
 
 /// A day with 36 ratings at counter 3, four at counter 1, seven at counter 2, complete.
@@ -157,56 +153,4 @@ async fn days_and_offices_that_are_not_there_are_said_so() {
         let (found, page) = get(&format!("{base}{path}"), &cookie(&central)).await;
         assert_eq!(found, status, "{path}: {page}");
     }
-}
-
-/// What a browser makes of a page, whose policy allows no script: its text, its picture's size.
-fn browse(address: &str, width: u32, height: u32) -> (String, (u32, u32)) {
-    let folder = tempfile::TempDir::new().unwrap();
-    let picture = folder.path().join("page.png");
-    let run = |what: String| {
-        let output = Command::new("timeout")
-            .args(["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu"])
-            .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--no-proxy-server"])
-            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-            .arg(format!("--window-size={width},{height}"))
-            .arg(what)
-            .arg(address)
-            .output()
-            .expect("chromium starts");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let text = run("--dump-dom".to_owned());
-    run(format!("--screenshot={}", picture.display()));
-    let file = std::io::BufReader::new(std::fs::File::open(&picture).expect("a picture"));
-    let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
-    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-    let info = reader.next_frame(&mut pixels).expect("a frame");
-    let first = &pixels[..3];
-    let other = pixels.chunks(info.color_type.samples()).filter(|pixel| &pixel[..3] != first);
-    assert!(other.count() > 1_000, "the page is not blank");
-    (text, (info.width, info.height))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_shows_form_and_summary_without_any_script() {
-    if !has("chromium") {
-        return;
-    }
-    let central = a_day().await;
-    let mut kiosk = central.kiosk("q5").await;
-    let mut desk = kiosk.desk();
-    let counter = common::first_counter(&desk);
-    let open = Record::Open { by: By::Later, counter, level: None };
-    let ticket = desk.keep(&open).unwrap().ticket.unwrap();
-    kiosk.send().drained(4).await;
-    let (form, size) =
-        tokio::task::spawn_blocking(move || browse(&ticket, 500, 1_000)).await.unwrap();
-    assert_eq!(size, (500, 1_000));
-    assert!(form.contains("Đỗ Minh Châu") && form.contains("Rất không hài lòng"), "{form}");
-    let link = format!(
-        "http://{}/summary/phu-sa/2026-11-24?key={}",
-        central.staff, *central.central.keys.staff
-    );
-    let (day, _) = tokio::task::spawn_blocking(move || browse(&link, 1_280, 1_600)).await.unwrap();
-    assert!(day.contains("Thứ Ba, 24/11/2026") && day.contains("Theo mức độ hài lòng"), "{day}");
 }
