@@ -154,3 +154,23 @@ async fn days_and_offices_that_are_not_there_are_said_so() {
         assert_eq!(found, status, "{path}: {page}");
     }
 }
+
+#[tokio::test]
+async fn ratings_by_a_wrong_clock_stand_on_every_days_page_until_somebody_looks() {
+    // The day on which clocks begin that have forgotten the time.
+    let central = TestCentral::start_at(at("1970-01-01 07:10")).await;
+    let page = async |lang: &str| {
+        let address = format!("http://{}/summary/phu-sa/2026-11-24{lang}", central.staff);
+        get(&address, &cookie(&central)).await.1
+    };
+    assert!(!page("").await.contains("đồng hồ tại quầy sai"));
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    rate(&mut desk, "hai_long", &[]);
+    let last = rate(&mut desk, "rat_hai_long", &[]) + 1;
+    central.clock.set(at("2026-11-24 08:15"));
+    kiosk.send().drained(last).await;
+    let shown = page("").await;
+    assert!(shown.contains("<strong>2 lượt đánh giá</strong> chưa tính vào ngày nào"), "{shown}");
+    assert!(page("?lang=en").await.contains("counted on no day yet"));
+}

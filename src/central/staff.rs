@@ -238,6 +238,10 @@ async fn page(
         Ok(found) => found,
         Err(missing) => return missing_page(&central, texts, &missing),
     };
+    let in_review = match central.store.in_review(&directory.office.code).await {
+        Ok(in_review) => in_review,
+        Err(error) => return missing_page(&central, texts, &error.into()),
+    };
     let form = central.config.forms.in_force(&directory.office.form, summary.date);
     let one_line = |text: &str| text.replace('\n', " ");
     let levels: Vec<serde_json::Value> = form
@@ -285,6 +289,7 @@ async fn page(
     let next = summary.date.tomorrow().ok().filter(|next| *next <= today);
     let context = json!({
         "s": summary,
+        "in_review": in_review,
         "office_name": directory.office.name,
         "date_long": texts.summary.date(summary.date),
         "state_text": state_text(&central, texts, &summary),

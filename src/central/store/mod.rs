@@ -316,6 +316,9 @@ pub trait Store: Send + Sync + 'static {
         to: Date,
     ) -> Result<Vec<(Key, u64)>, StoreError>;
 
+    /// How many counted ratings of an office are in review: their day is not known.
+    async fn in_review(&self, office: &OfficeCode) -> Result<u64, StoreError>;
+
     /// The latest day with a contact.
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError>;
 

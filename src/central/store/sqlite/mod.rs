@@ -286,6 +286,11 @@ impl Store for SqliteStore {
         self.read(move |db| reading::tallies(db, &office, from, to)).await
     }
 
+    async fn in_review(&self, office: &OfficeCode) -> Result<u64, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::in_review(db, &office)).await
+    }
+
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::latest_day(db, &office)).await

@@ -13,10 +13,10 @@ use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::Line;
-use crate::domain::rating::Key;
+use crate::domain::rating::{Key, Outcome};
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
-use crate::domain::time::At;
+use crate::domain::time::{At, Day};
 
 fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(what.to_owned())
@@ -137,6 +137,15 @@ pub(super) fn tallies(
         tallies.push((key, n as u64));
     }
     Ok(tallies)
+}
+
+pub(super) fn in_review(db: &Connection, office: &OfficeCode) -> Result<u64, StoreError> {
+    let rated = Key::Outcome(Outcome::Rated).text();
+    let n: Option<i64> = db
+        .prepare_cached("SELECT n FROM tally WHERE office = ? AND day = ? AND key = ?")?
+        .query_row(params![office.as_str(), Day::Review.to_string(), rated], |row| row.get(0))
+        .optional()?;
+    Ok(n.unwrap_or_default() as u64)
 }
 
 pub(super) fn day(
