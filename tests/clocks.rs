@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use common::{TestCentral, TestKiosk, at, batch, rate};
-use hailong::clock::{Clock, Sleep};
+use hailong::clock::{Clock, PutForward, Sleep};
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::Packed;
 use hailong::domain::system_random;
@@ -46,6 +46,23 @@ impl Wrong {
     }
 }
 
+/// A wrong clock whose hands a test holds, while a kiosk looks at it.
+struct Shared(Arc<Wrong>);
+
+impl Clock for Shared {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn mono_ms(&self) -> u64 {
+        self.0.mono_ms()
+    }
+
+    fn sleep(&self, duration: std::time::Duration) -> Sleep<'_> {
+        self.0.sleep(duration)
+    }
+}
+
 impl Clock for Wrong {
     fn now(&self) -> Timestamp {
         let off = SignedDuration::from_millis(self.off_ms.load(Ordering::SeqCst));
@@ -61,7 +78,7 @@ impl Clock for Wrong {
     }
 }
 
-fn desk(kiosk: &mut TestKiosk, clock: &Arc<Wrong>) -> Desk {
+fn desk<C: Clock>(kiosk: &mut TestKiosk, clock: &Arc<C>) -> Desk {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     Desk::open(kiosk.folder.path(), &mut kiosk.identity, clock, Box::new(system_random)).unwrap()
 }
@@ -144,8 +161,14 @@ async fn setting() -> (TestCentral, TestKiosk, Arc<Wrong>) {
 
 /// Sends everything without letting time pass.
 async fn send(kiosk: &TestKiosk) {
+    send_at(kiosk, &kiosk.clock).await;
+}
+
+/// Sends everything by a kiosk's own clock.
+async fn send_at<C: Clock>(kiosk: &TestKiosk, clock: &Arc<C>) {
     let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    let sending = kiosk.send();
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let sending = kiosk.send_at(Http::new(&kiosk.service).unwrap(), clock);
     let mut standing = sending.standing.clone();
     let sent = standing.wait_for(|standing| standing.watermark >= last);
     tokio::time::timeout(std::time::Duration::from_secs(20), sent).await.unwrap().unwrap();
@@ -278,6 +301,77 @@ async fn a_wrong_zone_and_drift_within_the_day_count_on_the_right_day() {
         one.stop().unwrap();
     }
     send(&kiosk).await;
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
+}
+
+/// As a kiosk at a counter has its clock: put forward by what receipts tell.
+fn put_forward(clock: &Arc<Wrong>) -> Arc<PutForward<Shared>> {
+    Arc::new(PutForward::new(Shared(Arc::clone(clock))))
+}
+
+fn off_by(clock: &impl Clock, truth: &DemoClock) -> i64 {
+    clock.now().as_millisecond() - truth.now().as_millisecond()
+}
+
+#[tokio::test]
+async fn a_clock_behind_is_put_right_by_the_first_receipt() {
+    for behind in [5 * HOUR, DAY, 40 * DAY, 20_000 * DAY] {
+        for killed in [false, true] {
+            let (central, mut kiosk, clock) = setting().await;
+            let mut truth = BTreeMap::new();
+            clock.off(-behind);
+            let own = put_forward(&clock);
+            let mut one = desk(&mut kiosk, &own);
+            // Some rate before the network is there, half a day and over a midnight of this clock.
+            visits(&mut one, &central.clock, 7, &mut truth);
+            assert_eq!(off_by(&*own, &central.clock), -behind);
+            send_at(&kiosk, &own).await;
+            assert_eq!(off_by(&*own, &central.clock), 0, "and so are header and roster");
+            if killed {
+                // No visitor came any more, but that it lived is noted every minute.
+                one.note_alive().unwrap();
+            } else {
+                visits(&mut one, &central.clock, 2, &mut truth);
+            }
+            drop(one);
+            send_at(&kiosk, &own).await;
+            let review = nothing_is_wrong(&central, &truth).await;
+            assert!(review <= 7, "{review}: what came after is on its day");
+            // The next day it is behind again, but hears of it before anybody comes.
+            central.clock.set(at("2026-11-25 08:00"));
+            let own = put_forward(&clock);
+            let mut two = desk(&mut kiosk, &own);
+            send_at(&kiosk, &own).await;
+            visits(&mut two, &central.clock, 2, &mut truth);
+            two.stop().unwrap();
+            send_at(&kiosk, &own).await;
+            assert_eq!(nothing_is_wrong(&central, &truth).await, review);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_is_put_forward_once_and_by_no_receipt_of_the_past() {
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    clock.off(-DAY);
+    let own = put_forward(&clock);
+    let mut one = desk(&mut kiosk, &own);
+    send_at(&kiosk, &own).await;
+    visits(&mut one, &central.clock, 2, &mut truth);
+    // The machine's own clock is put right, too, by whoever looks after it.
+    clock.off(0);
+    assert_eq!(off_by(&*own, &central.clock), 0);
+    visits(&mut one, &central.clock, 2, &mut truth);
+    send_at(&kiosk, &own).await;
+    // An old receipt once more, and one that was a little on its way.
+    let now = At::new(central.clock.now());
+    own.hear(now.plus_minutes(-3 * 60).timestamp());
+    own.hear(now.plus_minutes(1).timestamp());
+    assert_eq!(off_by(&*own, &central.clock), 0);
+    visits(&mut one, &central.clock, 2, &mut truth);
+    one.stop().unwrap();
+    send_at(&kiosk, &own).await;
     assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
 }
 

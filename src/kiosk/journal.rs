@@ -18,7 +18,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rescue;
-use crate::clock::Clock;
+use crate::clock::{Clock, TOLERANCE_MS};
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
 use crate::domain::seal::{Answer, SealError, SealingKey};
@@ -63,8 +63,6 @@ const FIRST: &str = "
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A log of this many bytes is moved into the file when nobody waits.
 const LONG_LOG: u64 = 1 << 20;
-/// A jump of the wall clock against the monotonic clock beyond this is a line of its own.
-const CLOCK_STEP_MS: i64 = 60_000;
 
 /// Why the journal could not be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +159,16 @@ struct Open {
     epoch_id: i64,
     last_at: At,
     last_mono_ms: u64,
+}
+
+impl Open {
+    /// The line that tells a jump of the wall clock against the monotonic clock, if there was one.
+    fn jump(&self, at: At, mono_ms: u64) -> Option<Line> {
+        let wall = milliseconds(at) - milliseconds(self.last_at);
+        let step = wall - (mono_ms as i64 - self.last_mono_ms as i64);
+        (step.abs() > TOLERANCE_MS)
+            .then(|| Line { step_ms: Some(step), ..Line::draft(Event::Clock) })
+    }
 }
 
 /// The journal, open for writing.
@@ -336,7 +344,7 @@ impl Journal {
         insert(&transaction, epoch_id, &started)?;
         // The clock stands before what was written last: that, too, is a jump.
         let step = ended.map_or(0, |ended| milliseconds(at) - milliseconds(ended));
-        if step < -CLOCK_STEP_MS {
+        if step < -TOLERANCE_MS {
             let clock = Line { step_ms: Some(step), ..Line::draft(Event::Clock) };
             let written = series.write(clock, &[], at, mono_ms)?;
             insert(&transaction, epoch_id, &written)?;
@@ -372,10 +380,7 @@ impl Journal {
         let mono_ms = self.clock.mono_ms();
         let open = self.ready()?;
         let transaction = open.db.unchecked_transaction()?;
-        let wall = milliseconds(at) - milliseconds(open.last_at);
-        let step = wall - (mono_ms as i64 - open.last_mono_ms as i64);
-        if step.abs() > CLOCK_STEP_MS {
-            let clock = Line { step_ms: Some(step), ..Line::draft(Event::Clock) };
+        if let Some(clock) = open.jump(at, mono_ms) {
             let written = open.series.write(clock, &[], at, mono_ms)?;
             insert(&transaction, open.epoch_id, &written)?;
         }
@@ -387,8 +392,8 @@ impl Journal {
         Ok(Committed { epoch: open.series.epoch(), seq: written.seq, at })
     }
 
-    /// Notes that the process is alive, so that a later `started` line can say until when it was,
-    /// and moves a long log into the file.
+    /// Notes that the process is alive, so that a later `started` line can say until when it was;
+    /// tells a jump of the clock, should no other line come; and moves a long log into the file.
     pub fn note_alive(&mut self) -> Result<(), JournalError> {
         let noted = self.try_note_alive();
         self.close_after_failure(noted)
@@ -396,8 +401,17 @@ impl Journal {
 
     fn try_note_alive(&mut self) -> Result<(), JournalError> {
         let at = At::new(self.clock.now());
+        let mono_ms = self.clock.mono_ms();
         let log = sqlite::log_of(&self.folder.join(FILE));
         let open = self.ready()?;
+        if let Some(clock) = open.jump(at, mono_ms) {
+            let transaction = open.db.unchecked_transaction()?;
+            let written = open.series.write(clock, &[], at, mono_ms)?;
+            insert(&transaction, open.epoch_id, &written)?;
+            transaction.commit()?;
+            open.last_at = at;
+            open.last_mono_ms = mono_ms;
+        }
         open.db.execute(
             "INSERT INTO alive (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             [at.to_string()],

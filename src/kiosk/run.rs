@@ -18,7 +18,7 @@ use super::recorder::Recorder;
 use super::transport::Http;
 use super::uploader::{Sender, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, PutForward, SystemClock};
 use crate::domain::system_random;
 use crate::ending;
 
@@ -114,7 +114,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
         println!("Enrolled as {}.", name.unwrap_or_default());
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let clock: Arc<dyn Clock> = Arc::new(PutForward::new(SystemClock::start()));
     let desk =
         Desk::open(&config.data, &mut identity, Arc::clone(&clock), Box::new(system_random))?;
     let enrolled = Arc::clone(desk.enrolled());

@@ -322,7 +322,10 @@ impl<T: Transport> Uploader<T> {
         };
         let Some(batch) = self.make(&plan)? else { return Ok(Attempt::Moved) };
         match exchange(&self.transport, &self.sender, &batch).await {
-            Ok((receipt, reply)) => self.obey(&plan, &receipt, &reply),
+            Ok((receipt, reply)) => {
+                self.clock.hear(receipt.at.timestamp());
+                self.obey(&plan, &receipt, &reply)
+            }
             Err(Refusal { status: 413, .. }) if batch.header.count > 1 => {
                 self.most = batch.header.count as usize / 2;
                 let why = "the batch is too large; trying with fewer lines".into();

@@ -252,7 +252,11 @@ impl TestKiosk {
     }
 
     pub fn send_by<T: Transport>(&self, transport: T) -> Sending {
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        self.send_at(transport, Arc::clone(&self.clock) as _)
+    }
+
+    /// Sends by a clock of its own, on which it hears what receipts tell.
+    pub fn send_at<T: Transport>(&self, transport: T, clock: Arc<dyn Clock>) -> Sending {
         let uploader = Uploader::open(self.folder.path(), self.sender(), transport, clock)
             .expect("the uploader opens");
         let more = Arc::new(Notify::new());
