@@ -2,23 +2,30 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use common::{TestCentral, TestKiosk, at, batch, rate};
+use common::{Sending, TestCentral, TestKiosk, at, batch, rate};
 use hailong::clock::{Clock, PutForward, Sleep};
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::Packed;
-use hailong::domain::system_random;
+use hailong::domain::line::{Event, Line};
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
+use hailong::kiosk::headless::Headless;
 use hailong::kiosk::journal_reader::JournalReader;
-use hailong::kiosk::transport::{Http, Transport};
+use hailong::kiosk::network::Unreachable;
+use hailong::kiosk::transport::{Http, Reply, Transport};
+use hailong::kiosk::window::ui;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+use slint::Global;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -58,7 +65,7 @@ impl Clock for Shared {
         self.0.mono_ms()
     }
 
-    fn sleep(&self, duration: std::time::Duration) -> Sleep<'_> {
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
         self.0.sleep(duration)
     }
 }
@@ -73,14 +80,13 @@ impl Clock for Wrong {
         self.truth.mono_ms()
     }
 
-    fn sleep(&self, duration: std::time::Duration) -> Sleep<'_> {
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
         self.truth.sleep(duration)
     }
 }
 
 fn desk<C: Clock>(kiosk: &mut TestKiosk, clock: &Arc<C>) -> Desk {
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Desk::open(kiosk.folder.path(), &mut kiosk.identity, clock, Box::new(system_random)).unwrap()
+    kiosk.desk_at(Arc::clone(clock) as _)
 }
 
 /// Visitors, an hour apart, with what the true day of each is.
@@ -166,12 +172,15 @@ async fn send(kiosk: &TestKiosk) {
 
 /// Sends everything by a kiosk's own clock.
 async fn send_at<C: Clock>(kiosk: &TestKiosk, clock: &Arc<C>) {
-    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    let sending = kiosk.send_at(Http::new(&kiosk.service).unwrap(), clock);
+    all_sent(kiosk, kiosk.send_at(Http::new(&kiosk.service).unwrap(), clock)).await;
+}
+
+async fn all_sent(kiosk: &TestKiosk, sending: Sending) {
+    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
     let mut standing = sending.standing.clone();
     let sent = standing.wait_for(|standing| standing.watermark >= last);
-    tokio::time::timeout(std::time::Duration::from_secs(20), sent).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), sent).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -456,4 +465,105 @@ async fn a_store_of_the_first_version_is_migrated_and_casts_the_doubt_it_missed(
     let (folder, _) = central.stop().await;
     let again = TestCentral::start_in(folder, clock).await;
     assert_eq!(again.store().canonical_digest().await.unwrap(), digest, "migrated once");
+}
+
+#[test]
+fn the_screen_goes_right_with_the_clock_and_the_journal_tells_it_though_nobody_comes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let headless = Headless::start(1280, 800).unwrap();
+    // A day ago, on Sunday, nobody was on shift; before Tuesday the same official was.
+    for (now, before) in [("2026-11-30 09:10", false), ("2026-12-01 09:10", true)] {
+        let central = runtime.block_on(TestCentral::start_at(at(now)));
+        let mut kiosk = runtime.block_on(central.kiosk("q3"));
+        let clock = Wrong::beside(&central.clock);
+        clock.off(-DAY + HOUR);
+        let right = put_forward(&clock);
+        let screen = kiosk.screen_at(Arc::clone(&right) as _, &Rc::new(Cell::new(1_000)));
+        let shown = || {
+            let (office, official) =
+                (ui::Office::get(screen.app()), ui::Official::get(screen.app()));
+            (office.get_clock().to_string(), official.get_present())
+        };
+        screen.tick();
+        assert_eq!(shown(), ("10:10".to_owned(), before));
+        runtime.block_on(send_at(&kiosk, &right));
+        screen.tick();
+        assert_eq!(shown(), ("09:10".to_owned(), true));
+        let journal = JournalReader::open(&kiosk.path()).unwrap();
+        let told = || {
+            let last = journal.last().unwrap();
+            let lines = journal.lines(1, last).unwrap();
+            let events = lines.iter().map(|line| serde_json::from_slice::<Line>(line).unwrap());
+            events.filter(|line| line.event == Event::Clock).filter_map(|line| line.step_ms).last()
+        };
+        assert!(headless.turn_until(Duration::from_secs(20), || told().is_some()), "{now}");
+        assert_eq!(told(), Some(DAY - HOUR));
+        screen.stop();
+    }
+}
+
+/// What it does with the service's answers.
+#[derive(Clone, Copy)]
+enum Answers {
+    Pass,
+    /// Gives the first that it passed.
+    Replay,
+    /// Moves what they say of the time on, by ten years.
+    Change,
+}
+
+/// A way to the service that somebody sits on.
+struct Wiretap {
+    http: Http,
+    first: Arc<Mutex<Option<Reply>>>,
+    answers: Answers,
+}
+
+impl Transport for Wiretap {
+    async fn post(&self, batch: &Packed) -> Result<Reply, Unreachable> {
+        let mut reply = self.http.post(batch).await?;
+        match self.answers {
+            Answers::Pass => {
+                self.first.lock().unwrap().get_or_insert(reply.clone());
+            }
+            Answers::Replay => reply = self.first.lock().unwrap().clone().expect("one was passed"),
+            Answers::Change => {
+                let text = String::from_utf8(reply.body).unwrap();
+                assert!(text.contains("\"at\":\"2026-"));
+                reply.body = text.replace("\"at\":\"2026-", "\"at\":\"2036-").into_bytes();
+            }
+        }
+        Ok(reply)
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_that_is_replayed_or_changed_moves_no_clock() {
+    // Right by itself, and put right.
+    for behind in [0, DAY] {
+        let (central, mut kiosk, clock) = setting().await;
+        let mut truth = BTreeMap::new();
+        clock.off(-behind);
+        let right = put_forward(&clock);
+        let mut one = desk(&mut kiosk, &right);
+        let first = Arc::default();
+        for answers in [Answers::Pass, Answers::Replay, Answers::Change] {
+            let http = Http::new(&kiosk.service).unwrap();
+            let wiretap = Wiretap { http, first: Arc::clone(&first), answers };
+            let sending = kiosk.send_at(wiretap, Arc::clone(&right) as _);
+            let mut standing = sending.standing.clone();
+            match answers {
+                Answers::Pass => all_sent(&kiosk, sending).await,
+                Answers::Replay | Answers::Change => {
+                    let failed = standing.wait_for(|standing| standing.failures > 0);
+                    tokio::time::timeout(Duration::from_secs(20), failed).await.unwrap().unwrap();
+                }
+            }
+            assert_eq!(off_by(&*right, &central.clock), 0);
+            visits(&mut one, &central.clock, 3, &mut truth);
+        }
+        one.stop().unwrap();
+        send_at(&kiosk, &right).await;
+        assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
+    }
 }

@@ -119,8 +119,9 @@ impl Desk {
         self.enrolled.directory.on_shift(counter, now)
     }
 
-    /// Notes the changes of shift at all counters, if there are any.
+    /// Notes a jump of the clock, and the changes of shift at all counters, if there are any.
     pub fn follow_roster(&mut self) -> Result<(), JournalError> {
+        self.journal.follow_clock()?;
         let enrolled = Arc::clone(&self.enrolled);
         enrolled.counters.iter().try_for_each(|counter| self.follow_shift(counter))
     }

@@ -169,6 +169,17 @@ impl Open {
         (step.abs() > TOLERANCE_MS)
             .then(|| Line { step_ms: Some(step), ..Line::draft(Event::Clock) })
     }
+
+    /// Tells such a jump before the next line does.
+    fn follow_clock(&mut self, at: At, mono_ms: u64) -> Result<(), JournalError> {
+        if let Some(clock) = self.jump(at, mono_ms) {
+            let written = self.series.write(clock, &[], at, mono_ms)?;
+            insert(&self.db, self.epoch_id, &written)?;
+            self.last_at = at;
+            self.last_mono_ms = mono_ms;
+        }
+        Ok(())
+    }
 }
 
 /// The journal, open for writing.
@@ -392,6 +403,17 @@ impl Journal {
         Ok(Committed { epoch: open.series.epoch(), seq: written.seq, at })
     }
 
+    /// Tells a jump of the clock, if there was one: an end before the next line would hide it.
+    pub fn follow_clock(&mut self) -> Result<(), JournalError> {
+        let at = At::new(self.clock.now());
+        let mono_ms = self.clock.mono_ms();
+        let followed = match &mut self.open {
+            Some(open) => open.follow_clock(at, mono_ms),
+            None => Ok(()),
+        };
+        self.close_after_failure(followed)
+    }
+
     /// Notes that the process is alive, so that a later `started` line can say until when it was;
     /// tells a jump of the clock, should no other line come; and moves a long log into the file.
     pub fn note_alive(&mut self) -> Result<(), JournalError> {
@@ -404,14 +426,7 @@ impl Journal {
         let mono_ms = self.clock.mono_ms();
         let log = sqlite::log_of(&self.folder.join(FILE));
         let open = self.ready()?;
-        if let Some(clock) = open.jump(at, mono_ms) {
-            let transaction = open.db.unchecked_transaction()?;
-            let written = open.series.write(clock, &[], at, mono_ms)?;
-            insert(&transaction, open.epoch_id, &written)?;
-            transaction.commit()?;
-            open.last_at = at;
-            open.last_mono_ms = mono_ms;
-        }
+        open.follow_clock(at, mono_ms)?;
         open.db.execute(
             "INSERT INTO alive (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             [at.to_string()],

@@ -44,7 +44,7 @@ impl Recorder {
         let _ = self.jobs.send(Job::Keep(record));
     }
 
-    /// Notes a change of shift, if there is one.
+    /// Notes a jump of the clock and a change of shift, if there is one.
     pub fn follow_roster(&self) {
         let _ = self.jobs.send(Job::FollowRoster);
     }

@@ -272,10 +272,8 @@ impl Screen {
         }
         let official = |counter| directory.on_shift(counter, time).map(|who| who.id.clone());
         let on_shift: Vec<_> = self.enrolled.counters.iter().map(official).collect();
-        if *self.on_shift.borrow() != on_shift {
-            *self.on_shift.borrow_mut() = on_shift;
-            self.recorder.follow_roster();
-        }
+        *self.on_shift.borrow_mut() = on_shift;
+        self.recorder.follow_roster();
         self.show_words();
     }
 

@@ -206,7 +206,12 @@ impl TestKiosk {
 
     /// Opens its journal: a new epoch.
     pub fn desk(&mut self) -> Desk {
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let clock = Arc::clone(&self.clock) as _;
+        self.desk_at(clock)
+    }
+
+    /// As [`TestKiosk::desk`], by a clock of its own.
+    pub fn desk_at(&mut self, clock: Arc<dyn Clock>) -> Desk {
         Desk::open(self.folder.path(), &mut self.identity, clock, Box::new(system_random))
             .expect("the journal opens")
     }
@@ -214,7 +219,13 @@ impl TestKiosk {
     /// Its screen with the sample's Vietnamese words, on whatever platform is set. Visitors live by
     /// `visitor_ms`.
     pub fn screen(&mut self, visitor_ms: &Rc<Cell<u64>>) -> Rc<Screen> {
-        let desk = self.desk();
+        let clock = Arc::clone(&self.clock) as _;
+        self.screen_at(clock, visitor_ms)
+    }
+
+    /// As [`TestKiosk::screen`], by a clock of its own.
+    pub fn screen_at(&mut self, clock: Arc<dyn Clock>, visitor_ms: &Rc<Cell<u64>>) -> Rc<Screen> {
+        let desk = self.desk_at(Arc::clone(&clock));
         let enrolled = Arc::clone(desk.enrolled());
         let (answered, answers) = unbounded_channel();
         let recorder = Recorder::start(desk, answered, Arc::new(Notify::new())).expect("a thread");
@@ -225,7 +236,7 @@ impl TestKiosk {
             texts: vec![Texts::read(&texts).expect("the sample texts")],
             time_outs: TimeOuts::default(),
             full_screen: false,
-            clock: Arc::clone(&self.clock) as _,
+            clock,
             visitor_ms: Rc::new(move || lived.get()),
             photos: Photos::in_folder(self.folder.path()),
             recorder,
