@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// A future that ends when a clock says so.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -61,49 +61,33 @@ impl Clock for SystemClock {
 /// milliseconds. A jump of as much is a line in a journal.
 pub const TOLERANCE_MS: i64 = 60_000;
 
-/// A clock that may be behind, and is put forward by what it [hears](Clock::hear).
+/// A clock that may be behind, and is put forward by what it [hears](Clock::hear): it shows the
+/// later of what the one within shows, and what was heard and has run on since.
 ///
 /// A moment that is over can only tell that a clock is behind, never that it is ahead; so a moment
-/// that comes late or twice moves nothing. When the clock within is put right after all, what it
-/// was put forward by is taken back.
+/// that comes late or twice moves nothing. When the clock within is put right after all, it takes
+/// over; when it goes astray later, it is not followed back.
 pub struct PutForward<C> {
     within: C,
-    state: Mutex<Forward>,
-}
-
-struct Forward {
-    /// By how much, never below 0.
-    ms: i64,
-    /// The wall clock within less its monotonic clock, when it was last looked at.
-    apart_ms: i64,
+    /// A moment that was heard, and the monotonic clock's milliseconds then.
+    heard: Mutex<Option<(Timestamp, u64)>>,
 }
 
 impl<C: Clock> PutForward<C> {
     /// As `within` shows it, until something else is heard.
     pub fn new(within: C) -> Self {
-        let apart_ms = apart(&within, within.now());
-        Self { within, state: Mutex::new(Forward { ms: 0, apart_ms }) }
+        Self { within, heard: Mutex::new(None) }
     }
-
-    fn look(&self, state: &mut Forward) -> Timestamp {
-        let now = self.within.now();
-        let apart_ms = apart(&self.within, now);
-        let jumped = apart_ms.saturating_sub(state.apart_ms);
-        state.apart_ms = apart_ms;
-        if jumped > TOLERANCE_MS {
-            state.ms = state.ms.saturating_sub(jumped).max(0);
-        }
-        now.checked_add(SignedDuration::from_millis(state.ms)).unwrap_or(now)
-    }
-}
-
-fn apart(clock: &impl Clock, now: Timestamp) -> i64 {
-    now.as_millisecond().saturating_sub(clock.mono_ms() as i64)
 }
 
 impl<C: Clock> Clock for PutForward<C> {
     fn now(&self) -> Timestamp {
-        self.look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        let now = self.within.now();
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((past, then)) = heard else { return now };
+        let since = self.within.mono_ms().saturating_sub(then);
+        let run_on = past.checked_add(Duration::from_millis(since));
+        run_on.map_or(now, |run_on| run_on.max(now))
     }
 
     fn mono_ms(&self) -> u64 {
@@ -115,11 +99,10 @@ impl<C: Clock> Clock for PutForward<C> {
     }
 
     fn hear(&self, past: Timestamp) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.look(&mut state);
-        let behind = past.as_millisecond().saturating_sub(now.as_millisecond());
+        let behind = past.as_millisecond().saturating_sub(self.now().as_millisecond());
         if behind > TOLERANCE_MS {
-            state.ms = state.ms.saturating_add(behind);
+            let heard = (past, self.within.mono_ms());
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
             let seconds = behind / 1_000;
             tracing::warn!(seconds, "this machine's clock is behind; it is put forward in here");
         }

@@ -378,6 +378,11 @@ async fn a_clock_is_put_forward_once_and_by_no_receipt_of_the_past() {
     own.hear(now.plus_minutes(-3 * 60).timestamp());
     own.hear(now.plus_minutes(1).timestamp());
     assert_eq!(off_by(&*own, &central.clock), 0);
+    // The machine's goes astray again, and comes back.
+    for off in [-40 * DAY, -DAY, -2 * DAY, 0] {
+        clock.off(off);
+        assert_eq!(off_by(&*own, &central.clock), 0, "{off}");
+    }
     visits(&mut one, &central.clock, 2, &mut truth);
     one.stop().unwrap();
     send_at(&kiosk, &own).await;
