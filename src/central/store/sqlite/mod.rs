@@ -46,6 +46,8 @@ use writing::Writer;
 pub const FILE: &str = "central.db";
 /// Most requests in one transaction.
 const GROUP: usize = 256;
+/// Pages of the write-ahead log that may wait to be moved into the database: 4 MiB.
+const LONG_LOG: i64 = 1_024;
 
 /// What the store needs to write the central service's own series and to count.
 #[derive(Clone)]
@@ -195,11 +197,11 @@ impl Checkpointer {
         let working = Arc::clone(&busy);
         let spawned =
             std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
-                let log = path.with_extension("db-wal");
+                let mut db = None;
                 while woken.recv().is_ok() {
-                    let large = std::fs::metadata(&log).is_ok_and(|log| log.len() > 4 << 20);
-                    if large && let Ok(db) = Connection::open(&path) {
-                        let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                    if let Err(error) = checkpoint(&mut db, &path) {
+                        tracing::warn!(%error, "no checkpoint this time");
+                        db = None;
                     }
                     working.store(false, Ordering::Release);
                 }
@@ -215,6 +217,22 @@ impl Checkpointer {
             self.busy.store(false, Ordering::Release);
         }
     }
+}
+
+/// Moves the log into the database once enough of it waits, through a connection that stays.
+fn checkpoint(kept: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
+    let db = match kept {
+        Some(db) => db,
+        None => kept.insert(Connection::open(path)?),
+    };
+    // What is in the log, and what of it is in the database already.
+    let waiting: i64 = db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    })?;
+    if waiting > LONG_LOG {
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 #[async_trait]
