@@ -499,7 +499,10 @@ fn the_screen_goes_right_with_the_clock_and_the_journal_tells_it_though_nobody_c
             let last = journal.last().unwrap();
             let lines = journal.lines(1, last).unwrap();
             let events = lines.iter().map(|line| serde_json::from_slice::<Line>(line).unwrap());
-            events.filter(|line| line.event == Event::Clock).filter_map(|line| line.step_ms).last()
+            events
+                .filter(|line| line.event == Event::Clock)
+                .filter_map(|line| line.step_ms)
+                .next_back()
         };
         assert!(headless.turn_until(Duration::from_secs(20), || told().is_some()), "{now}");
         assert_eq!(told(), Some(DAY - HOUR));
