@@ -403,10 +403,8 @@ impl Seat {
     /// Taps through visits as fast as the screen allows; tells each page that an answer led to,
     /// and before it sends, the places of the reasons that are ticked.
     fn rush(&self, seed: u64, visits: usize) {
-        // Pages are told when they turn, which is before they are drawn.
         let (screen, last) = (Rc::clone(&self.screen), RefCell::new(String::new()));
-        let watch = slint::Timer::default();
-        watch.start(slint::TimerMode::Repeated, Duration::from_millis(1), move || {
+        let tell = Rc::new(move || {
             if screen.busy() {
                 return;
             }
@@ -418,16 +416,24 @@ impl Seat {
                 *last.borrow_mut() = shown;
             }
         });
+        // Pages are told when they turn, which is before they are drawn; at the latest before the
+        // next tap, however fast that comes.
+        let (watch, telling) = (slint::Timer::default(), Rc::clone(&tell));
+        watch.start(slint::TimerMode::Repeated, Duration::from_millis(1), move || telling());
+        let tap = |at| {
+            self.tap(at);
+            tell();
+        };
         let mut random = StdRng::seed_from_u64(seed);
         for _ in 0..visits {
             let level = random.random_range(0..5);
-            self.tap(FACE[level]);
+            tap(FACE[level]);
             if random.random_bool(0.3) {
-                self.tap(SMALL_FACE[(level + random.random_range(1..5)) % 5]);
+                tap(SMALL_FACE[(level + random.random_range(1..5)) % 5]);
             }
             for reason in REASON {
                 if random.random_bool(0.3) {
-                    self.tap(reason);
+                    tap(reason);
                 }
             }
             if let Page::Reasons { contact, ticked, .. } = self.screen.page() {
@@ -437,8 +443,8 @@ impl Seat {
                 }
                 say(&words);
             }
-            self.tap(SEND);
-            self.tap(PAPER);
+            tap(SEND);
+            tap(PAPER);
         }
     }
 }
