@@ -10,7 +10,7 @@ use common::{TestCentral, at};
 use hailong::kiosk::headless::Headless;
 
 /// Longer than the window's timer sleeps.
-const A_WHILE: Duration = Duration::from_millis(1_300);
+const A_WHILE: Duration = Duration::from_millis(2_300);
 
 #[test]
 fn nothing_is_redrawn_while_nobody_touches_the_screen_but_a_new_minute() {

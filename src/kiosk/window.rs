@@ -29,7 +29,7 @@ pub mod ui {
 /// How often time-outs and bar are looked at while somebody is there.
 const TICK: Duration = Duration::from_millis(250);
 /// How often clock, roster and photos are looked at while nobody is.
-const IDLE_TICK: Duration = Duration::from_secs(1);
+const IDLE_TICK: Duration = Duration::from_secs(2);
 
 /// What a screen shows and whom it asks.
 pub struct Setting {
