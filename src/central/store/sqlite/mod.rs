@@ -28,8 +28,8 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
-    Admission, Answered, ContactNumber, DayRecord, EnrolmentCode, Finding, Kiosk, PhoneForm,
-    Placed, Store, StoreError, TicketState, Verified, Written,
+    Admission, Answered, ContactNumber, DayRecord, EnrolmentCode, Finding, Kiosk,
+    PhoneForm, Placed, Store, StoreError, TicketState, Verified, Written,
 };
 use crate::clock::Clock;
 use crate::domain::form::{Forms, Reader};
@@ -182,12 +182,14 @@ fn write(mut writer: Writer, waiting: mpsc::Receiver<Job>, checkpointer: Checkpo
         }
         checkpointer.wake();
     }
+    checkpointer.stop();
 }
 
 /// Moves the write-ahead log into the database on a thread and connection of its own.
 struct Checkpointer {
     wake: mpsc::SyncSender<()>,
     busy: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Checkpointer {
@@ -206,10 +208,20 @@ impl Checkpointer {
                     working.store(false, Ordering::Release);
                 }
             });
-        if let Err(error) = spawned {
-            tracing::warn!(%error, "no checkpoints until the next start");
+        let thread = spawned
+            .inspect_err(|error| tracing::warn!(%error, "no checkpoints until the next start"))
+            .ok();
+        Self { wake, busy, thread }
+    }
+
+    /// Ends the thread and waits for it: its connection may be the last one, which tidies the log
+    /// away, and whoever closed the store may copy the file next.
+    fn stop(self) {
+        let Self { wake, thread, .. } = self;
+        drop(wake);
+        if let Some(thread) = thread {
+            let _ = thread.join();
         }
-        Self { wake, busy }
     }
 
     fn wake(&self) {
@@ -340,6 +352,7 @@ impl Store for SqliteStore {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        lock(&self.readers).clear();
         Ok(())
     }
 }
