@@ -102,7 +102,7 @@ texts! {
         of_ratings, interval, satisfied_ratings, ratings, too_few_for_rate, too_few, usual,
         formula, response, served_unknown, of_served, invited, unserved, contacts, opened, rated,
         later, timed_out, interrupted, attention, attention_none, down, silent, silent_ever,
-        ratings_n, off_shift, in_review, phone_waiting_n, phone_waiting, commended, commended_for, levels,
+        ratings_n, off_shift, in_review, unconfirmed, phone_waiting_n, phone_waiting, commended, commended_for, levels,
         levels_caption, level, count, counts, share, hours, hours_caption, hour, hour_range,
         reasons, reasons_none, reasons_note, reason, about_official, about_procedure, channels,
         channels_caption, at_counter, by_phone, all_ratings, phone, phone_beside, phone_note,

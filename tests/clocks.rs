@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Sending, TestCentral, TestKiosk, at, batch, rate};
+use hailong::central::store::Doubts;
 use hailong::clock::{Clock, PutForward, Sleep};
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::Packed;
+use hailong::domain::ids::OfficeCode;
 use hailong::domain::line::{Event, Line};
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
@@ -24,6 +26,9 @@ use hailong::kiosk::transport::{Http, Reply, Transport};
 use hailong::kiosk::window::ui;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rusqlite::Connection;
 use slint::Global;
 
@@ -119,6 +124,17 @@ fn days(db: &Connection) -> BTreeMap<Number, String> {
 /// Nothing is silently wrong: each contact is on its true day, in the tallies and in the order of
 /// placing, too, or in review and named. Gives how many are in review.
 async fn nothing_is_wrong(central: &TestCentral, truth: &BTreeMap<Number, Date>) -> usize {
+    let (in_review, astray) = placed(central, truth).await;
+    assert_eq!(astray, []);
+    in_review
+}
+
+/// How many contacts are in review, and which are on another day than their true one; checks that
+/// tallies, order of placing and findings agree.
+async fn placed(
+    central: &TestCentral,
+    truth: &BTreeMap<Number, Date>,
+) -> (usize, Vec<(Number, Date)>) {
     let db = database(central.folder.path());
     let placed = days(&db);
     let named: BTreeSet<Number> = central
@@ -133,13 +149,16 @@ async fn nothing_is_wrong(central: &TestCentral, truth: &BTreeMap<Number, Date>)
         .map(|found| (found.epoch, found.seq))
         .collect();
     assert_eq!(placed.len(), truth.len());
+    let mut astray = Vec::new();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for (number, day) in &placed {
         assert_eq!(day == "review", named.contains(number), "{number:?} is named if in review");
-        assert!(day == "review" || *day == truth[number].to_string(), "{number:?}: {day}");
+        if day != "review" && *day != truth[number].to_string() {
+            astray.push((number.clone(), day.parse().unwrap()));
+        }
         *counts.entry(day.clone()).or_default() += 1;
     }
-    let office = central.central.config.offices[0].office.code.clone();
+    let office = office(central);
     for (day, n) in &counts {
         let tallied: i64 = db
             .query_row(
@@ -154,7 +173,11 @@ async fn nothing_is_wrong(central: &TestCentral, truth: &BTreeMap<Number, Date>)
             assert_eq!(ratings.len() as u64, *n, "{day}");
         }
     }
-    counts.get("review").copied().unwrap_or(0) as usize
+    (counts.get("review").copied().unwrap_or(0) as usize, astray)
+}
+
+fn office(central: &TestCentral) -> OfficeCode {
+    central.central.config.offices[0].office.code.clone()
 }
 
 /// Kiosk, clock and service on Tuesday, 24 November, at 08:00.
@@ -389,6 +412,83 @@ async fn a_clock_is_put_forward_once_and_by_no_receipt_of_the_past() {
     assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
 }
 
+/// Three days without network, on each of which the clock goes on where it stood when the machine
+/// was switched off the evening before. On the first its clock was right, which the service saw
+/// if it had network then.
+async fn days_behind(
+    network_at_first: bool,
+    central: &TestCentral,
+    kiosk: &mut TestKiosk,
+    clock: &Arc<Wrong>,
+    truth: &mut BTreeMap<Number, Date>,
+) {
+    let mut behind = 0;
+    for day in 24..27 {
+        central.clock.set(at(&format!("2026-11-{day} 08:00")));
+        clock.off(-behind);
+        let mut one = desk(kiosk, clock);
+        if network_at_first && behind == 0 {
+            send(kiosk).await;
+        }
+        visits(&mut one, &central.clock, 9, truth);
+        one.stop().unwrap();
+        behind += 15 * HOUR;
+    }
+    central.clock.set(at("2026-11-27 08:00"));
+    clock.off(-behind);
+}
+
+#[tokio::test]
+async fn days_without_network_by_a_clock_that_stood_still_are_in_review_once_it_is_put_forward() {
+    // The first day was confirmed, and so the clock was right; or it was not.
+    for (confirmed, doubted) in [(true, 19), (false, 28)] {
+        let (central, mut kiosk, clock) = setting().await;
+        let mut truth = BTreeMap::new();
+        days_behind(confirmed, &central, &mut kiosk, &clock, &mut truth).await;
+        let own = put_forward(&clock);
+        let mut last = desk(&mut kiosk, &own);
+        visits(&mut last, &central.clock, 1, &mut truth);
+        send_at(&kiosk, &own).await;
+        visits(&mut last, &central.clock, 2, &mut truth);
+        last.stop().unwrap();
+        send_at(&kiosk, &own).await;
+        assert_eq!(nothing_is_wrong(&central, &truth).await, doubted);
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_rests_on_the_kiosks_own_clock_alone_says_so() {
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    days_behind(false, &central, &mut kiosk, &clock, &mut truth).await;
+    // The clock is right again before the kiosk starts: nothing tells that it ever was wrong.
+    clock.off(0);
+    let mut last = desk(&mut kiosk, &clock);
+    visits(&mut last, &central.clock, 2, &mut truth);
+    send(&kiosk).await;
+    last.stop().unwrap();
+    send(&kiosk).await;
+    let (in_review, astray) = placed(&central, &truth).await;
+    assert_eq!((in_review, astray.len()), (0, 16), "7 of the second day, all of the third");
+    let name = kiosk.sender().kiosk.clone();
+    for (day, named) in [(24, true), (25, true), (26, false), (27, false)] {
+        let date = Date::constant(2026, 11, day);
+        assert!(named || astray.iter().all(|(_, on)| *on != date), "silently wrong");
+        let doubts = central.store().doubts(&office(&central), date).await.unwrap();
+        assert_eq!(
+            doubts,
+            Doubts { in_review: 0, unconfirmed: if named { vec![name.clone()] } else { vec![] } }
+        );
+    }
+    for (day, named) in [(25, true), (27, false)] {
+        let page = format!("http://{}/summary/phu-sa/2026-11-{day}", central.staff);
+        let key = format!("hailong_staff={}", *central.central.keys.staff);
+        let request = reqwest::Client::new().get(page).header("cookie", key);
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert_eq!(page.contains("chưa được đối chiếu"), named, "{page}");
+    }
+}
+
 /// All batches of a journal, two lines each.
 fn batches(kiosk: &TestKiosk) -> Vec<Packed> {
     let journal = JournalReader::open(&kiosk.path()).unwrap();
@@ -408,10 +508,15 @@ fn batches(kiosk: &TestKiosk) -> Vec<Packed> {
 async fn doubt_does_not_depend_on_the_order_of_arrival() {
     let (central, mut kiosk, clock) = setting().await;
     let beginning = database(central.folder.path());
-    let copy = tempfile::TempDir::new().unwrap();
-    let to = copy.path().join("central.db");
-    beginning.execute("VACUUM INTO ?", [to.to_str().unwrap()]).unwrap();
-    std::fs::copy(central.folder.path().join("keys.json"), copy.path().join("keys.json")).unwrap();
+    let copy = || {
+        let copy = tempfile::TempDir::new().unwrap();
+        let to = copy.path().join("central.db");
+        beginning.execute("VACUUM INTO ?", [to.to_str().unwrap()]).unwrap();
+        let keys = |folder: &Path| folder.join("keys.json");
+        std::fs::copy(keys(central.folder.path()), keys(copy.path())).unwrap();
+        copy
+    };
+    let copies = std::array::from_fn::<_, 10, _>(|_| copy());
     let mut truth = BTreeMap::new();
     for off in [0, DAY, -DAY] {
         clock.off(off);
@@ -423,21 +528,62 @@ async fn doubt_does_not_depend_on_the_order_of_arrival() {
         visits(&mut one, &central.clock, 2, &mut truth);
         one.stop().unwrap();
     }
+    for off in [-20 * HOUR, -15 * HOUR] {
+        clock.off(off);
+        let mut one = desk(&mut kiosk, &clock);
+        visits(&mut one, &central.clock, 9, &mut truth);
+        if off == -15 * HOUR {
+            clock.off(0);
+        }
+        visits(&mut one, &central.clock, 2, &mut truth);
+        one.stop().unwrap();
+    }
     central.clock.set(at("2026-11-28 08:00"));
-    let backwards = TestCentral::start_in(copy, Arc::clone(&central.clock)).await;
     let batches = batches(&kiosk);
-    for (service, order) in [
-        (&central, batches.iter().collect::<Vec<_>>()),
-        (&backwards, batches.iter().rev().collect()),
-    ] {
-        let http = Http::new(&service.service()).unwrap();
+    let send = async |central: &TestCentral, order: Vec<&Packed>| {
+        let http = Http::new(&central.service()).unwrap();
         for batch in order {
             assert_eq!(http.post(batch).await.unwrap().status, 200);
         }
+        let digest = central.store().canonical_digest().await.unwrap();
+        (days(&database(central.folder.path())), digest)
+    };
+    let in_order = send(&central, batches.iter().collect()).await;
+    let mut order: Vec<&Packed> = batches.iter().rev().collect();
+    let mut random = StdRng::seed_from_u64(7);
+    for copy in copies {
+        let other = TestCentral::start_in(copy, Arc::clone(&central.clock)).await;
+        assert_eq!(send(&other, order.clone()).await, in_order);
+        order.shuffle(&mut random);
     }
-    let digest = async |central: &TestCentral| central.store().canonical_digest().await.unwrap();
-    assert_eq!(days(&database(central.folder.path())), days(&database(backwards.folder.path())));
-    assert_eq!(digest(&central).await, digest(&backwards).await);
+}
+
+#[tokio::test]
+async fn a_day_in_doubt_is_certain_again_once_a_line_of_it_arrives_in_time() {
+    let (central, mut kiosk, clock) = setting().await;
+    let mut truth = BTreeMap::new();
+    central.clock.set(at("2026-11-24 22:00"));
+    let mut one = desk(&mut kiosk, &clock);
+    visits(&mut one, &central.clock, 1, &mut truth);
+    one.stop().unwrap();
+    let mut one = desk(&mut kiosk, &clock);
+    visits(&mut one, &central.clock, 2, &mut truth);
+    one.stop().unwrap();
+    let ended = batches(&kiosk).len();
+    let two = desk(&mut kiosk, &clock);
+    clock.off(DAY);
+    two.stop().unwrap();
+    let batches = batches(&kiosk);
+    // Everything but the end of the second epoch, which comes last.
+    let (late, in_time) = batches[..ended].split_last().unwrap();
+    let http = Http::new(&central.service()).unwrap();
+    let post = async |batch: &Packed| assert_eq!(http.post(batch).await.unwrap().status, 200);
+    for batch in in_time.iter().chain(&batches[ended..]) {
+        post(batch).await;
+    }
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 2, "those before midnight");
+    post(late).await;
+    assert_eq!(nothing_is_wrong(&central, &truth).await, 0);
 }
 
 #[tokio::test]
@@ -456,9 +602,12 @@ async fn a_store_of_the_first_version_is_migrated_and_casts_the_doubt_it_missed(
     let clock = Arc::new(DemoClock::standing(at("2026-11-24 10:00")));
     let central = TestCentral::start_in(folder, Arc::clone(&clock)).await;
     let db = database(central.folder.path());
-    assert_eq!(version(&db), 3);
+    assert_eq!(version(&db), 4);
     let after: Vec<String> = days(&db).into_values().collect();
     assert_eq!(after, ["review", "review", "2026-11-24"]);
+    let date = Date::constant(2026, 11, 24);
+    let doubts = central.store().doubts(&office(&central), date).await.unwrap();
+    assert_eq!(doubts, Doubts { in_review: 2, unconfirmed: vec![] });
     let truth: BTreeMap<Number, Date> =
         days(&db).into_keys().map(|number| (number, "2026-11-24".parse().unwrap())).collect();
     assert_eq!(nothing_is_wrong(&central, &truth).await, 2);

@@ -238,8 +238,8 @@ async fn page(
         Ok(found) => found,
         Err(missing) => return missing_page(&central, texts, &missing),
     };
-    let in_review = match central.store.in_review(&directory.office.code).await {
-        Ok(in_review) => in_review,
+    let doubts = match central.store.doubts(&directory.office.code, summary.date).await {
+        Ok(doubts) => doubts,
         Err(error) => return missing_page(&central, texts, &error.into()),
     };
     let form = central.config.forms.in_force(&directory.office.form, summary.date);
@@ -271,7 +271,8 @@ async fn page(
         .collect();
     let mut kiosks = serde_json::Map::new();
     let named = summary.down.iter().map(|down| &down.kiosk);
-    for kiosk in named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id)) {
+    let named = named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id));
+    for kiosk in named.chain(&doubts.unconfirmed) {
         let name = kiosk_name(&central, texts, directory, kiosk).await;
         kiosks.insert(kiosk.to_string(), json!(name));
     }
@@ -289,7 +290,8 @@ async fn page(
     let next = summary.date.tomorrow().ok().filter(|next| *next <= today);
     let context = json!({
         "s": summary,
-        "in_review": in_review,
+        "in_review": doubts.in_review,
+        "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,
         "date_long": texts.summary.date(summary.date),
         "state_text": state_text(&central, texts, &summary),

@@ -53,7 +53,7 @@ impl At {
 
     /// The latest day that something which is received now can be of.
     fn latest_day(self) -> Date {
-        self.plus_minutes(AHEAD_MINUTES).date()
+        self.plus_minutes(NEAR_MINUTES).date()
     }
 
     /// Whether by a clock that was `off` milliseconds from this one, the day can be another.
@@ -63,6 +63,18 @@ impl At {
             Day::Review => false,
             possible => possible != day,
         })
+    }
+
+    /// Whether a line of this moment, received at that one, shows that its clock was right.
+    pub fn is_confirmed_by(self, received: At) -> bool {
+        self.0.duration_since(received.0).abs() <= jiff::SignedDuration::from_mins(NEAR_MINUTES)
+    }
+
+    /// The latest moment that it can be when it was received by a clock that was up to `behind`
+    /// milliseconds behind.
+    fn at_the_latest(self, behind: i64, received: At) -> At {
+        let late = self.0.checked_add(jiff::SignedDuration::from_millis(behind)).map(At);
+        late.unwrap_or(received).min(received)
     }
 
     /// This moment, `minutes` later; clamped to what a timestamp can hold.
@@ -120,8 +132,8 @@ pub enum Day {
     Review,
 }
 
-/// How far a kiosk's clock may be ahead of the central service's, in minutes.
-const AHEAD_MINUTES: i64 = 10;
+/// How far a kiosk's clock may be from the central service's, in minutes.
+const NEAR_MINUTES: i64 = 10;
 
 /// A jump of a kiosk's clock, as a `clock` line tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +155,20 @@ pub struct Clockwork<'a> {
     pub across: Option<u64>,
     /// What the clock of the epoch after showed at first, when that was before this one's end.
     pub overtaken: Option<At>,
+    /// How far the clock may have been behind all the while, in milliseconds: what the epochs
+    /// after were put forward by, when no line of this one arrived near its own time. Else 0.
+    pub behind: i64,
+}
+
+impl Clockwork<'_> {
+    /// How far the clock may have been behind at line `seq`, in milliseconds, by what came after.
+    fn behind_at(self, seq: u64) -> i64 {
+        if self.behind <= 0 {
+            return 0;
+        }
+        let own: i64 = self.steps.iter().filter(|step| step.seq > seq).map(|step| step.ms).sum();
+        own.saturating_add(self.behind)
+    }
 }
 
 impl Day {
@@ -161,7 +187,9 @@ impl Day {
     pub fn by(clock: Clockwork<'_>, seq: u64, opened: At, received: At) -> Self {
         let day = Self::of(opened, received);
         let overtaken = clock.overtaken.is_some_and(|after| opened > after.plus_minutes(1));
-        if day == Day::Review || overtaken {
+        // Somewhere between not at all and so far, nobody knows where.
+        let latest = opened.at_the_latest(clock.behind_at(seq), received);
+        if day == Day::Review || overtaken || latest.date() > opened.date() {
             return Day::Review;
         }
         let own: i64 = clock.steps.iter().filter(|step| step.seq < seq).map(|step| step.ms).sum();
@@ -272,7 +300,7 @@ mod tests {
         let back = Step { seq: 2, ms: -9 * 3_600_000, at: opened("23T07:30") };
         let right = Step { seq: 8, ms: 24 * 3_600_000, at: opened("24T08:00") };
         let day = |steps: &[Step], seq, text| {
-            let clock = Clockwork { steps, across: Some(2), overtaken: None };
+            let clock = Clockwork { steps, across: Some(2), ..Clockwork::default() };
             Day::by(clock, seq, opened(text), received).to_string()
         };
         assert_eq!(day(&[back], 5, "23T07:40"), "review");

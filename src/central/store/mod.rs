@@ -258,6 +258,16 @@ pub struct DayRecord {
     pub gaps: Vec<Gap>,
 }
 
+/// What is not certain of a day because of the kiosks' clocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// How many counted ratings of the office are on no day: a person decides on which.
+    pub in_review: u64,
+    /// Kiosks with ratings on this day of which no line of the same epoch arrived near its own
+    /// time: the day is right if their clocks were, which nothing here can tell.
+    pub unconfirmed: Vec<KioskId>,
+}
+
 /// A contact with a counted or waiting rating, by its number: for the demo's own check.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContactNumber {
@@ -316,8 +326,8 @@ pub trait Store: Send + Sync + 'static {
         to: Date,
     ) -> Result<Vec<(Key, u64)>, StoreError>;
 
-    /// How many counted ratings of an office are in review: their day is not known.
-    async fn in_review(&self, office: &OfficeCode) -> Result<u64, StoreError>;
+    /// What is not certain of a day because of the kiosks' clocks.
+    async fn doubts(&self, office: &OfficeCode, date: Date) -> Result<Doubts, StoreError>;
 
     /// The latest day with a contact.
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError>;

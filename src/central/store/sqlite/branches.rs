@@ -62,6 +62,19 @@ pub struct Branch {
     pub tip: Option<(u64, Hash)>,
     /// Jumps of the kiosk's clock, in the order of their lines.
     pub steps: Vec<Step>,
+    /// Whether a line arrived near its own time: then the clock was right, but for its jumps.
+    pub confirmed: bool,
+}
+
+impl Branch {
+    /// The jump against the epoch before: the clock stood before that one's last line.
+    fn across(&self) -> Option<Step> {
+        self.steps.iter().find(|step| step.seq == self.start + 1 && step.ms < 0).copied()
+    }
+
+    fn follows(&self, other: &Branch) -> bool {
+        self.prev.is_some_and(|(epoch, _)| epoch == other.epoch)
+    }
 }
 
 /// All epochs of one kiosk.
@@ -85,18 +98,52 @@ impl Branches {
     /// What is known of the clock of the epoch at `place`.
     pub fn clockwork(&self, place: usize) -> Clockwork<'_> {
         let branch = &self.0[place];
-        let across = |branch: &Branch| {
-            branch.steps.iter().find(|step| step.seq == branch.start + 1 && step.ms < 0).copied()
-        };
-        let follows = |other: &&Branch| other.prev.is_some_and(|(epoch, _)| epoch == branch.epoch);
         // A clock that was put right later was wrong before, and casts no doubt on another.
         let stays = |other: &&Branch| other.steps.iter().map(|step| step.ms).sum::<i64>() < -60_000;
-        let after = self.0.iter().filter(follows).filter(stays).filter_map(across);
+        let after = self.0.iter().filter(|other| other.follows(branch)).filter(stays);
+        let after = after.filter_map(Branch::across);
         Clockwork {
             steps: &branch.steps,
-            across: across(branch).map(|step| step.seq),
+            across: branch.across().map(|step| step.seq),
             overtaken: after.map(|step| step.at).filter(|at| at.is_possible()).min(),
+            behind: if branch.confirmed { 0 } else { self.put_forward(branch, self.0.len()) },
         }
+    }
+
+    /// By how much the epochs after this one were put forward at most, in milliseconds, up to the
+    /// first that is confirmed, which the one before tells nothing of.
+    fn put_forward(&self, branch: &Branch, most: usize) -> i64 {
+        let Some(most) = most.checked_sub(1) else { return 0 }; // a circle: forged
+        // A clock that was lost meanwhile does not tell how this one was.
+        let followers = self.0.iter().filter(|other| other.follows(branch));
+        let followers = followers.filter(|other| other.across().is_none());
+        let forward = followers.map(|other| {
+            let mut sum: i64 = 0;
+            let mut forward = 0;
+            for step in &other.steps {
+                sum = sum.saturating_add(step.ms);
+                forward = forward.max(sum);
+            }
+            if !other.confirmed {
+                forward = forward.max(sum.saturating_add(self.put_forward(other, most)));
+            }
+            forward
+        });
+        forward.max().unwrap_or(0)
+    }
+
+    /// The epochs before the one at `place`, the latest first, back to one that is confirmed.
+    pub fn unconfirmed_before(&self, place: usize) -> Vec<usize> {
+        let mut before = Vec::new();
+        let mut at = place;
+        while let Some(next) = self.0[at].prev.and_then(|(epoch, _)| self.place(epoch)) {
+            if self.0[next].confirmed || before.len() == self.0.len() {
+                break;
+            }
+            before.push(next);
+            at = next;
+        }
+        before
     }
 
     /// The way from the first line to the last one here of the branch at `place`, or nothing when
@@ -224,6 +271,7 @@ mod tests {
             ranges: Ranges(ranges.to_vec()),
             tip: None,
             steps: Vec::new(),
+            confirmed: true,
         }
     }
 

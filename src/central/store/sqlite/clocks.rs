@@ -61,25 +61,46 @@ impl Writer {
         Ok(())
     }
 
-    /// Judges anew the days of contacts of the epoch at `place`, if its clock `jumped`, and of the
-    /// one before, which its first lines may cast doubt on.
+    /// Notes that the clock of an epoch was seen to be right. Says whether that is new.
+    pub(super) fn confirm(&self, branch: &mut Branch) -> Result<bool, StoreError> {
+        if branch.confirmed {
+            return Ok(false);
+        }
+        branch.confirmed = true;
+        self.confirm_row(branch.id)?;
+        Ok(true)
+    }
+
+    fn confirm_row(&self, branch: i64) -> Result<(), StoreError> {
+        self.db.execute("UPDATE branch SET confirmed = 1 WHERE id = ?", [branch])?;
+        Ok(())
+    }
+
+    /// Judges anew the days of contacts of the epochs before the one at `place` that it casts
+    /// doubt on; and, after `news` of its own clock, of itself and of those that it did cast doubt
+    /// on until now.
     pub(super) fn judge_again(
         &mut self,
         kiosk: &KioskId,
         state: &KioskState,
         place: usize,
-        jumped: bool,
+        news: bool,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
-        if jumped {
+        let branches = &state.branches;
+        let mut doubted: BTreeSet<usize> = branches.unconfirmed_before(place).into_iter().collect();
+        doubted.retain(|before| news || branches.clockwork(*before).behind > 0);
+        if news {
+            doubted.insert(place);
+        }
+        if branches.clockwork(place).across.is_some() {
+            let before = branches.0[place].prev.and_then(|(epoch, _)| branches.place(epoch));
+            doubted.extend(before);
+        }
+        for place in doubted {
             self.judge_branch(kiosk, state, place, touched)?;
         }
-        let across = state.branches.clockwork(place).across.is_some();
-        let before = state.branches.0[place].prev.filter(|_| across);
-        match before.and_then(|(epoch, _)| state.branches.place(epoch)) {
-            Some(before) => self.judge_branch(kiosk, state, before, touched),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn judge_branch(
@@ -139,28 +160,37 @@ impl Writer {
         Ok(())
     }
 
-    /// Once after the migration that brought the table: what segments received before tell.
-    pub(super) fn read_old_steps(&mut self) -> Result<(), StoreError> {
-        let pending = "DELETE FROM pending WHERE work = 'clock_step'";
+    /// Once after the migrations that brought the table and the column: what segments received
+    /// before tell.
+    pub(super) fn read_old_clocks(&mut self) -> Result<(), StoreError> {
+        let pending = "DELETE FROM pending WHERE work = 'clocks'";
         if self.db.execute(pending, [])? == 0 {
             return Ok(());
         }
         let mut kiosks = BTreeSet::new();
+        let mut confirmed = BTreeSet::new();
         {
-            let mut statement = self.db.prepare(
-                "SELECT branch, header, lines FROM segment
-                 WHERE instr(lines, CAST('\"event\":\"clock\"' AS BLOB)) > 0",
-            )?;
+            let mut statement =
+                self.db.prepare("SELECT branch, header, lines, received FROM segment")?;
             let mut rows = statement.query([])?;
+            let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(error.to_string());
             while let Some(row) = rows.next()? {
+                let branch: i64 = row.get(0)?;
                 let header: Header = serde_json::from_slice(&row.get::<_, Vec<u8>>(1)?)
-                    .map_err(|error| StoreError::Damaged(error.to_string()))?;
+                    .map_err(|error| damaged(&error))?;
                 let lines: Vec<u8> = row.get(2)?;
+                let received = At::try_from(row.get::<_, String>(3)?);
+                let received = received.map_err(|error| damaged(&error))?;
                 for (seq, bytes) in (header.first..).zip(Lines::of(&lines)) {
-                    let line = Line::read(bytes, &header.kiosk, header.epoch, seq);
-                    if let Some(step) = line.ok().as_ref().and_then(step) {
-                        self.keep_step(row.get(0)?, step)?;
+                    let Ok(line) = Line::read(bytes, &header.kiosk, header.epoch, seq) else {
+                        continue;
+                    };
+                    if let Some(step) = step(&line) {
+                        self.keep_step(branch, step)?;
                         kiosks.insert(header.kiosk.clone());
+                    }
+                    if line.at.is_confirmed_by(received) && confirmed.insert(branch) {
+                        self.confirm_row(branch)?;
                     }
                 }
             }
@@ -170,7 +200,9 @@ impl Writer {
             let Some(state) = self.kiosks.get(&kiosk).cloned() else { continue };
             let mut touched = Touched::new();
             for (place, branch) in state.branches.0.iter().enumerate() {
-                self.judge_again(&kiosk, &state, place, !branch.steps.is_empty(), &mut touched)?;
+                if !branch.steps.is_empty() {
+                    self.judge_again(&kiosk, &state, place, true, &mut touched)?;
+                }
             }
             self.save(touched)?;
         }

@@ -28,7 +28,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
-    Admission, Answered, ContactNumber, DayRecord, EnrolmentCode, Finding, Kiosk,
+    Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
     PhoneForm, Placed, Store, StoreError, TicketState, Verified, Written,
 };
 use crate::clock::Clock;
@@ -316,9 +316,9 @@ impl Store for SqliteStore {
         self.read(move |db| reading::tallies(db, &office, from, to)).await
     }
 
-    async fn in_review(&self, office: &OfficeCode) -> Result<u64, StoreError> {
+    async fn doubts(&self, office: &OfficeCode, date: Date) -> Result<Doubts, StoreError> {
         let office = office.clone();
-        self.read(move |db| reading::in_review(db, &office)).await
+        self.read(move |db| reading::doubts(db, &office, date)).await
     }
 
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError> {

@@ -30,6 +30,7 @@ impl Writer {
         let mut touched = Touched::new();
         let place = self.branch(batch, &mut state, &mut touched)?;
         let before = state.branches.0[place].ranges.clone();
+        let followed = state.branches.0[place].prev;
 
         let mut conflicts = Vec::new();
         let mut fresh = Vec::new();
@@ -59,12 +60,15 @@ impl Writer {
         }
         if !fresh.is_empty() {
             self.chain(batch, &fresh, &state, place)?;
+            let doubted = state.branches.clockwork(place).behind > 0;
             let jumped = self.note_steps(&fresh, &mut state.branches.0[place])?;
+            let lines = fresh.iter().filter_map(|entry| entry.line.as_ref().ok());
+            let confirmed = lines.clone().any(|line| line.at.is_confirmed_by(batch.received))
+                && self.confirm(&mut state.branches.0[place])?;
             self.count(batch, &fresh, &state, place, &mut touched)?;
-            let is_started =
-                |entry: &&Entry| entry.line.as_ref().is_ok_and(|line| line.event == Event::Started);
-            if jumped || fresh.iter().any(is_started) {
-                self.judge_again(kiosk, &state, place, jumped, &mut touched)?;
+            let news_of_clock = jumped || (doubted && confirmed);
+            if news_of_clock || followed != state.branches.0[place].prev {
+                self.judge_again(kiosk, &state, place, news_of_clock, &mut touched)?;
             }
             for (late, early, seq) in state.branches.forks(place) {
                 self.fork(batch, late, early, seq)?;
@@ -145,6 +149,7 @@ impl Writer {
             ranges: Ranges::default(),
             tip: None,
             steps: Vec::new(),
+            confirmed: false,
         });
         let place = state.branches.0.len() - 1;
         if let Some(office) = state.office.clone() {

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
 use crate::central::store::{
-    ContactNumber, DayRecord, Finding, Gap, Kiosk, Progress, StoreError, TicketState, Written,
+    ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, StoreError, TicketState,
+    Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -139,7 +140,28 @@ pub(super) fn tallies(
     Ok(tallies)
 }
 
-pub(super) fn in_review(db: &Connection, office: &OfficeCode) -> Result<u64, StoreError> {
+pub(super) fn doubts(
+    db: &Connection,
+    office: &OfficeCode,
+    date: Date,
+) -> Result<Doubts, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM kiosk
+         WHERE office = ?1 AND id IN (
+             SELECT b.kiosk FROM placed p JOIN branch b ON b.id = p.branch
+             WHERE p.office = ?1 AND p.day = ?2 AND b.confirmed = 0)
+         ORDER BY number",
+    )?;
+    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
+    let mut unconfirmed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        unconfirmed.push(id.parse().map_err(|_| damaged("a kiosk's name"))?);
+    }
+    Ok(Doubts { in_review: in_review(db, office)?, unconfirmed })
+}
+
+fn in_review(db: &Connection, office: &OfficeCode) -> Result<u64, StoreError> {
     let rated = Key::Outcome(Outcome::Rated).text();
     let n: Option<i64> = db
         .prepare_cached("SELECT n FROM tally WHERE office = ? AND day = ? AND key = ?")?

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
-const SCHEMA: Schema = Schema { steps: &[FIRST, WORDS, CLOCKS], unnumbered: false };
+const SCHEMA: Schema = Schema { steps: &[FIRST, WORDS, CLOCKS, CONFIRMED], unnumbered: false };
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST: &str = "
     CREATE TABLE kiosk (
@@ -173,6 +173,13 @@ const CLOCKS: &str = "
         work TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID;
     INSERT INTO pending VALUES ('clock_step');
+";
+
+/// Whether a line of an epoch arrived near its own time.
+const CONFIRMED: &str = "
+    ALTER TABLE branch ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
+    DELETE FROM pending;
+    INSERT INTO pending VALUES ('clocks');
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

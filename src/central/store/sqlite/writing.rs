@@ -63,7 +63,7 @@ impl Writer {
             last_ord,
             damaged: false,
         };
-        writer.transaction(Self::read_old_steps)?;
+        writer.transaction(Self::read_old_clocks)?;
         Ok(writer)
     }
 
@@ -168,7 +168,8 @@ impl Writer {
 
     fn read_branches(&self, kiosk: &KioskId) -> Result<Branches, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, epoch, start, prev_epoch, prev_seq, rooted, superseded
+            "SELECT id, epoch, start, prev_epoch, prev_seq, rooted, superseded,
+                    confirmed
              FROM branch WHERE kiosk = ? ORDER BY id",
         )?;
         let mut rows = statement.query([kiosk.as_str()])?;
@@ -200,6 +201,7 @@ impl Writer {
                 ranges: Ranges(ranges),
                 tip: None,
                 steps: self.read_steps(id)?,
+                confirmed: row.get(7)?,
             });
         }
         Ok(Branches(branches))
