@@ -1,7 +1,7 @@
 //! What each command does, and which exit code each failure has: 1 internal, 2 usage,
 //! 3 configuration, 4 unreachable, 5 a promise is broken.
 
-use super::{Admin, Central, Demo, Kiosk, Screens, Summary};
+use super::{Admin, Central, Demo, Kiosk, Rebuild, Screens, Summary};
 
 /// Why a command ended early.
 pub struct Failure {
@@ -169,6 +169,56 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
     Ok(())
 }
 
+#[cfg(not(feature = "central"))]
+pub fn rebuild(_: &Rebuild) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
+    use hailong::central::rebuild::{RebuildError, of_folder};
+    use hailong::central::service::ServiceError;
+    use hailong::central::store::Rebuilt;
+    eprintln!("reading the journals anew …");
+    let rebuilt: Rebuilt = match &asked.server {
+        Some(link) => {
+            // It takes as long as the journals are.
+            let longest = std::time::Duration::from_secs(3_600);
+            let path = "/api/v1/rebuild";
+            let said = staff::post(link, asked.ca.as_deref(), path, String::new(), longest)?;
+            serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))?
+        }
+        None => of_folder(&asked.data).map_err(|error| {
+            let code = match &error {
+                RebuildError::Folder(_) | RebuildError::Service(ServiceError::InUse(_)) => USAGE,
+                _ => INTERNAL,
+            };
+            Failure::new(code, error)
+        })?,
+    };
+    println!("{} batches of {} lines read", rebuilt.batches, rebuilt.lines);
+    if !rebuilt.unread.is_empty() {
+        println!("{}", rebuilt.unread.join("\n"));
+        let n = rebuilt.unread.len();
+        let message = format!(
+            "{n} stored batches are not what was signed, so nothing was set right; put the last \
+             backup in the database's place: kiosks send again what came after it"
+        );
+        return Err(Failure::new(BROKEN, message));
+    }
+    if rebuilt.differ == 0 {
+        println!("ratings and tallies are what the journals give, digest {}", rebuilt.after);
+        return Ok(());
+    }
+    println!("{}", rebuilt.rows.join("\n"));
+    let message = format!(
+        "ratings and tallies were not what the journals give, in {} rows, the first of them above; \
+         they are now: digest {}, before {}",
+        rebuilt.differ, rebuilt.after, rebuilt.before
+    );
+    Err(Failure::new(BROKEN, message))
+}
+
 #[cfg(not(all(feature = "kiosk", feature = "central")))]
 pub fn admin(_: Admin) -> Result<(), Failure> {
     Err(not_in_this_build("kiosk or central"))
@@ -189,7 +239,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             };
             let body = serde_json::to_string(&asked).map_err(|e| Failure::new(INTERNAL, e))?;
             let path = "/api/v1/enrolment-codes";
-            let said = staff::post(&server, ca.as_deref(), path, body)?;
+            let said = staff::post(&server, ca.as_deref(), path, body, staff::LONGEST)?;
             let reply: CodeReply =
                 serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
             println!("{}", reply.code);
@@ -203,29 +253,36 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
 #[cfg(feature = "central")]
 mod staff {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::Failure;
-    #[cfg(not(feature = "kiosk"))]
-    use super::not_in_this_build;
 
-    #[cfg(not(feature = "kiosk"))]
-    pub fn get(_: &str, _: Option<&Path>, _: &str) -> Result<String, Failure> {
-        Err(not_in_this_build("kiosk, which brings the network client"))
-    }
+    /// What is answered at once takes no longer.
+    pub const LONGEST: Duration = Duration::from_secs(60);
 
-    #[cfg(feature = "kiosk")]
     pub fn get(link: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
-        ask(link, ca, path, None)
+        ask(link, ca, path, None, LONGEST)
     }
 
-    #[cfg(feature = "kiosk")]
     pub fn post(
         link: &str,
         ca: Option<&Path>,
         path: &str,
         body: String,
+        longest: Duration,
     ) -> Result<String, Failure> {
-        ask(link, ca, path, Some(body))
+        ask(link, ca, path, Some(body), longest)
+    }
+
+    #[cfg(not(feature = "kiosk"))]
+    fn ask(
+        _: &str,
+        _: Option<&Path>,
+        _: &str,
+        _: Option<String>,
+        _: Duration,
+    ) -> Result<String, Failure> {
+        Err(super::not_in_this_build("kiosk, which brings the network client"))
     }
 
     #[cfg(feature = "kiosk")]
@@ -234,6 +291,7 @@ mod staff {
         ca: Option<&Path>,
         path: &str,
         body: Option<String>,
+        longest: Duration,
     ) -> Result<String, Failure> {
         use super::{INTERNAL, UNREACHABLE, USAGE};
         use hailong::kiosk::network::Network;
@@ -262,7 +320,8 @@ mod staff {
                     client.post(address).header("content-type", "application/json").body(body)
                 }
             };
-            let reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
+            let reply =
+                request.timeout(longest).bearer_auth(key).send().await.map_err(unreachable)?;
             let status = reply.status();
             let text = reply.text().await.map_err(unreachable)?;
             if status.is_success() {

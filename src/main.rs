@@ -29,6 +29,9 @@ enum Command {
     Central(Central),
     /// Print an office's daily summary.
     Summary(Summary),
+    /// Make ratings and tallies anew from the journals, compare them with what was counted, and
+    /// set right what differs.
+    Rebuild(Rebuild),
     /// Draw every screen of the kiosk, in every language and on every panel, into a folder.
     Screens(Screens),
     /// Set up offices and kiosks.
@@ -107,6 +110,20 @@ struct Summary {
     data: PathBuf,
 }
 
+/// Options of the rebuild.
+#[derive(Args)]
+struct Rebuild {
+    /// Let a running service do it: the staff link that it printed at start.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
+    /// The data folder of a central service that is not running.
+    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
+    data: PathBuf,
+}
+
 /// Options of the pictures.
 #[derive(Args)]
 struct Screens {
@@ -163,6 +180,7 @@ fn main() -> ExitCode {
         Some(Command::Kiosk(kiosk)) => commands::kiosk(&kiosk),
         Some(Command::Central(central)) => commands::central(&central),
         Some(Command::Summary(summary)) => commands::summary(&summary),
+        Some(Command::Rebuild(rebuild)) => commands::rebuild(&rebuild),
         Some(Command::Screens(screens)) => commands::screens(&screens),
         Some(Command::Admin(admin)) => commands::admin(admin),
     };

@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 
-use super::store::{Entry, Verified};
-use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified};
+use super::store::{Entry, Rereader, Segment, Verified};
+use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified, read_stored};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
@@ -52,13 +52,24 @@ impl Intake {
         let verdict = unverified.verify(signature, key, &mut unpacker);
         self.unpackers().push(unpacker);
         let (header, content) = verdict?;
+        self.judge(header_line, signature.to_owned(), header, content, received)
+    }
+
+    fn judge(
+        &self,
+        header_line: Vec<u8>,
+        signature: String,
+        header: Header,
+        content: Content,
+        received: At,
+    ) -> Result<Verified, BadBatch> {
         if content.lines().last().map(Hash::of) != Some(header.head) {
             return Err(BadBatch::Content("another last line"));
         }
         let entries = self.open(&header, &content);
         Ok(Verified {
             header_line,
-            signature: signature.to_owned(),
+            signature,
             body_part: content.body_part,
             line_part: content.line_part,
             entries,
@@ -184,5 +195,13 @@ impl Intake {
             }
             Answer::Words(_) => Ok(answer),
         }
+    }
+}
+
+impl Rereader for Intake {
+    fn read_again(&self, segment: Segment, key: &VerifyingKey) -> Result<Verified, BadBatch> {
+        let Segment { header_line, signature, line_part, body_part, received } = segment;
+        let (header, content) = read_stored(&header_line, &signature, line_part, body_part, key)?;
+        self.judge(header_line, signature, header, content, received)
     }
 }

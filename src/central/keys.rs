@@ -62,16 +62,18 @@ impl Keys {
     /// Reads the secrets in `folder`, or draws new ones and keeps them there.
     pub fn load_or_create(folder: &Path) -> Result<Self, KeysError> {
         let file = folder.join(FILE);
-        let bytes = match fs::read(&file) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let bytes = draw().map_err(|error| KeysError::Damaged(file.clone(), error))?;
-                write(&file, &bytes).map_err(|error| KeysError::File(file.clone(), error))?;
-                bytes
-            }
-            Err(error) => return Err(KeysError::File(file, error)),
-        };
-        Self::read(&bytes).map_err(|why| KeysError::Damaged(file, why))
+        if !file.exists() {
+            let bytes = draw().map_err(|error| KeysError::Damaged(file.clone(), error))?;
+            write(&file, &bytes).map_err(|error| KeysError::File(file, error))?;
+        }
+        Self::load(folder)
+    }
+
+    /// Reads the secrets in `folder`.
+    pub fn load(folder: &Path) -> Result<Self, KeysError> {
+        let file = folder.join(FILE);
+        let bytes = fs::read(&file).map_err(|error| KeysError::File(file.clone(), error))?;
+        Self::read(&Zeroizing::new(bytes)).map_err(|why| KeysError::Damaged(file, why))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, String> {

@@ -10,6 +10,7 @@ pub mod pages;
 pub mod phone;
 pub mod photo;
 pub mod problem;
+pub mod rebuild;
 pub mod report;
 pub mod service;
 pub mod source;

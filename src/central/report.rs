@@ -22,10 +22,27 @@ use crate::texts::Texts;
 const FILE: &str = "setting.json";
 
 #[derive(Serialize, Deserialize)]
-struct Setting {
-    offices: Vec<Directory>,
-    forms: Vec<Form>,
+pub(super) struct Setting {
+    pub offices: Vec<Directory>,
+    pub forms: Vec<Form>,
     texts: Vec<Texts>,
+}
+
+impl Setting {
+    /// The folder of a store, which is `folder` or its folder `central`, and the setting in it.
+    pub fn find(folder: &Path) -> Result<(PathBuf, Self), ReportError> {
+        let inner = folder.join("central");
+        let folder = if inner.join(sqlite::FILE).exists() { inner } else { folder.to_owned() };
+        if !folder.join(sqlite::FILE).exists() {
+            return Err(ReportError::NoStore(folder));
+        }
+        let file = folder.join(FILE);
+        let setting = std::fs::read(&file)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or(ReportError::Setting(file))?;
+        Ok((folder, setting))
+    }
 }
 
 /// Why there is no report.
@@ -114,16 +131,7 @@ pub fn of_folder(
     office: Option<&str>,
     date: Option<Date>,
 ) -> Result<Report, ReportError> {
-    let inner = folder.join("central");
-    let folder = if inner.join(sqlite::FILE).exists() { inner } else { folder.to_owned() };
-    if !folder.join(sqlite::FILE).exists() {
-        return Err(ReportError::NoStore(folder));
-    }
-    let file = folder.join(FILE);
-    let setting: Setting = std::fs::read(&file)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or(ReportError::Setting(file))?;
+    let (folder, setting) = Setting::find(folder)?;
     let codes =
         || setting.offices.iter().map(|d| d.office.code.to_string()).collect::<Vec<_>>().join(", ");
     let directory = match (office, setting.offices.as_slice()) {

@@ -25,7 +25,7 @@ use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::store::sqlite::{Author, SqliteStore};
-use super::store::{Admission, EnrolmentCode, Kiosk, Store, StoreError};
+use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Store, StoreError};
 use super::{door, listener, phone, report, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
@@ -122,6 +122,7 @@ pub struct Central {
     intake: Intake,
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
+    rebuilding: Semaphore,
     /// As many as there are processors: each may unpack 8 MiB.
     unpacking: Arc<Semaphore>,
 }
@@ -130,17 +131,7 @@ impl Central {
     /// Opens the service's folder, which the caller has [locked](Lock::take).
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, ServiceError> {
         let keys = Keys::load_or_create(&config.data)?;
-        let author = Author {
-            signing_key: keys.series.clone(),
-            sealing_key: keys.opening.sealing_key(),
-            clock: Arc::clone(&clock),
-            forms: config.forms.clone(),
-            closes: config
-                .offices
-                .iter()
-                .map(|directory| (directory.office.code.clone(), directory.office.closes))
-                .collect(),
-        };
+        let author = Author::of(&keys, &config.offices, config.forms.clone(), Arc::clone(&clock));
         let store = Arc::new(SqliteStore::open(&config.data, author)?);
         report::keep_setting(&config)
             .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
@@ -157,6 +148,7 @@ impl Central {
             clock,
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
+            rebuilding: Semaphore::new(1),
             unpacking: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             )),
@@ -191,6 +183,15 @@ impl Central {
     pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
         let opened = self.keys.opening.open_small(TICKET_KEY_INFO, &kiosk.ticket_key).ok()?;
         opened.as_slice().try_into().ok()
+    }
+
+    /// Makes ratings and tallies anew from the journals, while serving; none when that is under way
+    /// already.
+    pub async fn rebuild(&self) -> Result<Option<Rebuilt>, StoreError> {
+        let Ok(_one) = self.rebuilding.try_acquire() else { return Ok(None) };
+        // With ratchets of its own: those in use stay where kiosks are.
+        let reader = Intake::new(self.keys.opening.clone(), self.config.forms.clone());
+        self.store.rebuild(Arc::new(reader)).await.map(Some)
     }
 
     /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].

@@ -21,7 +21,7 @@ use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
-use super::store::{Kiosk, StoreError};
+use super::store::{Kiosk, Rebuilt, StoreError};
 use super::summary::{self, SummaryError};
 use super::{report, table};
 use crate::domain::enrolment::Counters;
@@ -48,6 +48,9 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/api/v1/summary/{office}/{date}", get(api))
         .route("/api/v1/enrolment-codes", post(enrolment_code))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
+    let long = Router::new()
+        .route("/api/v1/rebuild", post(rebuild))
+        .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let reports = Router::new()
         .route("/reports", get(reports))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), REPORTS), holders_only));
@@ -61,6 +64,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .merge(reports)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(time_limit())
+        .merge(long)
         .with_state(central)
 }
 
@@ -458,4 +462,10 @@ async fn enrolment_code(
     }
     let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
     Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))
+}
+
+/// Takes as long as the journals are.
+async fn rebuild(State(central): State<Arc<Central>>) -> Result<Json<Rebuilt>, Problem> {
+    let under_way = || Problem::busy("a rebuild is under way already", 60);
+    Ok(Json(central.rebuild().await?.ok_or_else(under_way)?))
 }

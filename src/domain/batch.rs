@@ -51,6 +51,22 @@ pub struct Header {
 }
 
 impl Header {
+    /// Reads a header line and checks that its numbers can be.
+    pub fn read(line: &[u8]) -> Result<Self, BadBatch> {
+        let header: Self =
+            serde_json::from_slice(line).map_err(|error| BadBatch::Header(error.to_string()))?;
+        if header.count == 0 || header.count as usize > MAX_LINES {
+            return Err(BadBatch::Numbers("count is 1 to 500"));
+        }
+        if header.start == 0 || header.first < header.start || header.last() > i64::MAX as u64 {
+            return Err(BadBatch::Numbers("1 ≤ start ≤ first, and the last fits 63 bits"));
+        }
+        if header.last() - header.start >= super::seal::MAX_STEPS {
+            return Err(BadBatch::Numbers("an epoch has at most 1,000,000 lines"));
+        }
+        Ok(header)
+    }
+
     /// Number of the last line here.
     pub fn last(&self) -> u64 {
         // Also asked of headers that nobody has judged yet.
@@ -276,17 +292,7 @@ impl<'a> Unverified<'a> {
             .position(|b| *b == b'\n')
             .ok_or_else(|| BadBatch::Header("no newline in the first 4,096 bytes".into()))?;
         let header_line = &request[..end];
-        let header: Header = serde_json::from_slice(header_line)
-            .map_err(|error| BadBatch::Header(error.to_string()))?;
-        if header.count == 0 || header.count as usize > MAX_LINES {
-            return Err(BadBatch::Numbers("count is 1 to 500"));
-        }
-        if header.start == 0 || header.first < header.start || header.last() > i64::MAX as u64 {
-            return Err(BadBatch::Numbers("1 ≤ start ≤ first, and the last fits 63 bits"));
-        }
-        if header.last() - header.start >= super::seal::MAX_STEPS {
-            return Err(BadBatch::Numbers("an epoch has at most 1,000,000 lines"));
-        }
+        let header = Header::read(header_line)?;
         Ok(Self { header, header_line, frame: &request[end + 1..] })
     }
 
@@ -309,6 +315,32 @@ impl<'a> Unverified<'a> {
         }
         Ok((self.header, content))
     }
+}
+
+/// Reads a batch as it is stored: header line, signature, line part and body part.
+///
+/// Signature, numbers and lines are checked as when it came; the frame cannot be, since it was
+/// unpacked, and bodies may have been erased since.
+pub fn read_stored(
+    header_line: &[u8],
+    signature: &str,
+    line_part: Vec<u8>,
+    body_part: Vec<u8>,
+    key: &VerifyingKey,
+) -> Result<(Header, Content), BadBatch> {
+    let header = Header::read(header_line)?;
+    if !verify(key, SIGNED, header_line, signature) {
+        return Err(BadBatch::Signature);
+    }
+    if Hash::of(&line_part) != header.lines {
+        return Err(BadBatch::Content("another line part"));
+    }
+    let (bodies, strange) = read_body_part(&body_part)?;
+    let content = Content { line_part, body_part, bodies, strange };
+    if content.lines().count() != header.count as usize {
+        return Err(BadBatch::Content("another number of lines"));
+    }
+    Ok((header, content))
 }
 
 /// Unpacks frames one after another in the same memory: of [`MAX_UNPACKED`] bytes at most, however

@@ -7,11 +7,14 @@
 
 pub mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::batch::Header;
+use crate::domain::batch::{BadBatch, Header};
 use crate::domain::enrolment::Counters;
 use crate::domain::form::Reader;
 use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
@@ -112,6 +115,47 @@ pub struct Verified {
     pub entries: Vec<Entry>,
     /// When it was received.
     pub received: At,
+}
+
+/// A batch as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// The header's bytes as signed.
+    pub header_line: Vec<u8>,
+    /// Their signature.
+    pub signature: String,
+    /// The lines as sent.
+    pub line_part: Vec<u8>,
+    /// The bodies as sent, but for those that were erased.
+    pub body_part: Vec<u8>,
+    /// When it was received.
+    pub received: At,
+}
+
+/// Judges what was stored as if it came anew.
+pub trait Rereader: Send + Sync + 'static {
+    /// Checks a stored batch against the key that must have signed it, and opens its bodies.
+    fn read_again(&self, segment: Segment, key: &VerifyingKey) -> Result<Verified, BadBatch>;
+}
+
+/// What became of a rebuild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilt {
+    /// Batches read.
+    pub batches: u64,
+    /// Their lines.
+    pub lines: u64,
+    /// Stored batches that are not what was signed: whose, and why. When there are any, nothing is
+    /// set right.
+    pub unread: Vec<String>,
+    /// [Canonical digest](Store::canonical_digest) of what was counted.
+    pub before: Hash,
+    /// The same of what the journals give.
+    pub after: Hash,
+    /// In how many rows of the canonical dump they differ.
+    pub differ: u64,
+    /// The first of these rows, at most 20: `-` what stood there, `+` what the journals give.
+    pub rows: Vec<String>,
 }
 
 /// What the store has of a kiosk's journal after a batch.
@@ -344,6 +388,10 @@ pub trait Store: Send + Sync + 'static {
     /// SHA-256 of the canonical dump: contacts, tallies and findings in text, sorted, without
     /// anything that depends on the order of arrival (`docs/protocol.md`).
     async fn canonical_digest(&self) -> Result<Hash, StoreError>;
+
+    /// Makes contacts, tallies and findings anew from the stored batches, beside whatever is going
+    /// on, and sets right what differs. No other rebuild may be running.
+    async fn rebuild(&self, reader: Arc<dyn Rereader>) -> Result<Rebuilt, StoreError>;
 
     /// Writes `stopped` into the own series and ends.
     async fn close(&self) -> Result<(), StoreError>;

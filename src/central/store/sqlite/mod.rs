@@ -14,6 +14,7 @@ mod completion;
 mod counting;
 mod placing;
 mod reading;
+mod rebuilding;
 mod schema;
 mod writing;
 
@@ -29,17 +30,20 @@ use tokio::sync::oneshot;
 
 use super::{
     Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
-    PhoneForm, Placed, Store, StoreError, TicketState, Verified, Written,
+    PhoneForm, Placed, Rebuilt, Rereader, Store, StoreError, TicketState, Verified, Written,
 };
+use crate::central::keys::Keys;
 use crate::clock::Clock;
 use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::office::Directory;
 use crate::domain::rating::Key;
 use crate::domain::seal::SealingKey;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::At;
 
+use rebuilding::Anew;
 use writing::Writer;
 
 /// The file's name within the data folder.
@@ -62,6 +66,22 @@ pub struct Author {
     pub forms: Forms,
     /// Closing times of the offices, for the `stopped` lines that end a day.
     pub closes: Vec<(OfficeCode, jiff::civil::Time)>,
+}
+
+impl Author {
+    /// The author of the service that has these secrets, offices and forms.
+    pub fn of(keys: &Keys, offices: &[Directory], forms: Forms, clock: Arc<dyn Clock>) -> Self {
+        let closes = offices
+            .iter()
+            .map(|directory| (directory.office.code.clone(), directory.office.closes));
+        Self {
+            signing_key: keys.series.clone(),
+            sealing_key: keys.opening.sealing_key(),
+            clock,
+            forms,
+            closes: closes.collect(),
+        }
+    }
 }
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -339,7 +359,20 @@ impl Store for SqliteStore {
     }
 
     async fn canonical_digest(&self) -> Result<Hash, StoreError> {
-        self.read(reading::canonical_digest).await
+        self.read(|db| Ok(reading::digest_of(&reading::canonical_dump(db)?))).await
+    }
+
+    async fn rebuild(&self, reader: Arc<dyn Rereader>) -> Result<Rebuilt, StoreError> {
+        let author = self.write(|writer| Ok(writer.author.clone())).await?;
+        let path = self.path.clone();
+        let refused = |error: tokio::task::JoinError| StoreError::Refused(error.to_string());
+        let anew = tokio::task::spawn_blocking(move || Anew::of(&path, author, reader));
+        let (anew, rebuilt) = anew.await.map_err(refused)??;
+        if rebuilt.differ == 0 || !rebuilt.unread.is_empty() {
+            return Ok(rebuilt);
+        }
+        self.write(move |writer| anew.replace(writer)).await?;
+        Ok(rebuilt)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -315,8 +315,8 @@ pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, Stor
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Each row of the dump as one line of JSON, sorted, hashed with a newline after each.
-pub(super) fn canonical_digest(db: &Connection) -> Result<Hash, StoreError> {
+/// Each row of the dump as one line of JSON, sorted.
+pub(super) fn canonical_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
     let mut dump = |sql: &str, columns: usize| -> Result<(), StoreError> {
         let mut statement = db.prepare(sql)?;
@@ -344,10 +344,15 @@ pub(super) fn canonical_digest(db: &Connection) -> Result<Hash, StoreError> {
     dump("SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", 5)?;
     dump("SELECT 'finding', kind, kiosk, epoch, seq, reason FROM finding", 6)?;
     lines.sort();
+    Ok(lines)
+}
+
+/// The dump's lines hashed, with a newline after each.
+pub(super) fn digest_of(dump: &[String]) -> Hash {
     let mut hash = Sha256::new();
-    for line in lines {
+    for line in dump {
         hash.update(line.as_bytes());
         hash.update(b"\n");
     }
-    Ok(Hash(hash.finalize().into()))
+    Hash(hash.finalize().into())
 }

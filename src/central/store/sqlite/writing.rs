@@ -125,7 +125,7 @@ impl Writer {
         *self.moves.entry((office.clone(), cell)).or_default() += by;
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
         let mut upsert = self.db.prepare_cached(
             "INSERT INTO tally (office, day, key, n) VALUES (?, ?, ?, ?)
              ON CONFLICT (office, day, key) DO UPDATE SET n = n + excluded.n",
@@ -437,6 +437,6 @@ impl Writer {
     }
 }
 
-fn last_ord(db: &Connection) -> Result<i64, StoreError> {
+pub(super) fn last_ord(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.query_row("SELECT coalesce(max(ord), 0) FROM placed", [], |row| row.get(0))?)
 }

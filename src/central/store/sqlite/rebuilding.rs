@@ -1,0 +1,256 @@
+//! Contacts, tallies and findings made anew from the stored batches.
+//!
+//! Every batch is judged and placed again, in the order received, by the same code as when it came,
+//! into a database beside the one in use. Readers and the writer go on meanwhile: what is compared
+//! is one state of the database. Only when something differs does the writer stop for a moment, to
+//! take over what the journals give.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ed25519_dalek::VerifyingKey;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::writing::{Writer, last_ord};
+use super::{Author, reading, schema};
+use crate::central::store::{Rebuilt, Rereader, Segment, StoreError};
+use crate::domain::batch::Header;
+use crate::domain::ids::KioskId;
+use crate::domain::time::At;
+
+/// What follows from the stored batches. Kiosks, codes and batches do not.
+const DERIVED: [&str; 11] = [
+    "branch",
+    "range",
+    "clock_step",
+    "contact",
+    "phone",
+    "words",
+    "tally",
+    "placed",
+    "completion",
+    "gap",
+    "finding",
+];
+/// Batches placed in one transaction.
+const AT_ONCE: usize = 64;
+/// Rows that are told of a difference.
+const TOLD: usize = 20;
+
+/// A database made anew, beside the one in use; gone when this is dropped.
+pub(super) struct Anew {
+    folder: Folder,
+    writer: Writer,
+    reader: Arc<dyn Rereader>,
+    keys: HashMap<KioskId, VerifyingKey>,
+    /// The last batch read.
+    last: i64,
+    batches: u64,
+    lines: u64,
+    unread: Vec<String>,
+}
+
+/// A folder of our own within the data folder, on the same disk.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Folder {
+    fn make(path: PathBuf) -> std::io::Result<Self> {
+        // One that was left behind is of a process that was killed.
+        if path.exists() {
+            std::fs::remove_dir_all(&path)?;
+        }
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Anew {
+    /// Reads all batches of the database at `path` and compares what follows with what is there.
+    pub(super) fn of(
+        path: &Path,
+        author: Author,
+        reader: Arc<dyn Rereader>,
+    ) -> Result<(Self, Rebuilt), StoreError> {
+        let folder = Folder::make(path.with_extension("anew"))
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        let own_key = author.signing_key.verifying_key();
+        let writer = Writer::open(&folder.0.join(super::FILE), author)?;
+        // It is thrown away after a power cut.
+        writer.db.pragma_update(None, "synchronous", "OFF")?;
+        let mut anew = Self {
+            folder,
+            writer,
+            reader,
+            keys: HashMap::from([(KioskId::central(), own_key)]),
+            last: 0,
+            batches: 0,
+            lines: 0,
+            unread: Vec::new(),
+        };
+        let db = schema::open_reader(path)?;
+        db.execute_batch("BEGIN")?;
+        anew.follow(&db)?;
+        let (before, after) =
+            (reading::canonical_dump(&db)?, reading::canonical_dump(&anew.writer.db)?);
+        db.execute_batch("COMMIT")?;
+        let rebuilt = anew.compare(&before, &after);
+        Ok((anew, rebuilt))
+    }
+
+    fn compare(&self, before: &[String], after: &[String]) -> Rebuilt {
+        let (there, given) = (BTreeSet::from_iter(before), BTreeSet::from_iter(after));
+        let gone = there.difference(&given).map(|row| format!("-{row}"));
+        let come = given.difference(&there).map(|row| format!("+{row}"));
+        let mut rows: Vec<String> = gone.chain(come).collect();
+        let differ = rows.len() as u64;
+        rows.truncate(TOLD);
+        Rebuilt {
+            batches: self.batches,
+            lines: self.lines,
+            unread: self.unread.clone(),
+            before: reading::digest_of(before),
+            after: reading::digest_of(after),
+            differ,
+            rows,
+        }
+    }
+
+    /// Places what is stored in `db` after the last batch read.
+    fn follow(&mut self, db: &Connection) -> Result<(), StoreError> {
+        self.admit(db)?;
+        loop {
+            let mut statement = db.prepare_cached(
+                "SELECT id, header, signature, lines, bodies, received FROM segment
+                 WHERE id > ? ORDER BY id LIMIT ?",
+            )?;
+            let mut rows = statement.query(params![self.last, AT_ONCE as i64])?;
+            let mut batches = Vec::with_capacity(AT_ONCE);
+            let mut read = 0;
+            while let Some(row) = rows.next()? {
+                read += 1;
+                self.last = row.get(0)?;
+                self.batches += 1;
+                let received = At::try_from(row.get::<_, String>(5)?);
+                let segment = Segment {
+                    header_line: row.get(1)?,
+                    signature: row.get(2)?,
+                    line_part: row.get(3)?,
+                    body_part: row.get(4)?,
+                    received: received.map_err(|error| StoreError::Damaged(error.to_string()))?,
+                };
+                match self.judge(segment) {
+                    Ok(batch) => batches.push(batch),
+                    Err(why) => self.unread.push(format!("batch {}: {why}", self.last)),
+                }
+            }
+            if read == 0 {
+                return Ok(());
+            }
+            self.lines += batches.iter().map(|batch| u64::from(batch.header.count)).sum::<u64>();
+            self.writer.transaction(|writer| {
+                batches.iter().try_for_each(|batch| writer.place(batch).map(drop))
+            })?;
+        }
+    }
+
+    fn judge(&self, segment: Segment) -> Result<crate::central::store::Verified, String> {
+        let header = Header::read(&segment.header_line).map_err(|error| error.to_string())?;
+        let numbers = format!("{} {}–{}", header.kiosk, header.first, header.last());
+        let key = self.keys.get(&header.kiosk).ok_or(format!("{numbers}: an unknown kiosk"))?;
+        self.reader.read_again(segment, key).map_err(|error| format!("{numbers}: {error}"))
+    }
+
+    /// The kiosks of `db`, as they are there.
+    fn admit(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let mut statement = db.prepare(
+            "SELECT number, id, office, counter, key, ticket_key, enrolled, passed, last_heard
+             FROM kiosk",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(1))?;
+        for id in rows.collect::<Result<Vec<_>, _>>()? {
+            let id: KioskId =
+                id.parse().map_err(|_| StoreError::Damaged(format!("a kiosk's name {id}")))?;
+            if let Some(kiosk) = reading::kiosk(db, &id)? {
+                self.keys.insert(id, kiosk.key);
+            }
+        }
+        let mut rows = statement.query([])?;
+        let mut insert = self
+            .writer
+            .db
+            .prepare("INSERT OR IGNORE INTO kiosk VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)")?;
+        while let Some(row) = rows.next()? {
+            let values = (0..7).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
+            insert.execute(params_from_iter(values))?;
+        }
+        Ok(())
+    }
+
+    /// Puts what the journals give in the place of what is there, within the writer's transaction.
+    pub(super) fn replace(mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        writer.flush()?;
+        // What came since, or comes before this in the same transaction.
+        self.follow(&writer.db)?;
+        if let Some(unread) = self.unread.first() {
+            return Err(StoreError::Damaged(unread.clone()));
+        }
+        let made = &self.writer.db;
+        for table in DERIVED {
+            copy(made, &writer.db, table)?;
+        }
+        self.settle(&writer.db)?;
+        writer.kiosks.clear();
+        writer.latest_contacts.clear();
+        writer.last_ord = last_ord(&writer.db)?;
+        tracing::warn!(folder = %self.folder.0.display(), "ratings and tallies were made anew");
+        Ok(())
+    }
+
+    /// Batches name their branch by its row, kiosks how far they have come: these have changed.
+    fn settle(&self, db: &Connection) -> Result<(), StoreError> {
+        let made = &self.writer.db;
+        let mut branch = made.prepare("SELECT id FROM branch WHERE kiosk = ? AND epoch = ?")?;
+        let mut segments = db.prepare("SELECT id, header FROM segment")?;
+        let mut update =
+            db.prepare("UPDATE segment SET branch = ?2 WHERE id = ?1 AND branch <> ?2")?;
+        let mut rows = segments.query([])?;
+        while let Some(row) = rows.next()? {
+            let header = Header::read(&row.get::<_, Vec<u8>>(1)?)
+                .map_err(|error| StoreError::Damaged(error.to_string()))?;
+            let place = params![header.kiosk.as_str(), header.epoch.to_string()];
+            let id: i64 = branch.query_row(place, |row| row.get(0))?;
+            update.execute(params![row.get::<_, i64>(0)?, id])?;
+        }
+        let mut kiosks = made.prepare("SELECT id, passed FROM kiosk")?;
+        let mut rows = kiosks.query([])?;
+        let mut update = db.prepare("UPDATE kiosk SET passed = ?2 WHERE id = ?1")?;
+        while let Some(row) = rows.next()? {
+            update.execute(params![row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?])?;
+        }
+        Ok(())
+    }
+}
+
+/// All rows of a table of the same shape, in the place of those that are there.
+fn copy(from: &Connection, to: &Connection, table: &str) -> Result<(), StoreError> {
+    to.execute(&format!("DELETE FROM {table}"), [])?;
+    let mut select = from.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns = select.column_count();
+    let places = vec!["?"; columns].join(", ");
+    let mut insert = to.prepare(&format!("INSERT INTO {table} VALUES ({places})"))?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let values =
+            (0..columns).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
+        insert.execute(params_from_iter(values))?;
+    }
+    Ok(())
+}
