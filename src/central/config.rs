@@ -24,6 +24,7 @@ use crate::texts::Texts;
 #[serde(deny_unknown_fields)]
 struct File {
     data: Spanned<PathBuf>,
+    roots: Option<PathBuf>,
     public_url: Spanned<String>,
     staff_url: Option<Spanned<String>>,
     citizens: Spanned<SocketAddr>,
@@ -76,6 +77,8 @@ pub struct Config {
     pub offices: Vec<Directory>,
     /// Photos of their officials.
     pub photos: Photos,
+    /// Where the roots of days are handed to, if anywhere.
+    pub roots: Option<PathBuf>,
 }
 
 impl Config {
@@ -140,6 +143,8 @@ impl Config {
             forms,
             offices,
             photos,
+            // A share may be away for a while: then the service goes on, and says so.
+            roots: read.roots.map(|folder| base.join(folder)),
         })
     }
 

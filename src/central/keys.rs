@@ -49,6 +49,9 @@ pub struct Keys {
     pub receipt: SigningKey,
     /// Signs the own series.
     pub series: SigningKey,
+    /// Signs the roots of days. It follows from the own series' secret, so that a folder of an
+    /// earlier version has it, too.
+    pub root: SigningKey,
     /// Makes the tokens of phone forms.
     pub form: Zeroizing<[u8; 32]>,
     /// What opens the staff's pages.
@@ -91,6 +94,7 @@ impl Keys {
                 .map_err(|error| error.to_string())?,
             receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
             series: SigningKey::from_bytes(&*key(&stored.series)?),
+            root: SigningKey::from_bytes(&derived(&*key(&stored.series)?, b"hailong root key 1")),
             reports: reports_key(&*key(&stored.form)?),
             form: key(&stored.form)?,
             staff: stored.staff.clone(),
@@ -109,12 +113,17 @@ impl Keys {
 }
 
 fn reports_key(form: &[u8; 32]) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; 16]);
-    // A 32-byte key and a 16-byte output are lengths that HKDF-SHA256 always takes.
-    if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(form) {
-        let _ = hkdf.expand(b"hailong reports 1", &mut *bytes);
-    }
+    let bytes: Zeroizing<[u8; 16]> = derived(form, b"hailong reports 1");
     Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
+}
+
+fn derived<const N: usize>(secret: &[u8; 32], info: &[u8]) -> Zeroizing<[u8; N]> {
+    let mut bytes = Zeroizing::new([0; N]);
+    // A 32-byte key and so short an output are lengths that HKDF-SHA256 always takes.
+    if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(secret) {
+        let _ = hkdf.expand(info, &mut *bytes);
+    }
+    bytes
 }
 
 fn draw() -> Result<Zeroizing<Vec<u8>>, String> {

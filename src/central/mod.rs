@@ -12,6 +12,7 @@ pub mod photo;
 pub mod problem;
 pub mod rebuild;
 pub mod report;
+pub mod roots;
 pub mod service;
 pub mod source;
 pub mod staff;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::address::below;
 use super::config::Config;
@@ -26,7 +27,7 @@ use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Store, StoreError};
-use super::{door, listener, phone, report, staff};
+use super::{door, listener, phone, report, roots, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
@@ -123,6 +124,10 @@ pub struct Central {
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
     rebuilding: Semaphore,
+    /// Roots are made by one at a time.
+    pub(super) rooting: Mutex<()>,
+    /// Whether all roots lie where they are handed to.
+    pub(super) handed: AtomicBool,
     /// As many as there are processors: each may unpack 8 MiB.
     unpacking: Arc<Semaphore>,
 }
@@ -149,6 +154,8 @@ impl Central {
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
+            rooting: Mutex::default(),
+            handed: AtomicBool::new(false),
             unpacking: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             )),
@@ -221,6 +228,7 @@ pub async fn serve(
     end: watch::Receiver<bool>,
 ) {
     let config = &central.config;
+    let rooting = roots::keep(Arc::clone(&central));
     let routes = citizens_routes(Arc::clone(&central));
     let routes = door::before(routes, &central, config.citizens.bounds, phone::refusal);
     let routes = below(config.citizens_base(), routes);
@@ -238,6 +246,7 @@ pub async fn serve(
     tokio::select! {
         _ = async { tokio::join!(one, other) } => {}
         () = last => {}
+        never = rooting => match never {},
     }
 }
 
@@ -285,6 +294,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/R/{ticket}", get(phone::form).post(phone::send))
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
         .route("/photo/{name}", get(photo))
+        .route("/api/v1/roots", get(roots::list))
         .route("/style.css", get(|| async { file("style.css") }))
         .route(
             "/fonts/{name}",

@@ -9,6 +9,7 @@ pub mod line;
 pub mod office;
 pub mod rating;
 pub mod receipt;
+pub mod root;
 pub mod seal;
 pub mod series;
 pub mod statistics;

@@ -21,6 +21,7 @@ use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
+use crate::domain::root::Root;
 use crate::domain::seal::Answer;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
@@ -156,6 +157,25 @@ pub struct Rebuilt {
     pub differ: u64,
     /// The first of these rows, at most 20: `-` what stood there, `+` what the journals give.
     pub rows: Vec<String>,
+}
+
+/// What stands under no root yet: all that was received on one day, or the rest of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrooted {
+    /// The day.
+    pub day: Date,
+    /// The store's place of the last batch.
+    pub last: i64,
+    /// Hashes of all lines, in the order stored.
+    pub lines: Vec<Hash>,
+    /// Hash of the kiosk list.
+    pub kiosks: Hash,
+    /// Hash of the findings.
+    pub findings: Hash,
+    /// Number of the root that comes next.
+    pub number: u64,
+    /// The anchor of the one before.
+    pub previous: Hash,
 }
 
 /// What the store has of a kiosk's journal after a batch.
@@ -388,6 +408,15 @@ pub trait Store: Send + Sync + 'static {
     /// SHA-256 of the canonical dump: contacts, tallies and findings in text, sorted, without
     /// anything that depends on the order of arrival (`docs/protocol.md`).
     async fn canonical_digest(&self) -> Result<Hash, StoreError>;
+
+    /// The earliest of what stands under no root, of days before `today`.
+    async fn unrooted(&self, today: Date) -> Result<Option<Unrooted>, StoreError>;
+
+    /// Keeps the root of what was [unrooted](Store::unrooted).
+    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<(), StoreError>;
+
+    /// The latest `most` roots, the latest first.
+    async fn roots(&self, most: usize) -> Result<Vec<Root>, StoreError>;
 
     /// Makes contacts, tallies and findings anew from the stored batches, beside whatever is going
     /// on, and sets right what differs. No other rebuild may be running.

@@ -15,6 +15,7 @@ mod counting;
 mod placing;
 mod reading;
 mod rebuilding;
+mod roots;
 mod schema;
 mod writing;
 
@@ -30,7 +31,8 @@ use tokio::sync::oneshot;
 
 use super::{
     Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
-    PhoneForm, Placed, Rebuilt, Rereader, Store, StoreError, TicketState, Verified, Written,
+    PhoneForm, Placed, Rebuilt, Rereader, Store, StoreError, TicketState, Unrooted, Verified,
+    Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -38,6 +40,7 @@ use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::rating::Key;
+use crate::domain::root::Root;
 use crate::domain::seal::SealingKey;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
@@ -360,6 +363,18 @@ impl Store for SqliteStore {
 
     async fn canonical_digest(&self) -> Result<Hash, StoreError> {
         self.read(|db| Ok(reading::digest_of(&reading::canonical_dump(db)?))).await
+    }
+
+    async fn unrooted(&self, today: Date) -> Result<Option<Unrooted>, StoreError> {
+        self.read(move |db| roots::unrooted(db, today)).await
+    }
+
+    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<(), StoreError> {
+        self.write(move |writer| roots::keep(&writer.db, &of, &root)).await
+    }
+
+    async fn roots(&self, most: usize) -> Result<Vec<Root>, StoreError> {
+        self.read(move |db| roots::latest(db, most)).await
     }
 
     async fn rebuild(&self, reader: Arc<dyn Rereader>) -> Result<Rebuilt, StoreError> {

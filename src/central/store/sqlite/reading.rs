@@ -2,6 +2,7 @@
 
 use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
@@ -315,34 +316,57 @@ pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, Stor
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Each row of the dump as one line of JSON, sorted.
+/// Each row of a query as one line of JSON.
+fn dump(db: &Connection, sql: &str, lines: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut statement = db.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut line = Vec::with_capacity(columns);
+        for at in 0..columns {
+            line.push(match row.get::<_, Value>(at)? {
+                Value::Integer(n) => serde_json::json!(n),
+                Value::Text(text) => serde_json::json!(text),
+                _ => serde_json::Value::Null,
+            });
+        }
+        lines.push(serde_json::Value::Array(line).to_string());
+    }
+    Ok(())
+}
+
+const FINDINGS: &str = "SELECT 'finding', kind, kiosk, epoch, seq, reason FROM finding";
+
+/// The findings' part of the dump, sorted.
+pub(super) fn findings_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut lines = Vec::new();
+    dump(db, FINDINGS, &mut lines)?;
+    lines.sort();
+    Ok(lines)
+}
+
+/// The kiosk list, by number.
+pub(super) fn kiosks_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut lines = Vec::new();
+    let list = "SELECT 'kiosk', number, id, office, counter, lower(hex(key)), enrolled
+                FROM kiosk ORDER BY number";
+    dump(db, list, &mut lines)?;
+    Ok(lines)
+}
+
+/// The canonical dump, sorted.
 pub(super) fn canonical_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
-    let mut dump = |sql: &str, columns: usize| -> Result<(), StoreError> {
-        let mut statement = db.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let mut line = Vec::with_capacity(columns);
-            for at in 0..columns {
-                line.push(match row.get::<_, rusqlite::types::Value>(at)? {
-                    rusqlite::types::Value::Integer(n) => serde_json::json!(n),
-                    rusqlite::types::Value::Text(text) => serde_json::json!(text),
-                    _ => serde_json::Value::Null,
-                });
-            }
-            lines.push(serde_json::Value::Array(line).to_string());
-        }
-        Ok(())
-    };
     dump(
+        db,
         "SELECT 'contact', b.kiosk, b.epoch, c.seq, c.day, c.hour, c.counter, c.official, c.form,
                 c.opened_by, c.level_seq, c.level, c.end_seq, c.how, c.reasons, c.superseded,
                 c.phone_day, c.phone_level, c.phone_reasons
          FROM contact c JOIN branch b ON b.id = c.branch",
-        19,
+        &mut lines,
     )?;
-    dump("SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", 5)?;
-    dump("SELECT 'finding', kind, kiosk, epoch, seq, reason FROM finding", 6)?;
+    dump(db, "SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", &mut lines)?;
+    dump(db, FINDINGS, &mut lines)?;
     lines.sort();
     Ok(lines)
 }

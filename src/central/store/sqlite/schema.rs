@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
-const SCHEMA: Schema = Schema { steps: &[FIRST, WORDS, CLOCKS, CONFIRMED], unnumbered: false };
+const SCHEMA: Schema =
+    Schema { steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS], unnumbered: false };
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST: &str = "
     CREATE TABLE kiosk (
@@ -180,6 +181,17 @@ const CONFIRMED: &str = "
     ALTER TABLE branch ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
     DELETE FROM pending;
     INSERT INTO pending VALUES ('clocks');
+";
+
+/// The roots of days, and the last batch that each of them covers.
+const ROOTS: &str = "
+    CREATE TABLE root (
+        number    INTEGER PRIMARY KEY,
+        day       TEXT NOT NULL,
+        last      INTEGER NOT NULL,
+        statement TEXT NOT NULL,
+        signature TEXT NOT NULL
+    ) STRICT;
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

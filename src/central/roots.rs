@@ -1,0 +1,150 @@
+//! A root for every day on which something was received: made after midnight, signed, chained,
+//! published, and handed to a folder outside of whoever runs the service.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use super::problem::Problem;
+use super::service::Central;
+use super::store::StoreError;
+use super::summary::{self, SummaryError};
+use crate::domain::ids::{Hash, OfficeCode};
+use crate::domain::root::{BadRoot, Root, Statement, Tree};
+
+/// How often it is looked whether a day has ended.
+const LOOK: Duration = Duration::from_secs(60);
+/// Roots that are published and handed over: somewhat more than a year.
+const PUBLISHED: usize = 400;
+
+/// Why a root was not made or not handed over; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A summary.
+    #[error(transparent)]
+    Summary(#[from] SummaryError),
+    /// The statement.
+    #[error(transparent)]
+    Root(#[from] BadRoot),
+    /// The folder that roots are handed to.
+    #[error("{0}: {1}; roots are kept and handed over once it can be written")]
+    Folder(PathBuf, std::io::Error),
+}
+
+/// A root as published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Hash of the statement: what to write down, and what `hailong verify --anchor` takes.
+    pub anchor: Hash,
+    /// The root.
+    #[serde(flatten)]
+    pub root: Root,
+    /// The key that signed it, 64 hex digits.
+    pub key: String,
+}
+
+/// Makes the roots that are due, and hands over those that were not.
+pub async fn make(central: &Central) -> Result<(), RootsError> {
+    let _one = central.rooting.lock().await;
+    let mut made = false;
+    while let Some(unrooted) = central.store.unrooted(central.now().date()).await? {
+        let statement = Statement {
+            v: 1,
+            number: unrooted.number,
+            day: unrooted.day,
+            previous: unrooted.previous,
+            lines: unrooted.lines.len() as u64,
+            root: Tree::from_iter(unrooted.lines.iter().copied()).root(),
+            kiosks: unrooted.kiosks,
+            findings: unrooted.findings,
+            summaries: summaries(central, unrooted.day).await?,
+            at: central.now(),
+        };
+        let root = Root::sign(&statement, &central.keys.root)?;
+        tracing::info!(day = %unrooted.day, anchor = %root.anchor(), "root of a day");
+        central.store.keep_root(unrooted, root).await?;
+        made = true;
+    }
+    match &central.config.roots {
+        Some(folder) if made || !central.handed.swap(true, std::sync::atomic::Ordering::AcqRel) => {
+            let handed = hand_over(central, folder).await;
+            central.handed.store(handed.is_ok(), std::sync::atomic::Ordering::Release);
+            handed
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Digests of the day's summaries, of offices that have one.
+async fn summaries(central: &Central, day: Date) -> Result<BTreeMap<OfficeCode, Hash>, RootsError> {
+    let mut digests = BTreeMap::new();
+    for directory in &central.config.offices {
+        let store = central.store.as_ref();
+        match summary::of_day(store, directory, &central.config.forms, day, central.now()).await {
+            Ok(summary) => {
+                digests.insert(directory.office.code.clone(), summary.digest_of());
+            }
+            Err(SummaryError::NoForm(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(digests)
+}
+
+async fn published(central: &Central) -> Result<Vec<Published>, StoreError> {
+    let key = data_encoding::HEXLOWER.encode(central.keys.root.verifying_key().as_bytes());
+    let roots = central.store.roots(PUBLISHED).await?;
+    let publish = |root: Root| Published { anchor: root.anchor(), root, key: key.clone() };
+    Ok(roots.into_iter().map(publish).collect())
+}
+
+/// Writes each root that is not there into a file of its own.
+async fn hand_over(central: &Central, folder: &Path) -> Result<(), RootsError> {
+    let failed = |error| RootsError::Folder(folder.to_owned(), error);
+    for root in published(central).await? {
+        let statement: Statement =
+            serde_json::from_str(&root.root.statement).map_err(|_| BadRoot::Statement)?;
+        let file = folder.join(format!("{:06}-{}.json", statement.number, statement.day));
+        if !file.exists() {
+            write(&file, &root).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whole or not at all.
+fn write(file: &Path, root: &Published) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    let mut opened = std::fs::File::create(&new)?;
+    serde_json::to_writer_pretty(&mut opened, root)?;
+    opened.write_all(b"\n")?;
+    opened.sync_all()?;
+    std::fs::rename(new, file)
+}
+
+/// Makes roots for as long as the service runs.
+pub async fn keep(central: Arc<Central>) -> std::convert::Infallible {
+    loop {
+        if let Err(error) = make(&central).await {
+            tracing::error!(%error, "no root yet");
+        }
+        central.clock.sleep(LOOK).await;
+    }
+}
+
+/// `GET /api/v1/roots`: the latest first, for everybody.
+pub(super) async fn list(
+    State(central): State<Arc<Central>>,
+) -> Result<Json<Vec<Published>>, Problem> {
+    Ok(Json(published(&central).await?))
+}

@@ -1,0 +1,80 @@
+//! The roots of days: what stands under none yet, and those that were made.
+
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::reading::{digest_of, findings_dump, kiosks_dump};
+use crate::central::store::{StoreError, Unrooted};
+use crate::domain::batch::Lines;
+use crate::domain::ids::Hash;
+use crate::domain::root::Root;
+
+pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>, StoreError> {
+    // One state of the database, whatever is written meanwhile.
+    let db = db.unchecked_transaction()?;
+    let (before, covered, previous) = match latest_row(&db)? {
+        Some((number, last, root)) => (number, last, root.anchor()),
+        None => (0, 0, Hash::NONE),
+    };
+    let mut statement = db.prepare_cached(
+        "SELECT id, substr(received, 1, 10), lines FROM segment WHERE id > ? ORDER BY id",
+    )?;
+    let mut rows = statement.query([covered])?;
+    let mut found: Option<Unrooted> = None;
+    while let Some(row) = rows.next()? {
+        let day: Date = row
+            .get::<_, String>(1)?
+            .parse()
+            .map_err(|_| StoreError::Damaged("when a batch was received".into()))?;
+        if day >= today || found.as_ref().is_some_and(|found| found.day != day) {
+            break;
+        }
+        if found.is_none() {
+            found = Some(Unrooted {
+                day,
+                last: covered,
+                lines: Vec::new(),
+                kiosks: digest_of(&kiosks_dump(&db)?),
+                findings: digest_of(&findings_dump(&db)?),
+                number: before + 1,
+                previous,
+            });
+        }
+        if let Some(found) = &mut found {
+            found.last = row.get(0)?;
+            let lines: Vec<u8> = row.get(2)?;
+            found.lines.extend(Lines::of(&lines).map(Hash::of));
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn keep(db: &Connection, of: &Unrooted, root: &Root) -> Result<(), StoreError> {
+    db.execute(
+        "INSERT INTO root (number, day, last, statement, signature) VALUES (?, ?, ?, ?, ?)",
+        params![of.number as i64, of.day.to_string(), of.last, root.statement, root.signature],
+    )?;
+    Ok(())
+}
+
+pub(super) fn latest(db: &Connection, most: usize) -> Result<Vec<Root>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT statement, signature FROM root ORDER BY number DESC LIMIT ?")?;
+    let rows = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+        Ok(Root { statement: row.get(0)?, signature: row.get(1)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn latest_row(db: &Connection) -> Result<Option<(u64, i64, Root)>, StoreError> {
+    let row = db
+        .prepare_cached(
+            "SELECT number, last, statement, signature FROM root ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row([], |row| {
+            let root = Root { statement: row.get(2)?, signature: row.get(3)? };
+            Ok((row.get::<_, i64>(0)? as u64, row.get(1)?, root))
+        })
+        .optional()?;
+    Ok(row)
+}

@@ -1,0 +1,234 @@
+//! The root of a day: what the central service had received by midnight, in one signed statement.
+//!
+//! A statement holds the root of a Merkle tree (RFC 9162, SHA-256) over the hashes of all lines
+//! received since the statement before, in the order stored, and the hash of that statement; the
+//! hashes of the kiosk list and of all findings; and the digests of the day's summaries. Whoever
+//! kept the hash of one statement can tell whether anything of that day, or of any day before, was
+//! added, changed or taken away since. A line that comes late stands under a later day's root.
+
+use std::collections::BTreeMap;
+
+use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::batch::{sign, verify};
+use super::ids::{Hash, OfficeCode};
+use super::time::At;
+
+const SIGNED: &[u8] = b"hailong root 1\n";
+
+/// What is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// Version of the contract, 1.
+    pub v: u8,
+    /// Number of the statement, from 1.
+    pub number: u64,
+    /// The day on which the lines were received.
+    pub day: Date,
+    /// Hash of the statement before; [`Hash::NONE`] for the first.
+    pub previous: Hash,
+    /// How many lines.
+    pub lines: u64,
+    /// Root of the tree over their hashes.
+    pub root: Hash,
+    /// Hash of the kiosk list, see `docs/protocol.md`.
+    pub kiosks: Hash,
+    /// Hash of the findings: quarantine, conflicts, breaks, forks, lost journals, clocks.
+    pub findings: Hash,
+    /// Digests of the day's summaries as published when this was made.
+    pub summaries: BTreeMap<OfficeCode, Hash>,
+    /// When this was made.
+    pub at: At,
+}
+
+/// A statement's bytes with their signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The statement as signed: JSON without spaces.
+    pub statement: String,
+    /// Ed25519 over `hailong root 1\n` and the statement, base64url.
+    pub signature: String,
+}
+
+/// A root that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadRoot {
+    /// Not a statement.
+    #[error("not a statement")]
+    Statement,
+    /// Signed by another key, or by none.
+    #[error("not signed by the root key")]
+    Signature,
+}
+
+impl Root {
+    /// Signs a statement.
+    pub fn sign(statement: &Statement, key: &SigningKey) -> Result<Self, BadRoot> {
+        let statement = serde_json::to_string(statement).map_err(|_| BadRoot::Statement)?;
+        Ok(Self { signature: sign(key, SIGNED, statement.as_bytes()), statement })
+    }
+
+    /// The statement, if `key` signed it.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<Statement, BadRoot> {
+        if !verify(key, SIGNED, self.statement.as_bytes(), &self.signature) {
+            return Err(BadRoot::Signature);
+        }
+        serde_json::from_str(&self.statement).map_err(|_| BadRoot::Statement)
+    }
+
+    /// What anchors it: the hash of the statement, 64 hex digits to write down or to hand over.
+    pub fn anchor(&self) -> Hash {
+        Hash::of(self.statement.as_bytes())
+    }
+}
+
+/// The tree over the hashes of lines.
+pub struct Tree(MemoryBackedTree<Sha256, [u8; 32]>);
+
+impl FromIterator<Hash> for Tree {
+    fn from_iter<I: IntoIterator<Item = Hash>>(lines: I) -> Self {
+        let mut tree = MemoryBackedTree::new();
+        for line in lines {
+            tree.push(line.0);
+        }
+        Self(tree)
+    }
+}
+
+impl Tree {
+    /// Its root; of no lines the hash of nothing.
+    pub fn root(&self) -> Hash {
+        Hash((*self.0.root().as_bytes()).into())
+    }
+
+    /// How many lines.
+    pub fn lines(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Proves that the line at `place` (from 0) is in the tree: the hashes beside its way to the
+    /// root, the lowest first. None when there is no such place.
+    pub fn prove_line(&self, place: u64) -> Option<Vec<Hash>> {
+        let place = usize::try_from(place).ok().filter(|_| place < self.lines())?;
+        Some(hashes(self.0.prove_inclusion(place).as_bytes()))
+    }
+
+    /// Proves that the tree of the first `lines` lines is the beginning of this one. None when it
+    /// has not so many lines, or none were asked for.
+    pub fn prove_growth(&self, lines: u64) -> Option<Vec<Hash>> {
+        let more = self.lines().checked_sub(lines).filter(|_| lines > 0)?;
+        Some(hashes(self.0.prove_consistency(usize::try_from(more).ok()?).as_bytes()))
+    }
+}
+
+fn hashes(proof: &[u8]) -> Vec<Hash> {
+    proof.as_chunks::<32>().0.iter().map(|hash| Hash(*hash)).collect()
+}
+
+fn bytes(proof: &[Hash]) -> Vec<u8> {
+    proof.iter().flat_map(|hash| hash.0).collect()
+}
+
+fn root_hash(root: Hash, lines: u64) -> RootHash<Sha256> {
+    RootHash::new(root.0.into(), lines)
+}
+
+/// Whether `proof` shows that `line` stands at `place` under a root over `lines` lines.
+pub fn proves_line(proof: &[Hash], line: Hash, place: u64, root: Hash, lines: u64) -> bool {
+    InclusionProof::try_from_bytes(bytes(proof))
+        .is_ok_and(|proof| root_hash(root, lines).verify_inclusion(&line.0, place, &proof).is_ok())
+}
+
+/// Whether `proof` shows that the tree of `before` (root, lines) is the beginning of that of
+/// `after`.
+pub fn proves_growth(proof: &[Hash], before: (Hash, u64), after: (Hash, u64)) -> bool {
+    let old = root_hash(before.0, before.1);
+    ConsistencyProof::try_from_bytes(bytes(proof))
+        .is_ok_and(|proof| root_hash(after.0, after.1).verify_consistency(&old, &proof).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(n: u8) -> Hash {
+        Hash::of(&[n])
+    }
+
+    /// RFC 9162, 2.1.1, written down as it stands there.
+    fn by_the_book(lines: &[Hash]) -> Hash {
+        match lines {
+            [] => Hash::of(b""),
+            [one] => Hash::of(&[&[0][..], &one.0].concat()),
+            _ => {
+                let half = lines.len().next_power_of_two() / 2;
+                let (left, right) = lines.split_at(half);
+                let (left, right) = (by_the_book(left), by_the_book(right));
+                Hash::of(&[&[1][..], &left.0, &right.0].concat())
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_is_that_of_the_rfc() {
+        for n in 0..70 {
+            let lines: Vec<Hash> = (0..n).map(line).collect();
+            let tree = Tree::from_iter(lines.clone());
+            assert_eq!((tree.root(), tree.lines()), (by_the_book(&lines), u64::from(n)), "{n}");
+        }
+    }
+
+    #[test]
+    fn every_line_and_every_beginning_is_proved_and_no_other() {
+        let lines: Vec<Hash> = (0..23).map(line).collect();
+        let tree = Tree::from_iter(lines.clone());
+        let (root, n) = (tree.root(), tree.lines());
+        for (place, line) in (0..).zip(&lines) {
+            let proof = tree.prove_line(place).unwrap();
+            assert!(proves_line(&proof, *line, place, root, n));
+            assert!(!proves_line(&proof, Hash::of(b"x"), place, root, n));
+            assert!(!proves_line(&proof, *line, (place + 1) % n, root, n));
+            assert!(!proves_line(&proof[1..], *line, place, root, n));
+        }
+        assert_eq!(tree.prove_line(n), None);
+        for few in 1..=n {
+            let before = Tree::from_iter(lines[..few as usize].iter().copied());
+            let proof = tree.prove_growth(few).unwrap();
+            assert!(proves_growth(&proof, (before.root(), few), (root, n)), "{few}");
+            let other = (Hash::of(b"x"), few);
+            assert!(!proves_growth(&proof, other, (root, n)), "{few}");
+        }
+        assert_eq!(tree.prove_growth(0), None);
+        assert_eq!(tree.prove_growth(n + 1), None);
+    }
+
+    #[test]
+    fn a_statement_that_was_touched_is_not_signed() {
+        let key = SigningKey::from_bytes(&[5; 32]);
+        let statement = Statement {
+            v: 1,
+            number: 1,
+            day: Date::constant(2026, 11, 24),
+            previous: Hash::NONE,
+            lines: 2,
+            root: Tree::from_iter([line(1), line(2)]).root(),
+            kiosks: Hash::of(b""),
+            findings: Hash::of(b""),
+            summaries: BTreeMap::from([("phu-sa".parse().unwrap(), Hash::of(b"s"))]),
+            at: At::try_from("2026-11-25T00:00:01.000+07:00".to_owned()).unwrap(),
+        };
+        let root = Root::sign(&statement, &key).unwrap();
+        assert_eq!(root.verify(&key.verifying_key()), Ok(statement));
+        let other = SigningKey::from_bytes(&[6; 32]).verifying_key();
+        assert_eq!(root.verify(&other), Err(BadRoot::Signature));
+        let touched =
+            Root { statement: root.statement.replace("\"lines\":2", "\"lines\":3"), ..root };
+        assert_eq!(touched.verify(&key.verifying_key()), Err(BadRoot::Signature));
+    }
+}
