@@ -1,7 +1,7 @@
 //! What each command does, and which exit code each failure has: 1 internal, 2 usage,
 //! 3 configuration, 4 unreachable, 5 a promise is broken.
 
-use super::{Admin, Central, Demo, Kiosk, Rebuild, Screens, Summary};
+use super::{Admin, Central, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
 
 /// Why a command ended early.
 pub struct Failure {
@@ -167,6 +167,80 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         Format::Json => println!("{}", report.json()),
     }
     Ok(())
+}
+
+#[cfg(not(feature = "central"))]
+pub fn export(_: &Export) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+pub fn export(asked: &Export) -> Result<(), Failure> {
+    use hailong::central::export::{Asked, ExportError, of_folder};
+    use hailong::central::service::ServiceError;
+    if let (Some(from), Some(to)) = (asked.from, asked.to)
+        && from > to
+    {
+        return Err(Failure::new(USAGE, "--from: expected a day not after --to"));
+    }
+    let Export { from, to, opened, .. } = *asked;
+    let exported = of_folder(&asked.data, Asked { from, to, opened }, &asked.out);
+    let exported = exported.map_err(|error| {
+        let code = match &error {
+            ExportError::Folder(_)
+            | ExportError::Service(ServiceError::InUse(_))
+            | ExportError::NoRoot(_)
+            | ExportError::Archive(..) => USAGE,
+            _ => INTERNAL,
+        };
+        Failure::new(code, error)
+    })?;
+    let out = asked.out.display();
+    println!(
+        "{out}: {} lines in {} batches, {} roots",
+        exported.lines, exported.batches, exported.roots
+    );
+    if opened {
+        println!("It holds what was answered: hand it to the auditor alone.");
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "central"))]
+pub fn verify(_: &Verify) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+pub fn verify(asked: &Verify) -> Result<(), Failure> {
+    use hailong::central::verify::{VerifyError, of_file};
+    let anchor = asked.anchor.as_ref().map(|hex| hex.parse()).transpose();
+    let anchor = anchor.map_err(|error| Failure::new(USAGE, format!("--anchor: {error}")))?;
+    let report = of_file(&asked.archive, anchor).map_err(|error| {
+        let code = if matches!(error, VerifyError::Store(_)) { INTERNAL } else { USAGE };
+        Failure::new(code, error)
+    })?;
+    println!(
+        "{} lines in {} batches, {} roots; {} summaries made again",
+        report.lines, report.batches, report.roots, report.summaries
+    );
+    for note in &report.notes {
+        println!("note: {note}");
+    }
+    for problem in &report.problems {
+        println!("WRONG: {problem}");
+    }
+    match report.problems.len() {
+        0 => {
+            println!("nothing is wrong");
+            Ok(())
+        }
+        1 => Err(Failure::new(BROKEN, "the archive is not as it should be: see above")),
+        n => Err(Failure::new(
+            BROKEN,
+            format!("{n} things in the archive are not as they should be"),
+        )),
+    }
 }
 
 #[cfg(not(feature = "central"))]

@@ -29,6 +29,10 @@ enum Command {
     Central(Central),
     /// Print an office's daily summary.
     Summary(Summary),
+    /// Write journals and roots into an archive for an auditor.
+    Export(Export),
+    /// Check an archive: without trust in whoever made it, without server and network.
+    Verify(Verify),
     /// Make ratings and tallies anew from the journals, compare them with what was counted, and
     /// set right what differs.
     Rebuild(Rebuild),
@@ -110,6 +114,38 @@ struct Summary {
     data: PathBuf,
 }
 
+/// Options of the export.
+#[derive(Args)]
+struct Export {
+    /// The first day; by default the first of all. Figures are only checked in archives that begin
+    /// there.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Date>,
+    /// The last day; by default the last of all.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Date>,
+    /// With what was answered: for an auditor's eyes alone.
+    #[arg(long)]
+    opened: bool,
+    /// The archive to write; it must not be there yet.
+    #[arg(long, value_name = "ARCHIVE")]
+    out: PathBuf,
+    /// The data folder of a central service that is not running.
+    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
+    data: PathBuf,
+}
+
+/// Options of the verification.
+#[derive(Args)]
+struct Verify {
+    /// The archive.
+    #[arg(value_name = "ARCHIVE")]
+    archive: PathBuf,
+    /// The anchor of a root as it was published or written down: 64 hex digits.
+    #[arg(long, value_name = "ROOT")]
+    anchor: Option<String>,
+}
+
 /// Options of the rebuild.
 #[derive(Args)]
 struct Rebuild {
@@ -180,6 +216,8 @@ fn main() -> ExitCode {
         Some(Command::Kiosk(kiosk)) => commands::kiosk(&kiosk),
         Some(Command::Central(central)) => commands::central(&central),
         Some(Command::Summary(summary)) => commands::summary(&summary),
+        Some(Command::Export(export)) => commands::export(&export),
+        Some(Command::Verify(verify)) => commands::verify(&verify),
         Some(Command::Rebuild(rebuild)) => commands::rebuild(&rebuild),
         Some(Command::Screens(screens)) => commands::screens(&screens),
         Some(Command::Admin(admin)) => commands::admin(admin),

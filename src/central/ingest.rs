@@ -9,14 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ed25519_dalek::VerifyingKey;
 
 use super::store::{Entry, Rereader, Segment, Verified};
+use crate::domain::archive;
 use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified, read_stored};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
-use crate::domain::seal::{Answer, Kind, OpeningKey, Ratchet};
+use crate::domain::seal::{Answer, Kind, OpeningKey, Ratchet, SealError};
 use crate::domain::series::SealedBody;
 use crate::domain::time::At;
 
+/// Why a body of a later version is not counted.
+pub(super) const UNKNOWN_KIND: &str = "unknown_kind";
 /// Most epochs whose ratchets are remembered.
 const REMEMBERED: usize = 4_096;
 
@@ -95,13 +98,17 @@ impl Intake {
             };
             if let Ok(line) = &entry.line {
                 let sealed = bodies.get(&seq).map_or(&[][..], Vec::as_slice);
-                let (answers, unusable) = self.answers(header, line, sealed, ratchet.as_ref());
-                entry.answers = answers;
-                entry.unusable = unusable;
+                let body = |kind| sealed.iter().find(|body| body.kind == kind).copied();
+                (entry.answers, entry.unusable) = answers(&self.forms, line, body, |body, hash| {
+                    let ratchet = ratchet.as_ref().ok_or_else(|| "body_not_opened".to_owned())?;
+                    ratchet
+                        .open(&header.kiosk, header.epoch, seq, body.kind, &body.bytes, hash)
+                        .map_err(|error| error.to_string())
+                });
             }
             // Of a kind of a later version: kept as sent, counted by nobody here.
             let strange = content.strange.iter().filter(|strange| **strange == seq);
-            entry.unusable.extend(strange.map(|_| "unknown_kind".to_owned()));
+            entry.unusable.extend(strange.map(|_| UNKNOWN_KIND.to_owned()));
             if let Some(ratchet) = &mut ratchet {
                 ratchet.step();
             }
@@ -139,62 +146,83 @@ impl Intake {
         Some(ratchet)
     }
 
-    fn answers(
-        &self,
-        header: &Header,
-        line: &Line,
-        sealed: &[&SealedBody],
-        ratchet: Option<&Ratchet>,
-    ) -> (Vec<Answer>, Vec<String>) {
-        let mut answers = Vec::new();
-        let mut unusable = Vec::new();
-        let kind = if line.event == Event::Closed { Kind::Reasons } else { Kind::Level };
-        for (kind, hash) in [(kind, line.body), (Kind::Words, line.words)] {
-            let body = sealed.iter().find(|body| body.kind == kind);
-            let (hash, body) = match (hash, body) {
-                (None, None) => continue,
-                (None, Some(_)) => {
-                    unusable.push("body_not_of_line".to_owned());
-                    continue;
-                }
-                (Some(_), None) => {
-                    unusable.push("body_missing".to_owned());
-                    continue;
-                }
-                (Some(hash), Some(body)) => (hash, body),
-            };
-            let opened = match ratchet {
-                Some(ratchet) => ratchet
-                    .open(&header.kiosk, header.epoch, line.seq, kind, &body.bytes, hash)
-                    .map_err(|error| error.to_string()),
-                None => Err("body_not_opened".to_owned()),
-            };
-            match opened.and_then(|answer| self.known(line, answer)) {
-                Ok(answer) => answers.push(answer),
-                Err(reason) => unusable.push(reason),
+    /// The bodies of a stored batch as an auditor gets them.
+    pub fn open_bodies(&self, header: &Header, content: &Content) -> Vec<archive::Body> {
+        let mut ratchet = self.ratchet_at(header);
+        let mut opened = Vec::with_capacity(content.bodies.len());
+        for (seq, bytes) in (header.first..).zip(content.lines()) {
+            let line = Line::read(bytes, &header.kiosk, header.epoch, seq).ok();
+            for body in content.bodies.iter().filter(|body| body.seq == seq) {
+                let hash = line.as_ref().and_then(|line| match body.kind {
+                    Kind::Words => line.words,
+                    Kind::Level | Kind::Reasons => line.body,
+                });
+                let plain = match (hash, &ratchet) {
+                    (None, _) => Err(SealError::NotOfLine),
+                    (_, None) => Err(SealError::NotOpened),
+                    (Some(hash), Some(ratchet)) => {
+                        let (kiosk, epoch) = (&header.kiosk, header.epoch);
+                        ratchet.open_plain(kiosk, epoch, seq, body.kind, &body.bytes, hash)
+                    }
+                };
+                opened.push(match plain {
+                    Ok(plain) => archive::Body::opened(seq, body.kind, &plain),
+                    Err(why) => archive::Body::closed(seq, body.kind as u8, why.to_string()),
+                });
+            }
+            if let Some(ratchet) = &mut ratchet {
+                ratchet.step();
             }
         }
-        (answers, unusable)
+        let strange = content.strange.iter();
+        opened.extend(strange.map(|seq| archive::Body::closed(*seq, 0, UNKNOWN_KIND.to_owned())));
+        opened
     }
+}
 
-    /// Whether an answer is one that a form allows.
-    fn known(&self, line: &Line, answer: Answer) -> Result<Answer, String> {
-        match &answer {
-            Answer::Level(level) => match &line.form {
-                Some(reference) => match self.forms.get(reference) {
-                    Some(form) if form.level(level).is_some() => Ok(answer),
-                    Some(_) => Err("unknown_level".to_owned()),
-                    None => Err("unknown_form".to_owned()),
-                },
-                None if self.forms.has_level(level) => Ok(answer),
-                None => Err("unknown_level".to_owned()),
-            },
-            Answer::Reasons(codes) => {
-                let known = |code: &String| self.forms.iter().any(|form| form.has_reason(code));
-                if codes.iter().all(known) { Ok(answer) } else { Err("unknown_reason".to_owned()) }
-            }
-            Answer::Words(_) => Ok(answer),
+/// What was answered with a line, and which of its bodies cannot be used: `body` gives that of a
+/// kind, `open` what is in it.
+pub(super) fn answers<B>(
+    forms: &Forms,
+    line: &Line,
+    body: impl Fn(Kind) -> Option<B>,
+    open: impl Fn(B, Hash) -> Result<Answer, String>,
+) -> (Vec<Answer>, Vec<String>) {
+    let mut answers = Vec::new();
+    let mut unusable = Vec::new();
+    let kind = if line.event == Event::Closed { Kind::Reasons } else { Kind::Level };
+    for (kind, hash) in [(kind, line.body), (Kind::Words, line.words)] {
+        let opened = match (hash, body(kind)) {
+            (None, None) => continue,
+            (None, Some(_)) => Err("body_not_of_line".to_owned()),
+            (Some(_), None) => Err("body_missing".to_owned()),
+            (Some(hash), Some(body)) => open(body, hash),
+        };
+        match opened.and_then(|answer| known(forms, line, answer)) {
+            Ok(answer) => answers.push(answer),
+            Err(reason) => unusable.push(reason),
         }
+    }
+    (answers, unusable)
+}
+
+/// Whether an answer is one that a form allows.
+fn known(forms: &Forms, line: &Line, answer: Answer) -> Result<Answer, String> {
+    match &answer {
+        Answer::Level(level) => match &line.form {
+            Some(reference) => match forms.get(reference) {
+                Some(form) if form.level(level).is_some() => Ok(answer),
+                Some(_) => Err("unknown_level".to_owned()),
+                None => Err("unknown_form".to_owned()),
+            },
+            None if forms.has_level(level) => Ok(answer),
+            None => Err("unknown_level".to_owned()),
+        },
+        Answer::Reasons(codes) => {
+            let known = |code: &String| forms.iter().any(|form| form.has_reason(code));
+            if codes.iter().all(known) { Ok(answer) } else { Err("unknown_reason".to_owned()) }
+        }
+        Answer::Words(_) => Ok(answer),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod config;
 pub mod door;
+pub mod export;
 pub mod ingest;
 pub mod keys;
 pub mod listener;
@@ -19,3 +20,4 @@ pub mod staff;
 pub mod store;
 pub mod summary;
 pub mod table;
+pub mod verify;

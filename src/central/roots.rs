@@ -14,13 +14,18 @@ use std::sync::Arc;
 
 use super::problem::Problem;
 use super::service::Central;
-use super::store::StoreError;
+use super::store::{StoreError, Unrooted};
 use super::summary::{self, SummaryError};
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::root::{BadRoot, Root, Statement, Tree};
+use crate::domain::time::At;
 
 /// How often it is looked whether a day has ended.
 const LOOK: Duration = Duration::from_secs(60);
+/// Tries to make a root while kiosks are sending.
+const HASTY: usize = 3;
+/// Most days of which a root names the summaries.
+const MOST_DAYS: usize = 366;
 /// Roots that are published and handed over: somewhat more than a year.
 const PUBLISHED: usize = 400;
 
@@ -57,23 +62,19 @@ pub struct Published {
 pub async fn make(central: &Central) -> Result<(), RootsError> {
     let _one = central.rooting.lock().await;
     let mut made = false;
-    while let Some(unrooted) = central.store.unrooted(central.now().date()).await? {
-        let statement = Statement {
-            v: 1,
-            number: unrooted.number,
-            day: unrooted.day,
-            previous: unrooted.previous,
-            lines: unrooted.lines.len() as u64,
-            root: Tree::from_iter(unrooted.lines.iter().copied()).root(),
-            kiosks: unrooted.kiosks,
-            findings: unrooted.findings,
-            summaries: summaries(central, unrooted.day).await?,
-            at: central.now(),
-        };
-        let root = Root::sign(&statement, &central.keys.root)?;
-        tracing::info!(day = %unrooted.day, anchor = %root.anchor(), "root of a day");
-        central.store.keep_root(unrooted, root).await?;
-        made = true;
+    for attempt in 0.. {
+        // What is stored meanwhile makes the figures those of another moment. Where kiosks send
+        // without a pause they are asked to come again in a moment.
+        let _quiet = if attempt < HASTY { None } else { Some(central.quiet().await) };
+        let now = central.now();
+        let Some(unrooted) = central.store.unrooted(now.date()).await? else { break };
+        let root = of(central, &unrooted, now).await?;
+        let anchor = root.anchor();
+        if central.store.keep_root(unrooted, root).await? {
+            tracing::info!(%anchor, "root of a day");
+            made = true;
+            break;
+        }
     }
     match &central.config.roots {
         Some(folder) if made || !central.handed.swap(true, std::sync::atomic::Ordering::AcqRel) => {
@@ -85,12 +86,40 @@ pub async fn make(central: &Central) -> Result<(), RootsError> {
     }
 }
 
-/// Digests of the day's summaries, of offices that have one.
-async fn summaries(central: &Central, day: Date) -> Result<BTreeMap<OfficeCode, Hash>, RootsError> {
+/// The root of what stands under none, as of `now`.
+async fn of(central: &Central, unrooted: &Unrooted, now: At) -> Result<Root, RootsError> {
+    let yesterday = now.date().yesterday().unwrap_or(Date::MIN);
+    let mut summaries = BTreeMap::new();
+    let mut day = unrooted.since;
+    while day <= yesterday && summaries.len() < MOST_DAYS {
+        summaries.insert(day, digests(central, day, now).await?);
+        day = day.tomorrow().unwrap_or(Date::MAX);
+    }
+    let statement = Statement {
+        v: 1,
+        number: unrooted.number,
+        day: yesterday,
+        previous: unrooted.previous,
+        lines: unrooted.lines.len() as u64,
+        root: Tree::from_iter(unrooted.lines.iter().copied()).root(),
+        kiosks: unrooted.kiosks,
+        findings: unrooted.findings,
+        summaries,
+        at: now,
+    };
+    Ok(Root::sign(&statement, &central.keys.root)?)
+}
+
+/// Digests of a day's summaries, of offices that have one.
+async fn digests(
+    central: &Central,
+    day: Date,
+    now: At,
+) -> Result<BTreeMap<OfficeCode, Hash>, RootsError> {
     let mut digests = BTreeMap::new();
     for directory in &central.config.offices {
         let store = central.store.as_ref();
-        match summary::of_day(store, directory, &central.config.forms, day, central.now()).await {
+        match summary::of_day(store, directory, &central.config.forms, day, now).await {
             Ok(summary) => {
                 digests.insert(directory.office.code.clone(), summary.digest_of());
             }

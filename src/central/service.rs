@@ -17,7 +17,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 use super::address::below;
 use super::config::Config;
@@ -190,6 +190,11 @@ impl Central {
     pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
         let opened = self.keys.opening.open_small(TICKET_KEY_INFO, &kiosk.ticket_key).ok()?;
         opened.as_slice().try_into().ok()
+    }
+
+    /// Holds batches back, until what this gives is dropped: kiosks come again.
+    pub(super) async fn quiet(&self) -> Option<SemaphorePermit<'_>> {
+        self.at_once.acquire_many(AT_ONCE as u32).await.ok()
     }
 
     /// Makes ratings and tallies anew from the journals, while serving; none when that is under way

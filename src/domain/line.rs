@@ -33,6 +33,8 @@ pub enum Event {
     Enrolled,
     /// The central service loaded another directory or roster of an office.
     Directory,
+    /// Journals were exported for an auditor.
+    Exported,
     /// An event of a later version: chained and stored, never counted.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -152,7 +154,8 @@ pub struct Line {
     /// `clock`: how far the wall clock jumped, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_ms: Option<i64>,
-    /// `config`, `directory`: hash of what is in force; `enrolled`: hash of the kiosk's key.
+    /// `config`, `directory`: hash of what is in force; `enrolled`: hash of the kiosk's key;
+    /// `exported`: hash of the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Hash>,
     /// `directory`: the office; `enrolled`: the kiosk's office.

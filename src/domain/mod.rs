@@ -1,6 +1,7 @@
 //! Pure rules and bytes, shared by kiosk and central service. Nothing here reads a file, a clock
 //! or the network; randomness is handed in.
 
+pub mod archive;
 pub mod batch;
 pub mod enrolment;
 pub mod form;

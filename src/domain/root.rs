@@ -1,10 +1,11 @@
 //! The root of a day: what the central service had received by midnight, in one signed statement.
 //!
 //! A statement holds the root of a Merkle tree (RFC 9162, SHA-256) over the hashes of all lines
-//! received since the statement before, in the order stored, and the hash of that statement; the
-//! hashes of the kiosk list and of all findings; and the digests of the day's summaries. Whoever
-//! kept the hash of one statement can tell whether anything of that day, or of any day before, was
-//! added, changed or taken away since. A line that comes late stands under a later day's root.
+//! stored since the statement before, in the order stored, and the hash of that statement; the
+//! hashes of the kiosk list and of all findings; and the digests of the summaries that follow from
+//! all of it. Whoever kept the hash of one statement can tell whether anything of that day, or of
+//! any day before, was added, changed or taken away since. A line that comes late stands under a
+//! later day's root.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,8 @@ pub struct Statement {
     pub v: u8,
     /// Number of the statement, from 1.
     pub number: u64,
-    /// The day on which the lines were received.
+    /// The day that was over when this was made: it covers what was stored by then, and what came
+    /// in the moments after midnight.
     pub day: Date,
     /// Hash of the statement before; [`Hash::NONE`] for the first.
     pub previous: Hash,
@@ -41,8 +43,9 @@ pub struct Statement {
     pub kiosks: Hash,
     /// Hash of the findings: quarantine, conflicts, breaks, forks, lost journals, clocks.
     pub findings: Hash,
-    /// Digests of the day's summaries as published when this was made.
-    pub summaries: BTreeMap<OfficeCode, Hash>,
+    /// Digests of the summaries, as published when this was made, of the days that were over since
+    /// the statement before; more than one when the service was down at midnight.
+    pub summaries: BTreeMap<Date, BTreeMap<OfficeCode, Hash>>,
     /// When this was made.
     pub at: At,
 }
@@ -220,7 +223,10 @@ mod tests {
             root: Tree::from_iter([line(1), line(2)]).root(),
             kiosks: Hash::of(b""),
             findings: Hash::of(b""),
-            summaries: BTreeMap::from([("phu-sa".parse().unwrap(), Hash::of(b"s"))]),
+            summaries: BTreeMap::from([(
+                Date::constant(2026, 11, 24),
+                BTreeMap::from([("phu-sa".parse().unwrap(), Hash::of(b"s"))]),
+            )]),
             at: At::try_from("2026-11-25T00:00:01.000+07:00".to_owned()).unwrap(),
         };
         let root = Root::sign(&statement, &key).unwrap();

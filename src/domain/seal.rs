@@ -320,6 +320,19 @@ impl Ratchet {
         sealed: &[u8],
         hash: Hash,
     ) -> Result<Answer, SealError> {
+        self.open_plain(kiosk, epoch, seq, kind, sealed, hash)?.answer(kind)
+    }
+
+    /// The same, as an auditor gets it: with the salt that the hash was made with.
+    pub fn open_plain(
+        &self,
+        kiosk: &KioskId,
+        epoch: Epoch,
+        seq: u64,
+        kind: Kind,
+        sealed: &[u8],
+        hash: Hash,
+    ) -> Result<Plain, SealError> {
         if sealed.len() != kind.sealed() {
             return Err(SealError::NotOpened);
         }
@@ -334,13 +347,45 @@ impl Ratchet {
                 tag,
             )
             .map_err(|_| SealError::NotOpened)?;
-        if Hash::of(&buffer) != hash {
+        Plain(buffer).of(hash)
+    }
+}
+
+/// An opened body: salt and padded answer, which the line's hash covers.
+pub struct Plain(Zeroizing<Vec<u8>>);
+
+impl Plain {
+    /// From a salt and the answer's text, if they are what a line carries the `hash` of.
+    pub fn new(salt: &[u8], text: &[u8], kind: Kind, hash: Hash) -> Result<Self, SealError> {
+        if salt.len() != SALT || text.len() > kind.padded() {
             return Err(SealError::NotOfLine);
         }
-        let padded = &buffer[SALT..];
+        let mut plain = Zeroizing::new(vec![0; SALT + kind.padded()]);
+        plain[..SALT].copy_from_slice(salt);
+        plain[SALT..SALT + text.len()].copy_from_slice(text);
+        Self(plain).of(hash)
+    }
+
+    fn of(self, hash: Hash) -> Result<Self, SealError> {
+        if Hash::of(&self.0) == hash { Ok(self) } else { Err(SealError::NotOfLine) }
+    }
+
+    /// The salt, 32 bytes.
+    pub fn salt(&self) -> &[u8] {
+        &self.0[..SALT]
+    }
+
+    /// The answer's text without its padding.
+    pub fn text(&self) -> &[u8] {
+        let padded = &self.0[SALT..];
         let end = padded.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        &padded[..end]
+    }
+
+    /// The answer, if it is one of this kind.
+    pub fn answer(&self, kind: Kind) -> Result<Answer, SealError> {
         let answer: Answer =
-            serde_json::from_slice(&padded[..end]).map_err(|_| SealError::NotAnAnswer)?;
+            serde_json::from_slice(self.text()).map_err(|_| SealError::NotAnAnswer)?;
         if answer.kind() == kind { Ok(answer) } else { Err(SealError::NotAnAnswer) }
     }
 }

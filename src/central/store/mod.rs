@@ -159,11 +159,11 @@ pub struct Rebuilt {
     pub rows: Vec<String>,
 }
 
-/// What stands under no root yet: all that was received on one day, or the rest of it.
+/// What stands under no root yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrooted {
-    /// The day.
-    pub day: Date,
+    /// The day on which the first of it was received.
+    pub since: Date,
     /// The store's place of the last batch.
     pub last: i64,
     /// Hashes of all lines, in the order stored.
@@ -409,11 +409,28 @@ pub trait Store: Send + Sync + 'static {
     /// anything that depends on the order of arrival (`docs/protocol.md`).
     async fn canonical_digest(&self) -> Result<Hash, StoreError>;
 
-    /// The earliest of what stands under no root, of days before `today`.
+    /// What stands under no root, if any of it was received before `today`.
     async fn unrooted(&self, today: Date) -> Result<Option<Unrooted>, StoreError>;
 
-    /// Keeps the root of what was [unrooted](Store::unrooted).
-    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<(), StoreError>;
+    /// Keeps the root of what was [unrooted](Store::unrooted), unless anything was stored since:
+    /// then what else the root says may be of another moment, and it has to be made again. Says
+    /// whether it was kept.
+    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<bool, StoreError>;
+
+    /// The next `most` stored batches after a place, with their places, in the order stored.
+    async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError>;
+
+    /// All roots, the first first, each with the place of the last batch that it covers.
+    async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError>;
+
+    /// All admitted kiosks, by number.
+    async fn kiosks(&self) -> Result<Vec<Kiosk>, StoreError>;
+
+    /// Hash of the findings, as roots have it.
+    async fn findings_hash(&self) -> Result<Hash, StoreError>;
+
+    /// Notes in the own series that journals were exported into an archive of this hash.
+    async fn exported(&self, archive: Hash) -> Result<(), StoreError>;
 
     /// The latest `most` roots, the latest first.
     async fn roots(&self, most: usize) -> Result<Vec<Root>, StoreError>;

@@ -31,13 +31,14 @@ use tokio::sync::oneshot;
 
 use super::{
     Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
-    PhoneForm, Placed, Rebuilt, Rereader, Store, StoreError, TicketState, Unrooted, Verified,
-    Written,
+    PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError, TicketState, Unrooted,
+    Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
 use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::rating::Key;
 use crate::domain::root::Root;
@@ -121,6 +122,19 @@ impl SqliteStore {
             readers: Arc::default(),
             read_only: false,
         })
+    }
+
+    /// A new store in an empty folder that knows kiosks already, to place again what another store
+    /// holds. It is not made to last.
+    pub fn replica(folder: &Path, author: Author, kiosks: &[Kiosk]) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let writer = Writer::open(&path, author.clone())?;
+        writer.db.pragma_update(None, "synchronous", "OFF")?;
+        for kiosk in kiosks {
+            writing::list(&writer.db, kiosk)?;
+        }
+        drop(writer);
+        Self::open(folder, author)
     }
 
     /// Opens `folder/central.db` for reading only, beside a service that may be running there.
@@ -369,8 +383,29 @@ impl Store for SqliteStore {
         self.read(move |db| roots::unrooted(db, today)).await
     }
 
-    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<(), StoreError> {
+    async fn keep_root(&self, of: Unrooted, root: Root) -> Result<bool, StoreError> {
         self.write(move |writer| roots::keep(&writer.db, &of, &root)).await
+    }
+
+    async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError> {
+        self.read(move |db| reading::segments(db, after, most)).await
+    }
+
+    async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError> {
+        self.read(roots::all).await
+    }
+
+    async fn kiosks(&self) -> Result<Vec<Kiosk>, StoreError> {
+        self.read(reading::kiosks).await
+    }
+
+    async fn findings_hash(&self) -> Result<Hash, StoreError> {
+        self.read(|db| Ok(reading::digest_of(&reading::findings_dump(db)?))).await
+    }
+
+    async fn exported(&self, archive: Hash) -> Result<(), StoreError> {
+        let line = Line { digest: Some(archive), ..Line::draft(Event::Exported) };
+        self.write(move |writer| writer.note(vec![(line, vec![])])).await
     }
 
     async fn roots(&self, most: usize) -> Result<Vec<Root>, StoreError> {

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
 use crate::central::store::{
-    ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, StoreError, TicketState,
-    Written,
+    ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
+    TicketState, Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -59,6 +59,37 @@ pub(super) fn kiosk_by_number(db: &Connection, number: u32) -> Result<Option<Kio
         .optional()?
         .map(kiosk_of_row)
         .transpose()
+}
+
+pub(super) fn kiosks(db: &Connection) -> Result<Vec<Kiosk>, StoreError> {
+    let mut statement = db.prepare(&format!("{KIOSK} ORDER BY number"))?;
+    let rows = statement.query_map([], kiosk_row)?;
+    rows.map(|row| kiosk_of_row(row?)).collect()
+}
+
+pub(super) fn segments(
+    db: &Connection,
+    after: i64,
+    most: usize,
+) -> Result<Vec<(i64, Segment)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, header, signature, lines, bodies, received FROM segment
+         WHERE id > ? ORDER BY id LIMIT ?",
+    )?;
+    let mut rows = statement.query(params![after, most as i64])?;
+    let mut segments = Vec::with_capacity(most);
+    while let Some(row) = rows.next()? {
+        let received = At::try_from(row.get::<_, String>(5)?);
+        let segment = Segment {
+            header_line: row.get(1)?,
+            signature: row.get(2)?,
+            line_part: row.get(3)?,
+            body_part: row.get(4)?,
+            received: received.map_err(|_| damaged("when a batch was received"))?,
+        };
+        segments.push((row.get(0)?, segment));
+    }
+    Ok(segments)
 }
 
 pub(super) fn ticket(

@@ -13,12 +13,11 @@ use ed25519_dalek::VerifyingKey;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::writing::{Writer, last_ord};
+use super::writing::{Writer, last_ord, list};
 use super::{Author, reading, schema};
 use crate::central::store::{Rebuilt, Rereader, Segment, StoreError};
 use crate::domain::batch::Header;
 use crate::domain::ids::KioskId;
-use crate::domain::time::At;
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
 const DERIVED: [&str; 11] = [
@@ -127,32 +126,18 @@ impl Anew {
     fn follow(&mut self, db: &Connection) -> Result<(), StoreError> {
         self.admit(db)?;
         loop {
-            let mut statement = db.prepare_cached(
-                "SELECT id, header, signature, lines, bodies, received FROM segment
-                 WHERE id > ? ORDER BY id LIMIT ?",
-            )?;
-            let mut rows = statement.query(params![self.last, AT_ONCE as i64])?;
+            let segments = reading::segments(db, self.last, AT_ONCE)?;
+            if segments.is_empty() {
+                return Ok(());
+            }
             let mut batches = Vec::with_capacity(AT_ONCE);
-            let mut read = 0;
-            while let Some(row) = rows.next()? {
-                read += 1;
-                self.last = row.get(0)?;
+            for (place, segment) in segments {
+                self.last = place;
                 self.batches += 1;
-                let received = At::try_from(row.get::<_, String>(5)?);
-                let segment = Segment {
-                    header_line: row.get(1)?,
-                    signature: row.get(2)?,
-                    line_part: row.get(3)?,
-                    body_part: row.get(4)?,
-                    received: received.map_err(|error| StoreError::Damaged(error.to_string()))?,
-                };
                 match self.judge(segment) {
                     Ok(batch) => batches.push(batch),
-                    Err(why) => self.unread.push(format!("batch {}: {why}", self.last)),
+                    Err(why) => self.unread.push(format!("batch {place}: {why}")),
                 }
-            }
-            if read == 0 {
-                return Ok(());
             }
             self.lines += batches.iter().map(|batch| u64::from(batch.header.count)).sum::<u64>();
             self.writer.transaction(|writer| {
@@ -170,26 +155,11 @@ impl Anew {
 
     /// The kiosks of `db`, as they are there.
     fn admit(&mut self, db: &Connection) -> Result<(), StoreError> {
-        let mut statement = db.prepare(
-            "SELECT number, id, office, counter, key, ticket_key, enrolled, passed, last_heard
-             FROM kiosk",
-        )?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(1))?;
-        for id in rows.collect::<Result<Vec<_>, _>>()? {
-            let id: KioskId =
-                id.parse().map_err(|_| StoreError::Damaged(format!("a kiosk's name {id}")))?;
-            if let Some(kiosk) = reading::kiosk(db, &id)? {
-                self.keys.insert(id, kiosk.key);
+        for kiosk in reading::kiosks(db)? {
+            if !self.keys.contains_key(&kiosk.id) {
+                list(&self.writer.db, &kiosk)?;
             }
-        }
-        let mut rows = statement.query([])?;
-        let mut insert = self
-            .writer
-            .db
-            .prepare("INSERT OR IGNORE INTO kiosk VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)")?;
-        while let Some(row) = rows.next()? {
-            let values = (0..7).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
-            insert.execute(params_from_iter(values))?;
+            self.keys.insert(kiosk.id, kiosk.key);
         }
         Ok(())
     }

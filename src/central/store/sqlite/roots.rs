@@ -26,12 +26,12 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
             .get::<_, String>(1)?
             .parse()
             .map_err(|_| StoreError::Damaged("when a batch was received".into()))?;
-        if day >= today || found.as_ref().is_some_and(|found| found.day != day) {
-            break;
-        }
         if found.is_none() {
+            if day >= today {
+                break;
+            }
             found = Some(Unrooted {
-                day,
+                since: day,
                 last: covered,
                 lines: Vec::new(),
                 kiosks: digest_of(&kiosks_dump(&db)?),
@@ -49,12 +49,16 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
     Ok(found)
 }
 
-pub(super) fn keep(db: &Connection, of: &Unrooted, root: &Root) -> Result<(), StoreError> {
+pub(super) fn keep(db: &Connection, of: &Unrooted, root: &Root) -> Result<bool, StoreError> {
+    let last: i64 = db.query_row("SELECT max(id) FROM segment", [], |row| row.get(0))?;
+    if last != of.last {
+        return Ok(false);
+    }
     db.execute(
-        "INSERT INTO root (number, day, last, statement, signature) VALUES (?, ?, ?, ?, ?)",
-        params![of.number as i64, of.day.to_string(), of.last, root.statement, root.signature],
+        "INSERT INTO root (number, last, statement, signature) VALUES (?, ?, ?, ?)",
+        params![of.number as i64, of.last, root.statement, root.signature],
     )?;
-    Ok(())
+    Ok(true)
 }
 
 pub(super) fn latest(db: &Connection, most: usize) -> Result<Vec<Root>, StoreError> {
@@ -62,6 +66,15 @@ pub(super) fn latest(db: &Connection, most: usize) -> Result<Vec<Root>, StoreErr
         db.prepare_cached("SELECT statement, signature FROM root ORDER BY number DESC LIMIT ?")?;
     let rows = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
         Ok(Root { statement: row.get(0)?, signature: row.get(1)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn all(db: &Connection) -> Result<Vec<(i64, Root)>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT last, statement, signature FROM root ORDER BY number")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, Root { statement: row.get(1)?, signature: row.get(2)? }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -187,7 +187,6 @@ const CONFIRMED: &str = "
 const ROOTS: &str = "
     CREATE TABLE root (
         number    INTEGER PRIMARY KEY,
-        day       TEXT NOT NULL,
         last      INTEGER NOT NULL,
         statement TEXT NOT NULL,
         signature TEXT NOT NULL

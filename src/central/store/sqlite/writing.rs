@@ -11,7 +11,7 @@ use super::branches::{Branch, Branches, Ranges};
 use super::reading;
 use super::schema;
 use crate::central::store::{
-    Admission, Answered, EnrolmentCode, Entry, PhoneForm, StoreError, Verified,
+    Admission, Answered, EnrolmentCode, Entry, Kiosk, PhoneForm, StoreError, Verified,
 };
 use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
@@ -435,6 +435,24 @@ impl Writer {
         )?;
         Ok(())
     }
+}
+
+/// Puts a kiosk into the list.
+pub(super) fn list(db: &Connection, kiosk: &Kiosk) -> Result<(), StoreError> {
+    db.execute(
+        "INSERT INTO kiosk (number, id, office, counter, key, ticket_key, enrolled)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        params![
+            kiosk.number,
+            kiosk.id.as_str(),
+            kiosk.office.as_str(),
+            kiosk.counters.to_string(),
+            kiosk.key.as_bytes(),
+            kiosk.ticket_key,
+            kiosk.enrolled.to_string()
+        ],
+    )?;
+    Ok(())
 }
 
 pub(super) fn last_ord(db: &Connection) -> Result<i64, StoreError> {

@@ -1,0 +1,520 @@
+//! `hailong verify`: an archive checked without trust in whoever made it, without server and
+//! network.
+//!
+//! Signatures, numbers and hashes are checked on the bytes. Where bodies are there, all of it is
+//! placed again by the code that counts, into a store of its own, and the digests of summaries and
+//! findings have to be those that the roots name.
+
+mod chains;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use self::chains::Chains;
+use super::ingest::{UNKNOWN_KIND, answers};
+use super::store::sqlite::{Author, SqliteStore};
+use super::store::{Entry, Kiosk, Store, StoreError, Verified};
+use super::summary;
+use crate::clock::SystemClock;
+use crate::domain::archive::{About, Batch, ListedKiosk, Record};
+use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
+use crate::domain::form::{Form, Forms};
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::line::{Event, Line};
+use crate::domain::office::Directory;
+use crate::domain::root::{Root, Statement, Tree};
+use crate::domain::seal::OpeningKey;
+use crate::domain::system_random;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Batches read.
+    pub batches: u64,
+    /// Their lines.
+    pub lines: u64,
+    /// Roots read.
+    pub roots: u64,
+    /// Summaries that were made again and have the digest that a root names.
+    pub summaries: u64,
+    /// What is wrong.
+    pub problems: Vec<String>,
+    /// What was not, or could not be, checked.
+    pub notes: Vec<String>,
+}
+
+/// Why an archive could not be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The file.
+    #[error("{0}: {1}")]
+    File(PathBuf, io::Error),
+    /// Not an archive.
+    #[error("{0} is no archive of this version: {1}")]
+    NoArchive(PathBuf, String),
+    /// Placing it again failed for a reason of this machine.
+    #[error("the archive could not be placed again: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Checks an archive; with an anchor also that it is the one that was published.
+pub fn of_file(file: &Path, anchor: Option<Hash>) -> Result<Report, VerifyError> {
+    let failed = |error| VerifyError::File(file.to_owned(), error);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut lines = BufReader::new(File::open(file).map_err(failed)?);
+    let (mut hash, mut read) = (Sha256::new(), 0);
+    let mut begun: Option<About> = None;
+    let mut list = List::default();
+    let mut check: Option<Check> = None;
+    let mut problems = Vec::new();
+    let mut ended = false;
+    loop {
+        let mut bytes = Vec::new();
+        if lines.read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
+            break;
+        }
+        read += 1;
+        if ended {
+            problems.push(format!("record {read} of the archive comes after its end"));
+            break;
+        }
+        let record: Record = match serde_json::from_slice(&bytes) {
+            Ok(record) => record,
+            Err(error) if begun.is_none() => {
+                return Err(VerifyError::NoArchive(file.to_owned(), error.to_string()));
+            }
+            Err(error) => {
+                problems.push(format!("record {read} of the archive cannot be read: {error}"));
+                hash.update(&bytes);
+                continue;
+            }
+        };
+        match (record, &begun) {
+            (Record::Archive(about), None) if about.v == 1 => begun = Some(about),
+            (Record::End(end), Some(_)) => {
+                ended = true;
+                let sha256 = Hash(hash.clone().finalize().into());
+                if end.records != read - 1 || end.sha256 != sha256 {
+                    problems.push("the archive is not as it was written".to_owned());
+                }
+            }
+            (Record::Kiosk(kiosk), Some(_)) => list.kiosks.push(kiosk),
+            (Record::Form(form), Some(_)) => list.forms.push(*form),
+            (Record::Directory(directory), Some(_)) => list.directories.push(*directory),
+            (Record::Batch(batch), Some(about)) => {
+                let check = Check::once(&mut check, about, &mut list)?;
+                runtime.block_on(check.batch(&batch))?;
+            }
+            (Record::Root(root), Some(about)) => {
+                let check = Check::once(&mut check, about, &mut list)?;
+                runtime.block_on(check.root(&root))?;
+            }
+            (Record::Archive(_), _) | (_, None) => {
+                let why = "expected one record of what it is, at its beginning".to_owned();
+                return Err(VerifyError::NoArchive(file.to_owned(), why));
+            }
+        }
+        hash.update(&bytes);
+    }
+    let Some(about) = begun else {
+        return Err(VerifyError::NoArchive(file.to_owned(), "it is empty".to_owned()));
+    };
+    if !ended {
+        problems.push("the archive is cut: its end is not there".to_owned());
+    }
+    Check::once(&mut check, &about, &mut list)?;
+    let mut report = check.map(|check| check.end(anchor)).unwrap_or_default();
+    problems.append(&mut report.problems);
+    Ok(Report { problems, ..report })
+}
+
+/// What stands at the beginning of an archive.
+#[derive(Default)]
+struct List {
+    kiosks: Vec<ListedKiosk>,
+    forms: Vec<Form>,
+    directories: Vec<Directory>,
+}
+
+/// A store in a folder of its own.
+struct Replica {
+    store: SqliteStore,
+    _folder: TempDir,
+}
+
+/// An archive being checked.
+struct Check {
+    about: About,
+    series_key: Option<VerifyingKey>,
+    root_key: Option<VerifyingKey>,
+    listed: Vec<ListedKiosk>,
+    kiosks: BTreeMap<KioskId, Kiosk>,
+    forms: Forms,
+    directories: Vec<Directory>,
+    replica: Option<Replica>,
+    chains: Chains,
+    /// Keys of which the own series says that they were admitted.
+    enrolled: BTreeSet<(KioskId, Hash)>,
+    /// The directories in force, as the own series says.
+    in_force: BTreeMap<OfficeCode, Hash>,
+    /// Lines under no root yet.
+    leaves: Vec<Hash>,
+    last: Option<(Statement, Hash)>,
+    anchors: Vec<(Statement, Hash)>,
+    report: Report,
+}
+
+fn key(hex: &str) -> Option<VerifyingKey> {
+    let bytes: [u8; 32] = data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()?;
+    VerifyingKey::from_bytes(&bytes).ok()
+}
+
+impl Check {
+    /// The check, begun with the first batch or root.
+    fn once<'a>(
+        check: &'a mut Option<Self>,
+        about: &About,
+        list: &mut List,
+    ) -> Result<&'a mut Self, StoreError> {
+        let begun = match check.take() {
+            Some(check) => check,
+            None => Self::begin(about, std::mem::take(list))?,
+        };
+        Ok(check.insert(begun))
+    }
+
+    fn begin(about: &About, list: List) -> Result<Self, StoreError> {
+        let mut problems = Vec::new();
+        let mut notes = Vec::new();
+        let mut kiosks = BTreeMap::new();
+        for listed in &list.kiosks {
+            match kiosk(listed) {
+                Some(kiosk) => drop(kiosks.insert(kiosk.id.clone(), kiosk)),
+                None => problems.push(format!("kiosk {} of the list cannot be read", listed.id)),
+            }
+        }
+        let forms = Forms::new(list.forms);
+        let replica = if !about.opened {
+            notes.push("bodies are not here: the figures were not checked".to_owned());
+            None
+        } else if let Some(from) = about.from {
+            notes
+                .push(format!("what came before {from} is not here: the figures were not checked"));
+            None
+        } else {
+            Some(replica(&kiosks, &forms, &list.directories)?)
+        };
+        let (series_key, root_key) = (key(&about.series_key), key(&about.root_key));
+        if series_key.is_none() || root_key.is_none() {
+            problems.push("the central service's keys cannot be read".to_owned());
+        }
+        Ok(Self {
+            about: about.clone(),
+            series_key,
+            root_key,
+            listed: list.kiosks,
+            kiosks,
+            forms,
+            directories: list.directories,
+            replica,
+            chains: Chains::default(),
+            enrolled: BTreeSet::new(),
+            in_force: BTreeMap::new(),
+            leaves: Vec::new(),
+            last: None,
+            anchors: Vec::new(),
+            report: Report { problems, notes, ..Report::default() },
+        })
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.report.problems.push(what);
+    }
+
+    async fn batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.report.batches += 1;
+        self.report.lines += batch.lines.len() as u64;
+        let lines: Vec<Vec<u8>> = batch.lines.iter().map(|line| line.bytes()).collect();
+        self.leaves.extend(lines.iter().map(|line| Hash::of(line)));
+        let header_line = batch.header.bytes();
+        let header = match Header::read(&header_line) {
+            Ok(header) => header,
+            Err(error) => {
+                self.wrong(format!("batch {}: {error}", self.report.batches));
+                return Ok(());
+            }
+        };
+        let named = format!("{}, lines {}–{}", header.kiosk, header.first, header.last());
+        let place = (&header.kiosk, header.epoch);
+        if !self.chains.add(place, header.start, header.first, &lines) {
+            self.wrong(format!("{named}: here twice"));
+        }
+        let signer = if header.kiosk.is_central() {
+            self.series_key
+        } else {
+            self.kiosks.get(&header.kiosk).map(|kiosk| kiosk.key)
+        };
+        let Some(signer) = signer else {
+            self.wrong(format!("{named}: of no kiosk in the list"));
+            return Ok(());
+        };
+        let part = line_part(&lines);
+        let content = match read_stored(&header_line, &batch.signature, part, Vec::new(), &signer) {
+            Ok((_, content)) if lines.last().map(|line| Hash::of(line)) == Some(header.head) => {
+                content
+            }
+            Err(BadBatch::Signature) => {
+                self.wrong(format!("{named}: not signed by its key: made or changed by another"));
+                return Ok(());
+            }
+            Ok(_) | Err(_) => {
+                let which = Chains::changed(header.first, &lines, header.head);
+                self.wrong(format!("{named}: not as signed: {which}"));
+                return Ok(());
+            }
+        };
+        let entries = self.entries(&header, &lines, batch);
+        if header.kiosk.is_central() {
+            self.own(&entries);
+        }
+        if let Some(replica) = &self.replica {
+            let batch = Verified {
+                header_line,
+                signature: batch.signature.clone(),
+                line_part: content.line_part,
+                body_part: Vec::new(),
+                entries,
+                received: batch.received,
+                header,
+            };
+            replica.store.place(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The lines with what was answered, each body checked against the hash in its line.
+    fn entries(&mut self, header: &Header, lines: &[Vec<u8>], batch: &Batch) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(lines.len());
+        for (seq, bytes) in (header.first..).zip(lines) {
+            let line = Line::read(bytes, &header.kiosk, header.epoch, seq);
+            let (mut given, mut unusable) = (Vec::new(), Vec::new());
+            if let (Ok(line), true) = (&line, self.about.opened) {
+                let of_line = || batch.bodies.iter().filter(|body| body.seq == seq);
+                let body =
+                    |kind| of_line().find(|body| body.kind == kind as u8).map(|body| (kind, body));
+                let mut false_bodies = Vec::new();
+                let false_ones = std::cell::RefCell::new(&mut false_bodies);
+                (given, unusable) = answers(&self.forms, line, body, |(kind, body), hash| {
+                    if let Some(why) = &body.not_opened {
+                        return Err(why.clone());
+                    }
+                    body.plain(kind, hash).and_then(|plain| plain.answer(kind)).map_err(|error| {
+                        false_ones.borrow_mut().push(seq);
+                        error.to_string()
+                    })
+                });
+                for body in of_line() {
+                    if body.not_opened.as_deref() == Some(UNKNOWN_KIND) {
+                        unusable.push(UNKNOWN_KIND.to_owned());
+                    }
+                }
+                let missing = unusable.iter().any(|why| why == "body_missing");
+                for seq in false_bodies {
+                    let kiosk = &header.kiosk;
+                    self.wrong(format!(
+                        "{kiosk}: the body of line {seq} is not what its hash says"
+                    ));
+                }
+                if missing {
+                    let kiosk = &header.kiosk;
+                    self.wrong(format!("{kiosk}: a body of line {seq} is missing"));
+                }
+            }
+            entries.push(Entry { seq, hash: Hash::of(bytes), line, answers: given, unusable });
+        }
+        entries
+    }
+
+    /// What the central service's own series tells.
+    fn own(&mut self, entries: &[Entry]) {
+        for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
+            match (line.event, line.digest, &line.of_kiosk) {
+                (Event::Enrolled, Some(key), Some(kiosk)) => {
+                    self.enrolled.insert((kiosk.clone(), key));
+                }
+                (Event::Directory, Some(digest), _) => {
+                    let office = line.office.as_ref().and_then(|office| office.parse().ok());
+                    self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn root(&mut self, root: &Root) -> Result<(), StoreError> {
+        let Some(root_key) = self.root_key else { return Ok(()) };
+        self.report.roots += 1;
+        let statement = match root.verify(&root_key) {
+            Ok(statement) => statement,
+            Err(error) => {
+                self.wrong(format!("root {} of the archive: {error}", self.report.roots));
+                self.leaves.clear();
+                return Ok(());
+            }
+        };
+        let day = statement.day;
+        // The first root of a part names what is not here.
+        let base = self.about.from.is_some() && self.last.is_none() && self.report.batches == 0;
+        let (number, previous) = match &self.last {
+            Some((last, anchor)) => (last.number + 1, *anchor),
+            None if base => (statement.number, statement.previous),
+            None => (1, Hash::NONE),
+        };
+        if (statement.number, statement.previous) != (number, previous) {
+            self.wrong(format!("the root of {day} does not follow the one before: one is missing"));
+        }
+        let leaves = std::mem::take(&mut self.leaves);
+        if !base {
+            if statement.lines != leaves.len() as u64 {
+                let (here, then) = (leaves.len(), statement.lines);
+                self.wrong(format!("{day}: {here} lines are here, its root is over {then}"));
+            } else if Tree::from_iter(leaves).root() != statement.root {
+                self.wrong(format!(
+                    "{day}: the lines are not those of its root, or in another order"
+                ));
+            }
+            if self.listed_by(&statement) != statement.kiosks {
+                self.wrong(format!("{day}: the kiosk list is not that of its root"));
+            }
+            self.figures(&statement).await?;
+        }
+        let anchor = root.anchor();
+        self.anchors.push((statement.clone(), anchor));
+        self.last = Some((statement, anchor));
+        Ok(())
+    }
+
+    /// Hash of the kiosk list as it was then.
+    fn listed_by(&self, statement: &Statement) -> Hash {
+        let mut hash = Sha256::new();
+        let then = self.listed.iter().filter(|kiosk| kiosk.enrolled <= statement.at);
+        for kiosk in then {
+            let ListedKiosk { number, id, office, counters, key, enrolled } = kiosk;
+            let row = serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]);
+            hash.update(row.to_string());
+            hash.update(b"\n");
+        }
+        Hash(hash.finalize().into())
+    }
+
+    /// Findings and summaries of a day, made again from what was here by then.
+    async fn figures(&mut self, statement: &Statement) -> Result<(), StoreError> {
+        let Some(replica) = &self.replica else { return Ok(()) };
+        let (store, day) = (&replica.store, statement.day);
+        let mut wrong = Vec::new();
+        if store.findings_hash().await? != statement.findings {
+            wrong.push(format!("{day}: what is wrong with the journals is not what its root says"));
+        }
+        let named = statement.summaries.iter();
+        let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
+        for (day, (office, digest)) in named {
+            let directory = self.directories.iter().find(|one| one.office.code == *office);
+            let Some(directory) = directory else {
+                wrong.push(format!("{day}: the directory of {office} is missing"));
+                continue;
+            };
+            if self.in_force.get(office) != Some(&directory.digest()) {
+                self.report.notes.push(format!(
+                    "{day}: {office} had another directory then: its summary was not checked"
+                ));
+                continue;
+            }
+            match summary::of_day(store, directory, &self.forms, day, statement.at).await {
+                Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
+                Ok(_) => wrong.push(format!(
+                    "{day}: the summary of {office} is not what follows from the lines"
+                )),
+                Err(error) => wrong.push(format!("{day}: {office}: {error}")),
+            }
+        }
+        self.report.problems.append(&mut wrong);
+        Ok(())
+    }
+
+    fn end(mut self, anchor: Option<Hash>) -> Report {
+        let whole = self.about.from.is_none();
+        self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
+        if whole {
+            for kiosk in self.kiosks.values() {
+                let key = Hash::of(kiosk.key.as_bytes());
+                if !self.enrolled.contains(&(kiosk.id.clone(), key)) {
+                    let what = "no line of the central service says that its key was admitted";
+                    self.report.problems.push(format!("{}: {what}", kiosk.id));
+                }
+            }
+        }
+        let notes = &mut self.report.notes;
+        if !self.leaves.is_empty() {
+            notes.push(format!("{} lines came after the last root", self.leaves.len()));
+        }
+        match anchor {
+            None => notes.push("without an anchor: consistent in itself; origin not proved".into()),
+            Some(anchor) => match self.anchors.iter().find(|(_, one)| *one == anchor) {
+                Some((statement, _)) => notes.push(format!(
+                    "anchored: up to {}, all is as it was when this root was made",
+                    statement.day
+                )),
+                None => self.report.problems.push(format!(
+                    "no root here is {anchor}: this is not what was published, or it was signed anew"
+                )),
+            },
+        }
+        self.report
+    }
+}
+
+fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
+    Some(Kiosk {
+        id: listed.id.parse().ok()?,
+        number: listed.number,
+        office: listed.office.parse().ok()?,
+        counters: listed.counters.parse().ok()?,
+        key: key(&listed.key)?,
+        ticket_key: Vec::new(),
+        enrolled: listed.enrolled,
+    })
+}
+
+fn replica(
+    kiosks: &BTreeMap<KioskId, Kiosk>,
+    forms: &Forms,
+    directories: &[Directory],
+) -> Result<Replica, StoreError> {
+    let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
+    let folder = TempDir::new().map_err(|error| refused(&error))?;
+    // It writes no line of its own: these keys are used for nothing.
+    let mut random = system_random();
+    let (opening, _) = OpeningKey::generate(&mut random);
+    let mut secret = [0; 32];
+    random.fill_bytes(&mut secret);
+    let author = Author {
+        signing_key: SigningKey::from_bytes(&secret),
+        sealing_key: opening.sealing_key(),
+        clock: Arc::new(SystemClock::start()),
+        forms: forms.clone(),
+        closes: directories
+            .iter()
+            .map(|one| (one.office.code.clone(), one.office.closes))
+            .collect(),
+    };
+    let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
+    Ok(Replica { store: SqliteStore::replica(folder.path(), author, &kiosks)?, _folder: folder })
+}

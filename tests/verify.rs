@@ -1,0 +1,406 @@
+//! An archive against whoever has a reason to bend it: each change is found and named.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{TestCentral, TestKiosk, at, rate};
+use ed25519_dalek::SigningKey;
+use hailong::central::export::{Asked, ExportError, of_folder};
+use hailong::central::roots::make;
+use hailong::central::verify::{Report, of_file};
+use hailong::domain::batch::{Parts, pack};
+use hailong::domain::ids::Hash;
+use hailong::domain::line::{Event, Line};
+use hailong::domain::seal::OpeningKey;
+use hailong::domain::series::{Before, Series};
+use hailong::domain::system_random;
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::visit::Record as Tap;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+async fn send(kiosk: &TestKiosk) {
+    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+    kiosk.send().drained(last).await;
+}
+
+/// The folder of a service that lived two days with two kiosks, and has the roots of both.
+fn lived() -> TempDir {
+    tokio::runtime::Runtime::new().unwrap().block_on(two_days())
+}
+
+async fn two_days() -> TempDir {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosks = [central.kiosk("q3").await, central.kiosk("q5").await];
+    for day in [24, 25] {
+        central.clock.set(at(&format!("2026-11-{day} 09:00")));
+        make(&central.central).await.unwrap();
+        for kiosk in &mut kiosks {
+            let mut desk = kiosk.desk();
+            for _ in 0..6 {
+                rate(&mut desk, "rat_hai_long", &["niem_no"]);
+            }
+            let contact = rate(&mut desk, "hai_long", &[]);
+            desk.keep(&Tap::Change { contact, level: "khong_hai_long".into() }).unwrap();
+            drop(desk);
+            send(kiosk).await;
+        }
+    }
+    central.clock.set(at("2026-11-26 00:01"));
+    make(&central.central).await.unwrap();
+    central.stop().await.0
+}
+
+const ALL: Asked = Asked { from: None, to: None, opened: true };
+
+/// An archive as records, to be bent.
+struct Archive {
+    folder: TempDir,
+    records: Vec<Value>,
+}
+
+impl Archive {
+    fn of(service: &Path, asked: Asked) -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("archive");
+        of_folder(service, asked, &file).unwrap();
+        let text = std::fs::read_to_string(file).unwrap();
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Self { folder, records }
+    }
+
+    /// Checks it as it is now, with an end that fits, as whoever bends it would write.
+    fn check(&self, anchor: Option<Hash>) -> Report {
+        let mut text = String::new();
+        for record in self.records.iter().filter(|record| record["record"] != "end") {
+            text.push_str(&record.to_string());
+            text.push('\n');
+        }
+        let records = text.lines().count();
+        let end = json!({"record": "end", "records": records, "sha256": Hash::of(text.as_bytes())});
+        text.push_str(&end.to_string());
+        text.push('\n');
+        let file = self.folder.path().join("bent");
+        std::fs::write(&file, text).unwrap();
+        of_file(&file, anchor).unwrap()
+    }
+
+    fn places(&self, kind: &str) -> Vec<usize> {
+        (0..self.records.len()).filter(|at| self.records[*at]["record"] == kind).collect()
+    }
+
+    /// The batches of a kiosk.
+    fn batches(&self, kiosk: &str) -> Vec<usize> {
+        let of = |at: &usize| {
+            let header = self.records[*at]["header"].as_str().unwrap();
+            serde_json::from_str::<Value>(header).unwrap()["kiosk"] == kiosk
+        };
+        self.places("batch").into_iter().filter(of).collect()
+    }
+
+    fn anchors(&self) -> Vec<Hash> {
+        let statement = |at: usize| self.records[at]["statement"].as_str().unwrap();
+        let places = self.places("root").into_iter();
+        places.map(|at| Hash::of(statement(at).as_bytes())).collect()
+    }
+}
+
+fn replace(value: &mut Value, from: &str, to: &str) {
+    let text = value.as_str().unwrap();
+    assert!(text.contains(from), "{text}");
+    *value = text.replacen(from, to, 1).into();
+}
+
+/// Something that was found says this.
+#[track_caller]
+fn says(report: &Report, words: &str) {
+    let said = report.problems.iter().any(|problem| problem.contains(words));
+    assert!(said, "{words:?} is not said: {:#?}", report.problems);
+}
+
+#[test]
+fn an_honest_archive_is_right_and_its_figures_are_made_again_from_it() {
+    let service = lived();
+    let archive = Archive::of(service.path(), ALL);
+    let report = archive.check(None);
+    assert_eq!(report.problems, [""; 0]);
+    assert!(report.lines > 60 && report.roots == 2 && report.summaries == 2, "{report:?}");
+    assert!(report.notes.iter().any(|note| note.contains("origin not proved")), "{report:?}");
+    for anchor in archive.anchors() {
+        let report = archive.check(Some(anchor));
+        assert_eq!(report.problems, [""; 0]);
+        assert!(report.notes.iter().any(|note| note.starts_with("anchored")), "{report:?}");
+    }
+    // That it was exported is a line of the next one.
+    let again = Archive::of(service.path(), ALL);
+    let own = again.batches("central").into_iter().map(|at| again.records[at].to_string());
+    assert_eq!(own.filter(|batch| batch.contains("exported")).count(), 1);
+    assert_eq!(again.check(None).problems, [""; 0]);
+    // Without bodies, and a part, less is checked, and it says so.
+    for asked in [Asked { opened: false, ..ALL }, Asked { from: day(25), ..ALL }] {
+        let part = Archive::of(service.path(), asked);
+        let report = part.check(None);
+        assert_eq!((&report.problems[..], report.summaries), (&[][..], 0));
+        assert!(report.notes.iter().any(|note| note.contains("figures were not checked")));
+        assert_eq!(part.places("root").len(), 2, "a part begins with the root before it");
+    }
+    let first = Archive::of(service.path(), Asked { to: day(24), ..ALL });
+    assert_eq!((first.check(None).problems.len(), first.places("root").len()), (0, 1));
+    let file = first.folder.path().join("none");
+    let none = of_folder(service.path(), Asked { to: day(20), ..ALL }, &file);
+    assert!(matches!(none, Err(ExportError::NoRoot(_))), "{none:?}");
+    assert!(!file.exists());
+}
+
+fn day(day: i8) -> Option<jiff::civil::Date> {
+    Some(jiff::civil::Date::constant(2026, 11, day))
+}
+
+#[test]
+fn a_line_changed_added_or_taken_away_is_named_by_its_number() {
+    let service = lived();
+    let bent = || Archive::of(service.path(), ALL);
+    // A letter within a line.
+    let mut one = bent();
+    let at = one.batches("ps-q3")[0];
+    let number = serde_json::from_str::<Value>(one.records[at]["lines"][3].as_str().unwrap())
+        .unwrap()["seq"]
+        .clone();
+    replace(&mut one.records[at]["lines"][3], "\"mono_ms\":", "\"mono_ms\":1");
+    let report = one.check(None);
+    says(&report, &format!("line {number} was changed"));
+    says(&report, "ps-q3");
+    // The last line of a batch, its first, one from the middle.
+    for place in [usize::MAX, 0, 2] {
+        let mut one = bent();
+        let at = one.batches("ps-q5")[0];
+        let lines = one.records[at]["lines"].as_array_mut().unwrap();
+        lines.remove(place.min(lines.len() - 1));
+        says(&one.check(None), "not as signed");
+    }
+    // A line put in.
+    let mut one = bent();
+    let lines = one.records[at]["lines"].as_array_mut().unwrap();
+    lines.insert(2, lines[2].clone());
+    says(&one.check(None), "not as signed");
+    // Two lines the other way round.
+    let mut one = bent();
+    one.records[at]["lines"].as_array_mut().unwrap().swap(1, 2);
+    says(&one.check(None), "not as signed");
+}
+
+#[test]
+fn a_batch_taken_away_doubled_or_moved_is_found() {
+    let service = lived();
+    let bent = || Archive::of(service.path(), ALL);
+    let mut middle = bent();
+    middle.records.remove(middle.batches("ps-q3")[0]);
+    let report = middle.check(None);
+    says(&report, "missing");
+    says(&report, "its root is over");
+    let mut newest = bent();
+    newest.records.remove(*newest.batches("ps-q5").last().unwrap());
+    says(&newest.check(None), "its root is over");
+    let mut all = bent();
+    for at in all.batches("ps-q5").into_iter().rev() {
+        all.records.remove(at);
+    }
+    says(&all.check(None), "its root is over");
+    let mut doubled = bent();
+    let at = doubled.batches("ps-q3")[0];
+    doubled.records.insert(at, doubled.records[at].clone());
+    says(&doubled.check(None), "here twice");
+    let mut moved = bent();
+    let (one, other) = (moved.batches("ps-q3")[0], moved.batches("ps-q5")[0]);
+    moved.records.swap(one, other);
+    says(&moved.check(None), "in another order");
+}
+
+#[test]
+fn a_body_that_is_not_its_lines_is_found() {
+    let service = lived();
+    let bent = || Archive::of(service.path(), ALL);
+    let mut better = bent();
+    let at = better.batches("ps-q3")[0];
+    let bodies = |archive: &mut Archive| archive.records[at]["bodies"].as_array().unwrap().clone();
+    let bad = bodies(&mut better)
+        .iter()
+        .position(|body| body["answer"].as_str().unwrap().contains("\"khong_hai_long\""))
+        .unwrap();
+    replace(&mut better.records[at]["bodies"][bad]["answer"], "khong_hai_long", "rat_hai_long");
+    let report = better.check(None);
+    says(&report, "the body of line");
+    says(&report, "is not what follows from the lines");
+    // The good one of another line.
+    let mut swapped = bent();
+    let good = bodies(&mut swapped)
+        .iter()
+        .position(|body| body["answer"].as_str().unwrap().contains("\"rat_hai_long\""))
+        .unwrap();
+    for key in ["salt", "answer"] {
+        let (one, other) = (
+            swapped.records[at]["bodies"][bad][key].clone(),
+            swapped.records[at]["bodies"][good][key].clone(),
+        );
+        swapped.records[at]["bodies"][bad][key] = other;
+        swapped.records[at]["bodies"][good][key] = one;
+    }
+    says(&swapped.check(None), "the body of line");
+    let mut gone = bent();
+    gone.records[at]["bodies"].as_array_mut().unwrap().remove(bad);
+    says(&gone.check(None), "is missing");
+    // “It could not be opened” is no way out either: that would be a finding under the root.
+    let mut closed = bent();
+    let body = closed.records[at]["bodies"][bad].as_object_mut().unwrap();
+    body.remove("salt");
+    body.remove("answer");
+    body.insert("not_opened".into(), "body_not_opened".into());
+    says(&closed.check(None), "is not what its root says");
+}
+
+#[test]
+fn a_root_taken_away_or_signed_anew_is_found() {
+    let service = lived();
+    let bent = || Archive::of(service.path(), ALL);
+    let anchors = bent().anchors();
+    let mut gone = bent();
+    gone.records.remove(gone.places("root")[0]);
+    says(&gone.check(None), "one is missing");
+    // A day with its root.
+    let mut day = bent();
+    let (first, second) = (day.places("root")[0], day.places("root")[1]);
+    let batches = first + 1..second;
+    day.records.drain(batches);
+    day.records.remove(first + 1);
+    assert_eq!(day.check(Some(anchors[0])).problems, [""; 0], "what is left was so then");
+    says(&day.check(Some(anchors[1])), "this is not what was published");
+    let mut touched = bent();
+    let at = touched.places("root")[0];
+    replace(&mut touched.records[at]["statement"], "\"lines\":", "\"lines\":1");
+    says(&touched.check(None), "not signed by the root key");
+    // Another service that lived the same days with keys of its own: right in itself.
+    let other = Archive::of(lived().path(), ALL);
+    assert_eq!(other.check(None).problems, [""; 0]);
+    says(&other.check(Some(anchors[1])), "signed anew");
+}
+
+#[test]
+fn a_kiosk_that_nobody_admitted_and_one_with_another_key_are_found() {
+    let service = lived();
+    // A phantom: listed, and its batch well signed.
+    let key = SigningKey::from_bytes(&[9; 32]);
+    let hex = data_encoding::HEXLOWER.encode(key.verifying_key().as_bytes());
+    let (kiosk, mut random) = ("ps-q9".parse().unwrap(), system_random());
+    let (opening, _) = OpeningKey::generate(&mut random);
+    let now = at("2026-11-24 10:00");
+    let sealing = opening.sealing_key();
+    let (mut series, started) =
+        Series::begin(kiosk, &sealing, Before::Nothing, now, 0, random).unwrap();
+    let stopped = series.write(Line::draft(Event::Stopped), &[], now, 5).unwrap();
+    let lines = [started.bytes, stopped.bytes];
+    let (kiosk, id) = (series.kiosk().clone(), sealing.id());
+    let parts = Parts {
+        kiosk: &kiosk,
+        epoch: series.epoch(),
+        start: 1,
+        enc: series.enc(),
+        key: &id,
+        first: 1,
+        prev: Hash::NONE,
+        lines: &lines,
+        bodies: &[],
+    };
+    let packed = pack(&parts, &key).unwrap();
+    let batch = json!({
+        "record": "batch",
+        "header": serde_json::to_string(&packed.header).unwrap(),
+        "signature": packed.signature,
+        "received": "2026-11-24T10:00:00.000+07:00",
+        "lines": lines.iter().map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>(),
+    });
+    let mut phantom = Archive::of(service.path(), ALL);
+    let at = phantom.batches("ps-q3")[0];
+    phantom.records.insert(at, batch.clone());
+    says(&phantom.check(None), "of no kiosk in the list");
+    let last = *phantom.places("kiosk").last().unwrap();
+    let mut listed = phantom.records[last].clone();
+    listed["id"] = "ps-q9".into();
+    listed["number"] = 9.into();
+    listed["key"] = hex.as_str().into();
+    phantom.records.insert(last + 1, listed);
+    let report = phantom.check(None);
+    says(&report, "ps-q9: no line of the central service says that its key was admitted");
+    says(&report, "the kiosk list is not that of its root");
+    // An old kiosk's batch signed again by a key that took its place in the list.
+    let mut resigned = Archive::of(service.path(), ALL);
+    let at = resigned.places("kiosk")[0];
+    resigned.records[at]["key"] = hex.into();
+    let report = resigned.check(None);
+    says(&report, "not signed by its key");
+    says(&report, "that its key was admitted");
+}
+
+#[test]
+fn whatever_is_cut_or_edited_anywhere_is_found() {
+    let service = lived();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("archive");
+    of_folder(service.path(), ALL, &file).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let bent = folder.path().join("bent");
+    let found = |bytes: &[u8]| {
+        std::fs::write(&bent, bytes).unwrap();
+        of_file(&bent, None).map_or(true, |report| !report.problems.is_empty())
+    };
+    assert!(!found(&whole));
+    let cases = std::env::var_os("PROPTEST_CASES").is_none().then_some(48);
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    config.cases = cases.unwrap_or(config.cases);
+    proptest!(config, |(place in 0..whole.len(), byte: u8)| {
+        prop_assert!(found(&whole[..place]), "cut at {place}");
+        let mut edited = whole.clone();
+        if edited[place] != byte {
+            edited[place] = byte;
+            prop_assert!(found(&edited), "{byte} at {place}");
+        }
+    });
+}
+
+fn hailong(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hailong"));
+    command.args(arguments).env("HAILONG_LOG", "off").stdin(Stdio::null());
+    let done = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
+    let text = [done.stdout, done.stderr].concat();
+    (done.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn lived_days_are_exported_and_verified_by_two_commands() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let (data, archive) = (path("data"), path("archive"));
+    let (data, archive) = (data.to_str().unwrap(), archive.to_str().unwrap());
+    for _ in 0..2 {
+        let (code, said) = hailong(&["demo", "--once", "--data", data, "--visitors", "15"]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let (code, said) = hailong(&["export", "--opened", "--data", data, "--out", archive]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("hand it to the auditor alone"), "{said}");
+    let (code, said) = hailong(&["verify", archive]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing is wrong"), "{said}");
+    let (code, said) = hailong(&["verify", archive, "--anchor", &"0".repeat(64)]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("WRONG: no root here is 0000"), "{said}");
+    // What is there already is not overwritten; what is no archive is said to be none.
+    let (code, said) = hailong(&["export", "--data", data, "--out", archive]);
+    assert_eq!(code, Some(2), "{said}");
+    std::fs::write(archive, "{}").unwrap();
+    let (code, said) = hailong(&["verify", archive]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no archive"), "{said}");
+}
