@@ -49,7 +49,7 @@ async fn killed(central: &TestCentral, receipted: bool) -> Killed {
     let reader = JournalReader::open(&alive.path()).unwrap();
     let last = reader.last().unwrap();
     if receipted {
-        alive.send().drained(last).await;
+        alive.sent(last).await;
     }
     let mut rated = Vec::new();
     for (seq, bytes) in (1..).zip(reader.lines(1, last).unwrap()) {

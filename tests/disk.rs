@@ -110,7 +110,7 @@ async fn kiosk_lives_through(central: &TestCentral, inject: &str) -> (usize, usi
     child.stop();
     let journal = audit(&folder, opening);
     holds(&journal, &shown, central);
-    kiosk.send().drained(journal.len() as u64).await;
+    kiosk.sent(journal.len() as u64).await;
     assert_eq!(counted(central.store()).await, rated(&journal).collect(), "{inject}");
     let why = std::fs::read_to_string(folder.join("damaged/1/why.txt")).unwrap_or_default();
     assert_eq!(why, "", "{inject}: a failing disk is no damaged journal");
@@ -224,7 +224,7 @@ async fn at_the_central_service_any_call_to_the_disk_may_fail() {
     let calm = tempfile::TempDir::new().unwrap();
     copy(&beginning, calm.path());
     let calm = TestCentral::start_in(calm, Arc::clone(&clock)).await;
-    twin(&kiosk, calm.service()).send().drained(last).await;
+    twin(&kiosk, calm.service()).sent(last).await;
     let digest = calm.store().canonical_digest().await.unwrap();
     let given = counted(calm.store()).await;
     assert_eq!(given.len(), 2 * EPOCHS);
@@ -283,7 +283,7 @@ async fn a_slow_disk_of_the_central_service_delays_receipts_and_loses_none() {
     let under = failing("inject=fsync,fdatasync:delay_exit=100000", trace.to_str().unwrap());
     let service = installed.start_under(&under).unwrap();
     let began = Instant::now();
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(400), "four batches, a sync for each, in {took:?}");
     drop(service);

@@ -264,7 +264,7 @@ async fn a_service_killed_again_and_again_amid_ingest_keeps_every_line_that_it_r
     }
     assert_eq!(given.len(), COUNTERS.len() * epochs * 6);
     for twin in &twins {
-        twin.send().drained(last(twin)).await;
+        twin.sent(last(twin)).await;
     }
     let store = SqliteStore::open_read_only(&installed.data()).unwrap();
     assert_eq!(counted(&store).await, given);
@@ -443,7 +443,7 @@ async fn a_full_disk_thanks_nobody_and_keeps_again_once_there_is_room() {
 
     // On a disk of its own again, everything arrives.
     copy(&folder, kiosk.folder.path());
-    kiosk.send().drained(journal.len() as u64).await;
+    kiosk.sent(journal.len() as u64).await;
     let levels: BTreeSet<u64> = shown
         .iter()
         .filter_map(|one| match one {

@@ -18,7 +18,7 @@ async fn a_day() -> TestCentral {
             let reasons: &[&str] = if number % 9 == 8 { &["cho_lau"] } else { &["niem_no"] };
             rate(&mut desk, level, reasons);
         }
-        kiosk.send().drained(3 + ratings * 2).await;
+        kiosk.sent(3 + ratings * 2).await;
     }
     central
 }
@@ -169,7 +169,7 @@ async fn ratings_by_a_wrong_clock_stand_on_every_days_page_until_somebody_looks(
     rate(&mut desk, "hai_long", &[]);
     let last = rate(&mut desk, "rat_hai_long", &[]) + 1;
     central.clock.set(at("2026-11-24 08:15"));
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     let shown = page("").await;
     assert!(shown.contains("<strong>2 lượt đánh giá</strong> chưa tính vào ngày nào"), "{shown}");
     assert!(page("?lang=en").await.contains("counted on no day yet"));

@@ -77,7 +77,7 @@ async fn a_photo_reaches_kiosk_and_phone_and_is_shown_round() {
     let open = hailong::kiosk::visit::Record::Open { by, counter, level: None };
     let kept = desk.keep(&open).unwrap();
     let ticket = kept.ticket.unwrap();
-    kiosk.send().drained(kept.seq).await;
+    kiosk.sent(kept.seq).await;
     let page = client().unwrap().get(ticket).send().await.unwrap().text().await.unwrap();
     let source = format!("/photo/{name}.jpg");
     assert!(page.replace("&#x2f;", "/").contains(&source), "{page}");

@@ -62,7 +62,7 @@ fn uploader(kiosk: &TestKiosk) -> Result<Uploader<Http>, String> {
 
 /// Sends everything, and waits until the uploader has closed its files.
 async fn send_and_close(kiosk: &TestKiosk, last: u64) {
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     let log = kiosk.path().join("receipts.db-wal");
     let closed = async {
         while log.exists() {
@@ -92,7 +92,7 @@ async fn a_newer_journal_is_left_as_it_is_and_the_right_version_sends_its_queue(
     let db = Connection::open(folder.join("journal.db")).unwrap();
     db.pragma_update(None, "user_version", 1).unwrap();
     drop(db);
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     assert_eq!(rated(&central).await, 3);
 }
 
@@ -129,7 +129,7 @@ async fn damaged_receipts_are_kept_aside_and_everything_is_sent_once_more() {
     let file = kiosk.path().join("receipts.db");
     let rubbish = vec![7; 8_192];
     std::fs::write(&file, &rubbish).unwrap();
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     assert_eq!(std::fs::read(kiosk.path().join("receipts.db.damaged")).unwrap(), rubbish);
     assert_eq!(central.store().canonical_digest().await.unwrap(), digest);
 }
@@ -137,7 +137,7 @@ async fn damaged_receipts_are_kept_aside_and_everything_is_sent_once_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_central_store_is_left_as_it_is() {
     let (central, kiosk, last) = with_a_queue().await;
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     let (folder, clock) = central.stop().await;
     make_newer(folder.path(), "central.db", 12);
     let before = bytes(folder.path(), "central.db");
@@ -154,7 +154,7 @@ async fn a_newer_central_store_is_left_as_it_is() {
 async fn a_damaged_central_store_is_told_and_one_with_a_damaged_log_goes_on_and_gets_it_again() {
     let (central, mut kiosk, last) = with_a_queue().await;
     // As killed: what was received stands in the log.
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
     let digest = central.store().canonical_digest().await.unwrap();
     let [file, log] = bytes(central.folder.path(), "central.db");
     let (folder, clock) = central.stop().await;
@@ -183,6 +183,6 @@ async fn a_damaged_central_store_is_told_and_one_with_a_damaged_log_goes_on_and_
     kiosk.service = central.service();
     rate(&mut kiosk.desk(), "hai_long", &[]);
     let now = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    kiosk.send().drained(now).await;
+    kiosk.sent(now).await;
     assert_eq!(rated(&central).await, 4, "the kiosk has sent again what was lost");
 }

@@ -65,7 +65,7 @@ impl Counter {
     /// Sends what it has.
     pub async fn send(&self) {
         let last = JournalReader::open(self.kiosk.folder.path()).unwrap().last().unwrap();
-        self.kiosk.send().drained(last).await;
+        self.kiosk.sent(last).await;
     }
 }
 

@@ -273,7 +273,15 @@ impl TestKiosk {
         let more = Arc::new(Notify::new());
         let standing = uploader.standing();
         let task = tokio::spawn(uploader.run(Arc::clone(&more)));
-        Sending { more, standing, clock: Arc::clone(&self.clock), task: task.abort_handle() }
+        Sending { more, standing, clock: Arc::clone(&self.clock), task }
+    }
+
+    /// Sends all lines up to `last`, and ends with every file closed.
+    pub async fn sent(&self, last: u64) {
+        let mut sending = self.send();
+        sending.drained(last).await;
+        sending.task.abort();
+        let _ = (&mut sending.task).await;
     }
 }
 
@@ -282,7 +290,7 @@ pub struct Sending {
     pub more: Arc<Notify>,
     pub standing: watch::Receiver<Standing>,
     clock: Arc<DemoClock>,
-    task: tokio::task::AbortHandle,
+    task: JoinHandle<std::convert::Infallible>,
 }
 
 impl Drop for Sending {

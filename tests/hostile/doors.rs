@@ -180,7 +180,7 @@ async fn a_request_changed_anywhere_is_refused_and_leaves_nothing() {
 
     // What is right is still taken, and nothing but that is there.
     let last = scene.packed.header.last();
-    scene.kiosk.send().drained(last).await;
+    scene.kiosk.sent(last).await;
     assert_eq!(scene.central.store().findings().await.unwrap(), []);
     assert_eq!(scene.central.store().rated_contacts().await.unwrap().len(), 2);
 }
@@ -267,7 +267,7 @@ async fn a_kiosk_that_signs_rubbish_harms_nobody_else() {
     assert!(statuses[&200] > 20 && statuses[&400] > 20, "{statuses:?}");
 
     // The other counter's day is what it would be alone, and the mad one's can be read.
-    honest.send().drained(last.unwrap().seq).await;
+    honest.sent(last.unwrap().seq).await;
     let central = &scene.central;
     let reply = client
         .get(format!("http://{}/api/v1/summary/phu-sa/2026-11-24", central.staff))
