@@ -27,7 +27,7 @@ fn database(folder: &Path) -> Connection {
 /// Sends all of a kiosk's journal.
 async fn send(kiosk: &TestKiosk) {
     let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
 }
 
 /// A morning at two counters: ratings, one changed, one for later, a restart, two batches out of
@@ -156,7 +156,7 @@ fn a_lived_day_is_made_anew_by_one_command_which_tells_what_differed() {
     assert_eq!(code, Some(2));
     assert!(told.contains("holds no central.db"), "{told}");
     let lived = hailong(&["demo", "--once", "--data", data, "--visitors", "15"]);
-    assert!(lived.status.success());
+    assert!(lived.status.success(), "{}", String::from_utf8_lossy(&lived.stderr));
     let (code, said, told) = rebuild();
     assert_eq!(code, Some(0), "{said}{told}");
     assert!(said.contains("are what the journals give"), "{said}");

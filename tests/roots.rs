@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 async fn send(kiosk: &TestKiosk) {
     let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
 }
 
 /// Ratings at a counter on a day of November, sent at once or not.

@@ -4,6 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::{TestCentral, TestKiosk, at, rate};
 use ed25519_dalek::SigningKey;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 
 async fn send(kiosk: &TestKiosk) {
     let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    kiosk.send().drained(last).await;
+    kiosk.sent(last).await;
 }
 
 /// The folder of a service that lived two days with two kiosks, and has the roots of both.
@@ -153,6 +154,46 @@ fn an_honest_archive_is_right_and_its_figures_are_made_again_from_it() {
     let none = of_folder(service.path(), Asked { to: day(20), ..ALL }, &file);
     assert!(matches!(none, Err(ExportError::NoRoot(_))), "{none:?}");
     assert!(!file.exists());
+}
+
+#[test]
+fn roots_made_while_kiosks_send_name_what_follows_from_the_lines_under_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let service = runtime.block_on(async {
+        let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+        let mut kiosks = [central.kiosk("q3").await, central.kiosk("q5").await];
+        let mut desks = kiosks.each_mut().map(TestKiosk::desk);
+        let mut sending = kiosks.each_ref().map(TestKiosk::send);
+        for night in 25..28 {
+            let midnight = at(&format!("2026-11-{night} 00:00"));
+            let lines = async {
+                for turn in 0..20 {
+                    if turn == 10 {
+                        central.clock.set(midnight);
+                    }
+                    for (desk, sending) in desks.iter_mut().zip(&mut sending) {
+                        rate(desk, "rat_hai_long", &[]);
+                        sending.more.notify_one();
+                    }
+                    // While this line is on its way and is placed.
+                    make(&central.central).await.unwrap();
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), lines).await.unwrap();
+            for (kiosk, sending) in kiosks.iter().zip(&mut sending) {
+                let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+                sending.drained(last).await;
+            }
+        }
+        central.clock.set(at("2026-11-29 00:00"));
+        make(&central.central).await.unwrap();
+        drop(sending);
+        central.stop().await.0
+    });
+    let report = Archive::of(service.path(), ALL).check(None);
+    assert_eq!(report.problems, [""; 0]);
+    assert!(report.roots >= 3 && report.summaries >= 3, "{report:?}");
+    assert!(report.lines > 100, "{report:?}");
 }
 
 fn day(day: i8) -> Option<jiff::civil::Date> {

@@ -159,6 +159,7 @@ pub async fn send(
         reasons: open.form.kept_by_phone(level.pole, &sent.reasons),
         words: Some(sent.words).filter(|words| !words.is_empty()),
     };
+    let _placing = central.placing.read().await;
     match central.store.answer(answer).await {
         Ok(Answered::Kept) => {
             let (title, text) = (&texts.phone.thanks_title, &texts.phone.thanks_kept);

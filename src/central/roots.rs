@@ -22,8 +22,6 @@ use crate::domain::time::At;
 
 /// How often it is looked whether a day has ended.
 const LOOK: Duration = Duration::from_secs(60);
-/// Tries to make a root while kiosks are sending.
-const HASTY: usize = 3;
 /// Most days of which a root names the summaries.
 const MOST_DAYS: usize = 366;
 /// Roots that are published and handed over: somewhat more than a year.
@@ -60,16 +58,14 @@ pub struct Published {
 
 /// Makes the roots that are due, and hands over those that were not.
 pub async fn make(central: &Central) -> Result<(), RootsError> {
-    let _one = central.rooting.lock().await;
     let mut made = false;
-    for attempt in 0.. {
-        // What is stored meanwhile makes the figures those of another moment. Where kiosks send
-        // without a pause they are asked to come again in a moment.
-        let _quiet = if attempt < HASTY { None } else { Some(central.quiet().await) };
+    loop {
+        let _alone = central.placing.write().await;
         let now = central.now();
         let Some(unrooted) = central.store.unrooted(now.date()).await? else { break };
         let root = of(central, &unrooted, now).await?;
         let anchor = root.anchor();
+        // Not when the service itself wrote a line meanwhile: then once more.
         if central.store.keep_root(unrooted, root).await? {
             tracing::info!(%anchor, "root of a day");
             made = true;

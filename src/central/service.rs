@@ -17,7 +17,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Semaphore, watch};
 
 use super::address::below;
 use super::config::Config;
@@ -124,8 +124,9 @@ pub struct Central {
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
     rebuilding: Semaphore,
-    /// Roots are made by one at a time.
-    pub(super) rooting: Mutex<()>,
+    /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
+    /// figures and findings under it are of one state.
+    pub(super) placing: tokio::sync::RwLock<()>,
     /// Whether all roots lie where they are handed to.
     pub(super) handed: AtomicBool,
     /// As many as there are processors: each may unpack 8 MiB.
@@ -154,7 +155,7 @@ impl Central {
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
-            rooting: Mutex::default(),
+            placing: tokio::sync::RwLock::default(),
             handed: AtomicBool::new(false),
             unpacking: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -190,11 +191,6 @@ impl Central {
     pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
         let opened = self.keys.opening.open_small(TICKET_KEY_INFO, &kiosk.ticket_key).ok()?;
         opened.as_slice().try_into().ok()
-    }
-
-    /// Holds batches back, until what this gives is dropped: kiosks come again.
-    pub(super) async fn quiet(&self) -> Option<SemaphorePermit<'_>> {
-        self.at_once.acquire_many(AT_ONCE as u32).await.ok()
     }
 
     /// Makes ratings and tallies anew from the journals, while serving; none when that is under way
@@ -373,7 +369,10 @@ async fn journal(
         .map_err(|_| Problem::busy("the batch could not be worked on", 5))??
     };
     let (id, epoch) = (verified.header.kiosk.clone(), verified.header.epoch);
-    let placed = central.store.place(verified).await?;
+    let placed = {
+        let _placing = central.placing.read().await;
+        central.store.place(verified).await?
+    };
     let receipt = Receipt {
         kiosk: id,
         epoch,

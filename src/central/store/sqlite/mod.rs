@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use jiff::civil::Date;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
@@ -97,6 +97,8 @@ pub struct SqliteStore {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    /// Held by whoever reads: closing waits for them.
+    reading: Arc<RwLock<()>>,
     read_only: bool,
 }
 
@@ -120,6 +122,7 @@ impl SqliteStore {
             jobs: Mutex::new(Some(jobs)),
             thread: Mutex::new(Some(thread)),
             readers: Arc::default(),
+            reading: Arc::default(),
             read_only: false,
         })
     }
@@ -146,6 +149,7 @@ impl SqliteStore {
             jobs: Mutex::new(None),
             thread: Mutex::new(None),
             readers: Arc::new(Mutex::new(vec![reader])),
+            reading: Arc::default(),
             read_only: true,
         })
     }
@@ -176,7 +180,9 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
         let path = self.path.clone();
+        let reading = Arc::clone(&self.reading).read_owned().await;
         tokio::task::spawn_blocking(move || {
+            let _reading = reading;
             let waiting = lock(&readers).pop();
             let db = match waiting {
                 Some(db) => db,
@@ -435,6 +441,8 @@ impl Store for SqliteStore {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        // Whose request was given up may still be reading.
+        let _nobody = self.reading.write().await;
         lock(&self.readers).clear();
         Ok(())
     }
