@@ -177,7 +177,6 @@ pub fn export(_: &Export) -> Result<(), Failure> {
 #[cfg(feature = "central")]
 pub fn export(asked: &Export) -> Result<(), Failure> {
     use hailong::central::export::{Asked, ExportError, of_folder};
-    use hailong::central::service::ServiceError;
     if let (Some(from), Some(to)) = (asked.from, asked.to)
         && from > to
     {
@@ -187,11 +186,9 @@ pub fn export(asked: &Export) -> Result<(), Failure> {
     let exported = of_folder(&asked.data, Asked { from, to, opened }, &asked.out);
     let exported = exported.map_err(|error| {
         let code = match &error {
-            ExportError::Folder(_)
-            | ExportError::Service(ServiceError::InUse(_))
-            | ExportError::NoRoot(_)
-            | ExportError::Archive(..) => USAGE,
-            _ => INTERNAL,
+            ExportError::Offline(error) if error.is_usage() => USAGE,
+            ExportError::NoRoot(_) | ExportError::Archive(..) => USAGE,
+            ExportError::Offline(_) | ExportError::Store(_) => INTERNAL,
         };
         Failure::new(code, error)
     })?;
@@ -250,8 +247,7 @@ pub fn rebuild(_: &Rebuild) -> Result<(), Failure> {
 
 #[cfg(feature = "central")]
 pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
-    use hailong::central::rebuild::{RebuildError, of_folder};
-    use hailong::central::service::ServiceError;
+    use hailong::central::rebuild::of_folder;
     use hailong::central::store::Rebuilt;
     eprintln!("reading the journals anew …");
     let rebuilt: Rebuilt = match &asked.server {
@@ -263,10 +259,7 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
             serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))?
         }
         None => of_folder(&asked.data).map_err(|error| {
-            let code = match &error {
-                RebuildError::Folder(_) | RebuildError::Service(ServiceError::InUse(_)) => USAGE,
-                _ => INTERNAL,
-            };
+            let code = if error.is_usage() { USAGE } else { INTERNAL };
             Failure::new(code, error)
         })?,
     };

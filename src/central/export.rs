@@ -2,21 +2,18 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::ingest::Intake;
 use super::keys::Keys;
-use super::report::{ReportError, Setting};
-use super::service::{Lock, ServiceError};
-use super::store::sqlite::{Author, SqliteStore};
+use super::offline::{Offline, OfflineError};
+use super::report::Setting;
+use super::store::sqlite::SqliteStore;
 use super::store::{Kiosk, Segment, Store, StoreError};
-use crate::clock::{Clock, SystemClock};
 use crate::domain::archive::{About, Batch, Body, End, ListedKiosk, Raw, Record};
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
-use crate::domain::form::Forms;
 use crate::domain::ids::Hash;
 use crate::domain::root::{Root, Statement};
 use crate::domain::time::At;
@@ -51,12 +48,9 @@ pub struct Exported {
 /// Why nothing was exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The folder is none of a central service.
+    /// The folder.
     #[error(transparent)]
-    Folder(#[from] ReportError),
-    /// The folder is in use, or its secrets cannot be read.
-    #[error(transparent)]
-    Service(#[from] ServiceError),
+    Offline(#[from] OfflineError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,25 +68,16 @@ pub enum ExportError {
 /// Writes the archive of `folder` (or of its folder `central`), in which no service runs, into a
 /// new file; the export becomes a line of the own series.
 pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, ExportError> {
-    let (folder, setting) = Setting::find(folder)?;
-    let _lock = Lock::take(&folder)?;
-    let keys = Keys::load(&folder).map_err(ServiceError::from)?;
-    let forms = Forms::new(setting.forms.clone());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let author = Author::of(&keys, &setting.offices, forms.clone(), Arc::clone(&clock));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| StoreError::Refused(error.to_string()))?;
+    let here = Offline::take(folder)?;
     let failed = |error| ExportError::Archive(file.to_owned(), error);
-    runtime.block_on(async {
-        let store = SqliteStore::open(&folder, author)?;
+    here.runtime.block_on(async {
+        let store = &here.store;
         let part = Part::of(store.all_roots().await?, asked)?;
         let new = std::fs::File::create_new(file).map_err(failed)?;
         let mut archive = Archive::begin(BufWriter::new(new));
-        let reader = asked.opened.then(|| Intake::new(keys.opening.clone(), forms));
-        let now = At::new(clock.now());
-        let source = Source { store: &store, keys: &keys, setting: &setting, reader };
+        let reader = asked.opened.then(|| here.reader());
+        let now = At::new(here.clock.now());
+        let source = Source { store, keys: &here.keys, setting: &here.setting, reader };
         let written = source.write(&mut archive, part, asked, now).await;
         match written.and_then(|()| archive.end().map_err(WriteError::Archive)) {
             Ok(exported) => {

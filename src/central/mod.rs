@@ -7,6 +7,7 @@ pub mod export;
 pub mod ingest;
 pub mod keys;
 pub mod listener;
+pub mod offline;
 pub mod pages;
 pub mod phone;
 pub mod photo;
