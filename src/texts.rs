@@ -32,6 +32,8 @@ pub struct Texts {
     pub kiosk: KioskTexts,
     /// What the phone's pages say.
     pub phone: PhoneTexts,
+    /// What anybody may read.
+    pub public: PublicTexts,
     /// What staff read.
     pub summary: SummaryTexts,
 }
@@ -78,7 +80,8 @@ texts! {
     KioskTexts {
         home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
         reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, skip, send,
-        thanks_title, thanks_kept, thanks_more_title, thanks_more, later_title, later_text,
+        thanks_title, thanks_kept, thanks_code_button, thanks_code_title, thanks_code_help,
+        thanks_more_title, thanks_more, later_title, later_text,
         later_done, not_kept, paused, staff_note,
     }
 }
@@ -90,6 +93,15 @@ texts! {
         words_help, report, report_help, send, promise, no_level, words_long, token_old,
         not_sent, thanks_title, thanks_kept, used_title, used_text, expired_title, not_valid_title,
         not_valid_text, busy_title, busy_text, welcome_title, welcome_text,
+    }
+}
+
+texts! {
+    /// What anybody may read.
+    PublicTexts {
+        check_own, check_title, check_text, check_label, check_send, check_rooted, check_received,
+        check_not_here, check_no_code, roots_title, roots_text, roots_caption, roots_none,
+        roots_day, roots_number, roots_lines, roots_anchor, roots_json,
     }
 }
 
@@ -146,6 +158,7 @@ impl Texts {
             .chain(parts)
             .chain(texts.kiosk.all().map(named("kiosk")))
             .chain(texts.phone.all().map(named("phone")))
+            .chain(texts.public.all().map(named("public")))
             .chain(texts.summary.all().map(named("summary")));
         for (path, text) in all {
             if text.trim().is_empty() {

@@ -34,6 +34,8 @@ impl Pages {
             ("notice.html", include_str!("../../ui/web/notice.html")),
             ("phone.html", include_str!("../../ui/web/phone.html")),
             ("message.html", include_str!("../../ui/web/message.html")),
+            ("check.html", include_str!("../../ui/web/check.html")),
+            ("roots.html", include_str!("../../ui/web/roots.html")),
             ("reports.html", include_str!("../../ui/web/reports.html")),
             ("summary.html", include_str!("../../ui/web/summary.html")),
             ("error.html", include_str!("../../ui/web/error.html")),

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use super::pages::{Asked, other_languages};
 use super::service::Central;
 use super::store::{Answered, Kiosk, PhoneForm, StoreError};
+use crate::domain::check::CheckCode;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
 use crate::domain::line::Line;
 use crate::domain::seal::Answer;
@@ -161,9 +162,15 @@ pub async fn send(
     };
     let _placing = central.placing.read().await;
     match central.store.answer(answer).await {
-        Ok(Answered::Kept) => {
-            let (title, text) = (&texts.phone.thanks_title, &texts.phone.thanks_kept);
-            message(&central, texts, StatusCode::OK, Some(open.office), "thanks", title, text)
+        Ok(Answered::Kept(closed)) => {
+            let code = CheckCode::of(0, closed);
+            let context = json!({
+                "kind": "thanks",
+                "title": texts.phone.thanks_title,
+                "text": texts.phone.thanks_kept,
+                "code": code.to_string(),
+            });
+            render(&central, texts, open.office, StatusCode::OK, "message.html", context)
         }
         Ok(Answered::Used) => closed_page(&central, texts, Closed::Used),
         Err(error) => closed_page(&central, texts, Closed::Busy(error)),
@@ -276,6 +283,7 @@ fn render(
     context["lang"] = json!(texts.language);
     context["languages"] = other_languages(&central.config, texts);
     context["t"] = json!(texts.phone);
+    context["p"] = json!(texts.public);
     context["office"] = json!(office);
     context["notice_title"] = json!(texts.notice.title);
     context["notice"] = json!(texts.notice_of(office));
@@ -317,13 +325,26 @@ fn message(
     title: &str,
     text: &str,
 ) -> Response {
-    let only = match central.config.offices.as_slice() {
-        [only] => Some(only.office.name.as_str()),
-        _ => None,
-    };
-    let office = office.or(only).unwrap_or("Hài Lòng");
     let context = json!({ "kind": kind, "title": title, "text": text });
-    render(central, texts, office, status, "message.html", context)
+    match office {
+        Some(office) => render(central, texts, office, status, "message.html", context),
+        None => public(central, texts, status, "message.html", context),
+    }
+}
+
+/// A page that is no single office's, unless there is only one.
+pub(super) fn public(
+    central: &Central,
+    texts: &Texts,
+    status: StatusCode,
+    name: &str,
+    context: serde_json::Value,
+) -> Response {
+    let office = match central.config.offices.as_slice() {
+        [only] => only.office.name.as_str(),
+        _ => "Hài Lòng",
+    };
+    render(central, texts, office, status, name, context)
 }
 
 /// `GET /`: what this is.

@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 
+use super::pages::Asked;
+use super::phone;
 use super::problem::Problem;
 use super::service::Central;
 use super::store::{StoreError, Unrooted};
@@ -163,7 +168,38 @@ pub async fn keep(central: Arc<Central>) -> std::convert::Infallible {
         if let Err(error) = make(&central).await {
             tracing::error!(%error, "no root yet");
         }
+        if let Err(error) = central.store.gather_codes().await {
+            tracing::error!(%error, "check codes not gathered");
+        }
         central.clock.sleep(LOOK).await;
+    }
+}
+
+/// Roots on the page.
+const SHOWN: usize = 31;
+
+/// `GET /roots`: the same for people, the last month of them.
+pub(super) async fn page(
+    State(central): State<Arc<Central>>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let texts = asked.texts(&central.config);
+    match central.store.roots(SHOWN).await {
+        Ok(roots) => {
+            let shown = roots.into_iter().filter_map(|root| {
+                let said: Statement = serde_json::from_str(&root.statement).ok()?;
+                let day = said.day.strftime("%d/%m/%Y").to_string();
+                let (number, lines, anchor) = (said.number, said.lines, root.anchor());
+                Some(json!({ "number": number, "day": day, "lines": lines, "anchor": anchor }))
+            });
+            let roots: Vec<_> = shown.collect();
+            let context = json!({ "roots": roots, "summary_texts": texts.summary });
+            phone::public(&central, texts, StatusCode::OK, "roots.html", context)
+        }
+        Err(error) => {
+            tracing::error!(%error, "store");
+            phone::refusal(&central, texts, StatusCode::SERVICE_UNAVAILABLE)
+        }
     }
 }
 

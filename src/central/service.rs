@@ -25,9 +25,10 @@ use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
+use super::source::Gate;
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Store, StoreError};
-use super::{door, listener, phone, report, roots, staff};
+use super::{check, door, listener, phone, report, roots, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
@@ -124,6 +125,8 @@ pub struct Central {
     admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
     at_once: Semaphore,
     rebuilding: Semaphore,
+    /// Keeps every source from trying check codes.
+    pub(super) checking: Gate,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
     /// figures and findings under it are of one state.
     pub(super) placing: tokio::sync::RwLock<()>,
@@ -150,6 +153,7 @@ impl Central {
             keys,
             pages: Pages::new(config.citizens_base())?,
             staff_pages: Pages::new(config.staff_base())?,
+            checking: Gate::new(check::PACE, config.citizens.bounds.proxied),
             config,
             clock,
             admitted: RwLock::default(),
@@ -296,6 +300,9 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
         .route("/photo/{name}", get(photo))
         .route("/api/v1/roots", get(roots::list))
+        .route("/roots", get(roots::page))
+        .route("/check", get(check::page).post(check::answer))
+        .route("/CHECK", get(check::page))
         .route("/style.css", get(|| async { file("style.css") }))
         .route(
             "/fonts/{name}",

@@ -259,6 +259,8 @@ impl<'a> Stage<'a> {
             self.take(Input::Send)?;
             if poles.len() == 1 && part == Part::Whole {
                 all("thanks", false)?;
+                self.take(Input::ShowCode)?;
+                all("thanks-code", false)?;
             }
             self.take(Input::Done)?;
         }

@@ -144,7 +144,7 @@ impl Neighbour {
             let mut record = self.visit.step(input, now);
             while let Some(kept) = record.take() {
                 let answer = match desk.keep(&kept) {
-                    Ok(kept) => Input::Kept(kept.seq, kept.ticket),
+                    Ok(kept) => kept.into(),
                     Err(error) => Input::Refused(error.for_staff()),
                 };
                 record = self.visit.step(answer, now);

@@ -8,9 +8,10 @@ use zeroize::Zeroizing;
 
 use super::identity::{Identity, central_keys};
 use super::journal::{Journal, JournalError, Writer};
-use super::visit::Record;
+use super::visit::{Input, Record};
 use crate::clock::Clock;
 use crate::domain::Random;
+use crate::domain::check::CheckCode;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, Epoch, Hash, OfficialId};
@@ -44,6 +45,15 @@ pub struct Kept {
     pub seq: u64,
     /// The address for the QR code, if a contact was opened.
     pub ticket: Option<String>,
+    /// The check code, if a contact was ended.
+    pub code: Option<CheckCode>,
+}
+
+impl From<Kept> for Input {
+    fn from(kept: Kept) -> Self {
+        let code = kept.code.map(|code| code.to_string());
+        Self::Kept(kept.seq, kept.ticket.or(code))
+    }
 }
 
 /// A kiosk's journal, and what goes into it.
@@ -170,7 +180,7 @@ impl Desk {
                             let ticket = claims.ticket(&self.ticket_key);
                             format!("{}/R/{ticket}", self.enrolled.public_url)
                         });
-                Ok(Kept { seq: committed.seq, ticket })
+                Ok(Kept { seq: committed.seq, ticket, code: None })
             }
             // Another epoch's line cannot be spoken of in this one.
             Record::Change { contact, .. } | Record::Close { contact, .. }
@@ -182,14 +192,15 @@ impl Desk {
                 let line = Line { contact: Some(*contact), ..Line::draft(Event::Changed) };
                 let answer = [Answer::Level(level.clone())];
                 let committed = self.journal.append(line, &answer)?;
-                Ok(Kept { seq: committed.seq, ticket: None })
+                Ok(Kept { seq: committed.seq, ticket: None, code: None })
             }
             Record::Close { contact, how, reasons } => {
                 let line =
                     Line { contact: Some(*contact), how: Some(*how), ..Line::draft(Event::Closed) };
                 let answer = [Answer::Reasons(reasons.clone())];
                 let committed = self.journal.append(line, &answer)?;
-                Ok(Kept { seq: committed.seq, ticket: None })
+                let code = Some(CheckCode::of(self.enrolled.number, committed.hash));
+                Ok(Kept { seq: committed.seq, ticket: None, code })
             }
         }
     }

@@ -151,6 +151,8 @@ pub struct Committed {
     pub seq: u64,
     /// Its wall clock.
     pub at: At,
+    /// Its hash.
+    pub hash: Hash,
 }
 
 struct Open {
@@ -400,7 +402,7 @@ impl Journal {
         transaction.commit()?;
         open.last_at = at;
         open.last_mono_ms = mono_ms;
-        Ok(Committed { epoch: open.series.epoch(), seq: written.seq, at })
+        Ok(Committed { epoch: open.series.epoch(), seq: written.seq, at, hash: written.hash })
     }
 
     /// Tells a jump of the clock, if there was one: an end before the next line would hide it.

@@ -70,7 +70,7 @@ fn work(
         let outcome = match waiting.recv_timeout(left) {
             Ok(Job::Keep(record)) => match desk.keep(&record) {
                 Ok(kept) => {
-                    let _ = answers.send(Input::Kept(kept.seq, kept.ticket));
+                    let _ = answers.send(kept.into());
                     Ok(())
                 }
                 Err(error) => {

@@ -28,8 +28,8 @@ pub struct TimeOuts {
     pub reasons_ms: u64,
     /// Thanks.
     pub thanks_ms: u64,
-    /// The large QR code, the notice, and thanks for a visitor who wishes to write; a touch starts
-    /// the first two anew.
+    /// The large QR code, the notice, and thanks for a visitor who wishes to write or to see the
+    /// check code; a touch starts the first two anew.
     pub later_ms: u64,
     /// The apology.
     pub not_kept_ms: u64,
@@ -62,12 +62,14 @@ pub enum Input {
     Later,
     /// The page was left by touch.
     Done,
+    /// “Xem mã tra cứu”.
+    ShowCode,
     /// The screen was touched somewhere.
     Touched,
     /// Time has passed.
     Tick,
-    /// The journal has committed the record: its line's number, and the ticket if it opened a
-    /// contact.
+    /// The journal has committed the record: its line's number, and what the visitor may take
+    /// along: the ticket of a contact that was opened, the check code of one that was ended.
     Kept(u64, Option<String>),
     /// The journal could not commit the record, and why, for staff.
     Refused(String),
@@ -127,6 +129,10 @@ pub enum Page {
         contact: Contact,
         /// Whether the visitor wishes to write on the phone, and so needs time to scan.
         words: bool,
+        /// The check code.
+        code: Option<String>,
+        /// Whether it was asked for, and so needs time to be written down.
+        code_shown: bool,
     },
     /// The large QR code.
     Later(Contact),
@@ -247,10 +253,8 @@ impl Visit {
         match self.page {
             Page::Who | Page::Home if self.idle() => None,
             Page::Who | Page::Home | Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
-            Page::Thanks { words: false, .. } => Some(self.time_outs.thanks_ms),
-            Page::Notice | Page::Later(_) | Page::Thanks { words: true, .. } => {
-                Some(self.time_outs.later_ms)
-            }
+            Page::Thanks { words: false, code_shown: false, .. } => Some(self.time_outs.thanks_ms),
+            Page::Notice | Page::Later(_) | Page::Thanks { .. } => Some(self.time_outs.later_ms),
             Page::NotKept { .. } => Some(self.time_outs.not_kept_ms),
         }
     }
@@ -269,8 +273,8 @@ impl Visit {
     /// Takes what happened at `now_ms` of a monotonic clock; says what is to be recorded.
     pub fn step(&mut self, input: Input, now_ms: u64) -> Option<Record> {
         match input {
-            Input::Kept(seq, ticket) => {
-                self.kept(seq, ticket, now_ms);
+            Input::Kept(seq, handed) => {
+                self.kept(seq, handed, now_ms);
                 return None;
             }
             Input::Refused(trouble) => {
@@ -362,6 +366,11 @@ impl Visit {
             (Page::Reasons { .. }, Input::Skip) => {
                 self.close(How::Skipped, After::Thanked { words: false })
             }
+            (Page::Thanks { code: Some(_), code_shown, .. }, Input::ShowCode) => {
+                *code_shown = true;
+                self.touched_ms = now_ms;
+                None
+            }
             (Page::Later(_), Input::Done) => self.close(How::Left, After::Rest),
             (Page::Thanks { .. } | Page::NotKept { .. }, Input::Done) => {
                 self.rest(now_ms);
@@ -404,14 +413,15 @@ impl Visit {
         Some(Record::Close { contact, how, reasons })
     }
 
-    fn kept(&mut self, seq: u64, ticket: Option<String>, now_ms: u64) {
+    fn kept(&mut self, seq: u64, handed: Option<String>, now_ms: u64) {
         let page =
             match (self.after.take(), std::mem::replace(&mut self.page, rest(&self.counters))) {
                 (Some(After::Opened(Some(level))), _) => {
                     let ticked = vec![false; self.offered_with(level).len()];
-                    Page::Reasons { contact: Contact { seq, ticket }, level, ticked }
+                    let contact = Contact { seq, ticket: handed };
+                    Page::Reasons { contact, level, ticked }
                 }
-                (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket }),
+                (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket: handed }),
                 (Some(After::Changed(level)), Page::Reasons { contact, level: before, ticked }) => {
                     // Another pole asks for other reasons; the same pole keeps its ticks.
                     let ticked = if self.pole(before) == self.pole(level) {
@@ -424,7 +434,7 @@ impl Visit {
                     return;
                 }
                 (Some(After::Thanked { words }), Page::Reasons { contact, .. }) => {
-                    Page::Thanks { contact, words }
+                    Page::Thanks { contact, words, code: handed, code_shown: false }
                 }
                 (None, page) => {
                     self.page = page;

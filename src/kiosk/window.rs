@@ -18,7 +18,7 @@ use crate::domain::form::{Form, Forms, Offered, in_language};
 use crate::domain::ids::{CounterId, FormRef, OfficialId};
 use crate::domain::office::Counter;
 use crate::domain::time::At;
-use crate::texts::{KioskTexts, Texts};
+use crate::texts::{KioskTexts, Texts, fill};
 
 /// What the Slint compiler makes of `ui/kiosk/app.slint`.
 #[allow(missing_docs, unsafe_code, clippy::all, clippy::pedantic)]
@@ -195,6 +195,7 @@ impl Screen {
         visit.on_send(when(Input::Send));
         visit.on_skip(when(Input::Skip));
         visit.on_later(when(Input::Later));
+        visit.on_show_code(when(Input::ShowCode));
         visit.on_done(when(Input::Done));
         visit.on_touched(when(Input::Touched));
         let album = Rc::clone(&self.album);
@@ -302,6 +303,9 @@ impl Screen {
         let directory = &self.enrolled.directory;
         let office = ui::Office::get(&self.app);
         fill_texts(&self.app, &texts.kiosk, &texts.notice.title);
+        let address = typed(&self.enrolled.public_url);
+        let help = fill(&texts.kiosk.thanks_code_help, &[("address", &address)]);
+        ui::Texts::get(&self.app).set_thanks_code_help(help.into());
         let parts = texts.notice_of(&directory.office.name).into_iter();
         let parts: Vec<ui::NoticePart> = parts
             .map(|part| ui::NoticePart { title: part.title.into(), text: part.text.into() })
@@ -382,6 +386,13 @@ impl Screen {
         } else {
             visit.set_trouble(SharedString::default());
         }
+        let code = match state.page() {
+            Page::Thanks { code, code_shown, .. } => code.as_ref().map(|code| (code, *code_shown)),
+            _ => None,
+        };
+        visit.set_has_code(code.is_some());
+        let shown = code.filter(|(_, shown)| *shown).map_or("", |(code, _)| code);
+        visit.set_code(shown.into());
         visit.set_chosen(state.chosen().map_or(-1, |level| level as i32));
         visit.set_wishes_words(state.wishes_words());
         visit.set_busy(state.busy());
@@ -432,6 +443,14 @@ fn on_input(screen: &Rc<Screen>) -> impl Fn(Input) + use<> {
     }
 }
 
+/// Where codes are checked, as people type it: what they need not type is left out, and a host is
+/// easier to read in small letters.
+fn typed(public_url: &str) -> String {
+    let address = public_url.split_once("://").map_or(public_url, |(_, address)| address);
+    let (host, path) = address.split_at(address.find('/').unwrap_or(address.len()));
+    format!("{}{path}/check", host.to_lowercase())
+}
+
 fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     let shown = ui::Texts::get(app);
     let text = |text: &String| SharedString::from(text.as_str());
@@ -453,6 +472,8 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));
     shown.set_thanks_kept(text(&texts.thanks_kept));
+    shown.set_thanks_code_button(text(&texts.thanks_code_button));
+    shown.set_thanks_code_title(text(&texts.thanks_code_title));
     shown.set_thanks_more_title(text(&texts.thanks_more_title));
     shown.set_thanks_more(text(&texts.thanks_more));
     shown.set_later_title(text(&texts.later_title));

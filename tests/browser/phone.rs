@@ -36,6 +36,7 @@ async fn every_page_of_a_phone_is_readable_and_touchable_at_every_width() {
         looker.look("notice", language).await;
     }
     looker.says("How long it is kept").await;
+    public_pages(&mut looker, &central).await;
 
     // It takes no answers any more, and still shows forms.
     central.store().close().await.unwrap();
@@ -92,4 +93,26 @@ async fn rated_with_mistakes(
     looker.browser.send().await;
     looker.look("thanks", language).await;
     looker.says(&t.thanks_title).await;
+}
+
+/// Whether a rating has arrived, and the roots of days.
+async fn public_pages(looker: &mut Looker, central: &TestCentral) {
+    let here = central.service();
+    looker.look_at("roots-none", &format!("{here}/roots")).await;
+    looker.says("There is no statement yet.").await;
+    central.clock.set(at("2026-11-25 00:01"));
+    hailong::central::roots::make(&central.central).await.unwrap();
+    looker.look_at("roots", &format!("{here}/roots")).await;
+    looker.says("Anchor").await;
+    looker.look_at("check", &format!("{here}/check")).await;
+    for language in LANGUAGES {
+        for (name, code) in [("check-not-here", "3-9KQ2-A0VX-7M4D"), ("check-no-code", "3-9")] {
+            looker.browser.open(&format!("{here}/check?lang={language}")).await;
+            let fill = format!("document.getElementById('code').value = '{code}'");
+            looker.browser.ask(&fill).await;
+            looker.browser.send().await;
+            looker.look(name, language).await;
+        }
+    }
+    looker.says("This is not a whole code.").await;
 }

@@ -15,6 +15,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::batch::{BadBatch, Header};
+use crate::domain::check::CheckCode;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::Reader;
 use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
@@ -211,10 +212,21 @@ pub struct PhoneForm {
 /// What became of a phone's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
-    /// It is kept.
-    Kept,
+    /// It is kept: the hash of the line that closes it.
+    Kept(Hash),
     /// The ticket was used before.
     Used,
+}
+
+/// What is known of a check code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// No line of this code is here.
+    NotHere,
+    /// It is here and will stand under the root that comes next.
+    Received,
+    /// It is here and stands under the root of this day.
+    Rooted(Date),
 }
 
 /// What a citizen wrote.
@@ -372,6 +384,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Consumes a ticket: writes the answer into the central service's own series and counts it.
     async fn answer(&self, form: PhoneForm) -> Result<Answered, StoreError>;
+
+    /// Whether the contact's end that a check code names is here.
+    async fn check(&self, code: CheckCode) -> Result<Checked, StoreError>;
+
+    /// Makes check codes under roots that are new quick to find; they are found without it, too.
+    async fn gather_codes(&self) -> Result<(), StoreError>;
 
     /// Writes a `directory` line, unless the last one of the office names the same digest.
     async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError>;

@@ -52,8 +52,7 @@ impl Kiosk {
         let record = self.waiting.take().expect("a record is on its way");
         let seq = self.next;
         self.next += 1;
-        let ticket = matches!(record, Record::Open { .. }).then(|| format!("TICKET{seq}"));
-        assert_eq!(self.visit.step(Input::Kept(seq, ticket), self.now), None);
+        assert_eq!(self.visit.step(Input::Kept(seq, handed(&record, seq)), self.now), None);
         seq
     }
 
@@ -97,6 +96,15 @@ impl Kiosk {
     }
 }
 
+/// What the desk hands out for a record.
+fn handed(record: &Record, seq: u64) -> Option<String> {
+    match record {
+        Record::Open { .. } => Some(format!("TICKET{seq}")),
+        Record::Change { .. } => None,
+        Record::Close { .. } => Some(format!("CODE{seq}")),
+    }
+}
+
 fn open(level: &str) -> Option<Record> {
     Some(Record::Open { by: By::Touch, counter: q3(), level: Some(level.into()) })
 }
@@ -122,12 +130,12 @@ fn a_rating_with_reasons_is_sent_and_thanked() {
     let sent = close(contact, How::Sent, &["thai_do", "cho_lau"]);
     assert_eq!(kiosk.tap(Input::Send), sent, "in the form's order");
     assert!(kiosk.on_reasons(), "no thanks before the disk has it");
-    kiosk.kept();
+    let end = kiosk.kept();
     let ticket = Some(format!("TICKET{contact}"));
-    assert_eq!(
-        kiosk.visit.page(),
-        &Page::Thanks { contact: Contact { seq: contact, ticket }, words: false }
-    );
+    let contact = Contact { seq: contact, ticket };
+    let code = Some(format!("CODE{end}"));
+    let thanks = Page::Thanks { contact, words: false, code, code_shown: false };
+    assert_eq!(kiosk.visit.page(), &thanks);
     assert_eq!(kiosk.tap(Input::Done), None);
     assert_eq!(kiosk.visit.page(), &Page::Home);
     assert!(kiosk.visit.idle());
@@ -321,6 +329,28 @@ fn thanks_and_apology_end_by_themselves_touched_or_not() {
 }
 
 #[test]
+fn the_check_code_is_shown_on_request_and_leaves_time_to_write_it_down() {
+    let mut kiosk = Kiosk::new();
+    kiosk.rate(RAT_HAI_LONG);
+    kiosk.tap(Input::Send);
+    let end = kiosk.kept();
+    let shown = |kiosk: &Kiosk| match kiosk.visit.page() {
+        Page::Thanks { code, code_shown, .. } => (code.clone(), *code_shown),
+        page => panic!("{page:?}"),
+    };
+    assert_eq!(shown(&kiosk), (Some(format!("CODE{end}")), false));
+    kiosk.pass(15_000);
+    assert_eq!(kiosk.tap(Input::ShowCode), None, "no event of its own");
+    assert_eq!(shown(&kiosk), (Some(format!("CODE{end}")), true));
+    kiosk.pass(59_000);
+    assert!(kiosk.on_thanks());
+    kiosk.pass(1_000);
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+    assert_eq!(kiosk.tap(Input::ShowCode), None);
+    assert_eq!(kiosk.visit.page(), &Page::Home, "nothing of it is left for the next");
+}
+
+#[test]
 fn nothing_is_taken_while_a_record_is_on_its_way() {
     let inputs = [
         Input::Rate(4),
@@ -461,6 +491,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0..4usize).prop_map(Input::Counter),
         1 => Just(Input::Notice),
         1 => (0..2usize).prop_map(Input::Language),
+        1 => Just(Input::ShowCode),
         1 => Just(Input::Touched),
     ];
     let pass = prop_oneof![
@@ -655,7 +686,7 @@ impl World {
             Record::Open { level, .. } => {
                 let level = level.as_deref().and_then(|level| self.form.level(level));
                 self.entries.push(Entry { seq, level, end: None });
-                return (seq, Some(format!("TICKET{seq}")));
+                return (seq, handed(record, seq));
             }
             Record::Change { contact, level } => {
                 let level = self.form.level(level);
@@ -671,7 +702,7 @@ impl World {
                 entry.end = end;
             }
         }
-        (seq, None)
+        (seq, handed(record, seq))
     }
 
     fn keeps(&mut self) {
@@ -683,13 +714,13 @@ impl World {
             assert_eq!(*self.visit.page(), page);
             return;
         };
-        let (seq, ticket) = self.commit(&record);
-        assert_eq!(self.visit.step(Input::Kept(seq, ticket.clone()), self.now), None);
+        let (seq, handed) = self.commit(&record);
+        assert_eq!(self.visit.step(Input::Kept(seq, handed.clone()), self.now), None);
         match record {
             Record::Open { level, .. } => {
                 self.who.contact = Some(seq);
                 self.who.level = self.who.tapped.take();
-                let contact = Contact { seq, ticket };
+                let contact = Contact { seq, ticket: handed };
                 match (level, self.visit.page()) {
                     (None, Page::Later(shown)) => assert_eq!(*shown, contact),
                     (Some(_), Page::Reasons { contact: shown, ticked, .. }) => {
@@ -712,7 +743,8 @@ impl World {
                 let wish = |code: &String| self.form.wishes.iter().any(|wish| wish.code == *code);
                 let words = how == How::Sent && reasons.iter().any(wish);
                 let expected = if thanked {
-                    Page::Thanks { contact: Contact { seq: contact, ticket }, words }
+                    let contact = Contact { seq: contact, ticket };
+                    Page::Thanks { contact, words, code: handed, code_shown: false }
                 } else {
                     self.rest()
                 };

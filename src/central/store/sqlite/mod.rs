@@ -10,6 +10,7 @@
 
 mod branches;
 mod clocks;
+mod codes;
 mod completion;
 mod counting;
 mod placing;
@@ -30,12 +31,13 @@ use rusqlite::Connection;
 use tokio::sync::{RwLock, oneshot};
 
 use super::{
-    Admission, Answered, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
+    Admission, Answered, Checked, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
     PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError, TicketState, Unrooted,
     Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
+use crate::domain::check::CheckCode;
 use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
@@ -326,6 +328,14 @@ impl Store for SqliteStore {
 
     async fn answer(&self, form: PhoneForm) -> Result<Answered, StoreError> {
         self.write(move |writer| writer.answer(&form)).await
+    }
+
+    async fn check(&self, code: CheckCode) -> Result<Checked, StoreError> {
+        self.read(move |db| codes::check(db, code)).await
+    }
+
+    async fn gather_codes(&self) -> Result<(), StoreError> {
+        self.write(|writer| codes::gather(&writer.db)).await
     }
 
     async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError> {

@@ -418,7 +418,7 @@ impl Writer {
         let words = form.words.clone().map(Answer::Words);
         let end = std::iter::once(Answer::Reasons(form.reasons.clone())).chain(words).collect();
         self.note(vec![(opening, level), (closed(contact), end)])?;
-        Ok(Answered::Kept)
+        Ok(Answered::Kept(self.own.as_ref().map_or(Hash::NONE, Series::head)))
     }
 
     /// Notes a directory in the own series, and as the one in force.
