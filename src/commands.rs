@@ -1,7 +1,12 @@
 //! What each command does, and which exit code each failure has: 1 internal, 2 usage,
 //! 3 configuration, 4 unreachable, 5 a promise is broken.
 
-use super::{Admin, Central, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
+#[cfg(all(feature = "kiosk", feature = "central"))]
+use super::Admin;
+use super::{Central, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub mod decide;
 
 /// Why a command ended early.
 pub struct Failure {
@@ -286,11 +291,6 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
     Err(Failure::new(BROKEN, message))
 }
 
-#[cfg(not(all(feature = "kiosk", feature = "central")))]
-pub fn admin(_: Admin) -> Result<(), Failure> {
-    Err(not_in_this_build("kiosk or central"))
-}
-
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn admin(admin: Admin) -> Result<(), Failure> {
     use hailong::central::staff::{CodeReply, CodeRequest};
@@ -312,6 +312,10 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             println!("{}", reply.code);
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
+        }
+        Admin::Matters { place, all } => decide::matters(&place, all),
+        Admin::Decide { place, person, reason, what } => {
+            decide::decide(&place, &person, &reason, what)
         }
     }
 }

@@ -9,6 +9,9 @@ use jiff::civil::Date;
 
 mod commands;
 
+#[cfg(all(feature = "kiosk", feature = "central"))]
+use commands::decide::Decide;
+
 /// Hài Lòng: a rating kiosk for the counters of one-stop shops, and its central service.
 #[derive(Parser)]
 #[command(name = "hailong", version, about)]
@@ -38,7 +41,8 @@ enum Command {
     Rebuild(Rebuild),
     /// Draw every screen of the kiosk, in every language and on every panel, into a folder.
     Screens(Screens),
-    /// Set up offices and kiosks.
+    /// Set up offices and kiosks, and decide what a person has to.
+    #[cfg(all(feature = "kiosk", feature = "central"))]
     #[command(subcommand)]
     Admin(Admin),
 }
@@ -160,6 +164,21 @@ struct Rebuild {
     data: PathBuf,
 }
 
+/// The service or folder that is asked.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+#[derive(Args)]
+struct Place {
+    /// Ask a running service: the staff link that it printed at start.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
+    /// The data folder of a central service that is not running.
+    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
+    data: PathBuf,
+}
+
 /// Options of the pictures.
 #[derive(Args)]
 struct Screens {
@@ -178,6 +197,7 @@ enum Format {
     Json,
 }
 
+#[cfg(all(feature = "kiosk", feature = "central"))]
 #[derive(Subcommand)]
 enum Admin {
     /// Ask a running service for a one-time code that enrols one kiosk within 15 minutes.
@@ -198,6 +218,27 @@ enum Admin {
         /// The kiosk's name to be, such as ps-q3.
         #[arg(long, value_name = "NAME")]
         kiosk: String,
+    },
+    /// List what a person should look at: kiosks, missing lines, findings.
+    Matters {
+        #[command(flatten)]
+        place: Place,
+        /// Also what was settled, and all decisions.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Decide something, as a line of the central service's own series.
+    Decide {
+        #[command(flatten)]
+        place: Place,
+        /// Who decides: name and office.
+        #[arg(long, value_name = "NAME")]
+        person: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(subcommand)]
+        what: Decide,
     },
 }
 
@@ -220,6 +261,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(verify)) => commands::verify(&verify),
         Some(Command::Rebuild(rebuild)) => commands::rebuild(&rebuild),
         Some(Command::Screens(screens)) => commands::screens(&screens),
+        #[cfg(all(feature = "kiosk", feature = "central"))]
         Some(Command::Admin(admin)) => commands::admin(admin),
     };
     match done {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod check;
 pub mod config;
+pub mod decide;
 pub mod door;
 pub mod export;
 pub mod ingest;

@@ -21,18 +21,20 @@ use tokio::sync::{Semaphore, watch};
 
 use super::address::below;
 use super::config::Config;
+use super::decide::DecideError;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::source::Gate;
 use super::store::sqlite::{Author, SqliteStore};
-use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Store, StoreError};
-use super::{check, door, listener, phone, report, roots, staff};
+use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError};
+use super::{check, decide, door, listener, phone, report, roots, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
+use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::receipt::{Receipt, sign_receipt};
 use crate::domain::seal::key_id;
@@ -206,6 +208,14 @@ impl Central {
         self.store.rebuild(Arc::new(reader)).await.map(Some)
     }
 
+    /// Takes a decision, which holds from now on.
+    pub async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), DecideError> {
+        let _placing = self.placing.read().await;
+        let taken = decide::take(self.store.as_ref(), &self.config.offices, decision).await?;
+        self.admitted.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(taken)
+    }
+
     /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].
     pub async fn offer(
         &self,
@@ -355,6 +365,11 @@ async fn journal(
         return Err(stranger());
     }
     let kiosk = central.kiosk(&unverified.header.kiosk).await?.ok_or_else(stranger)?;
+    match kiosk.standing {
+        Standing::InUse => {}
+        Standing::Suspended => return Err(not_in_use("this kiosk is suspended")),
+        Standing::Retired { .. } => return Err(not_in_use("this kiosk is no longer in use")),
+    }
     let signature = headers
         .get("hailong-signature")
         .and_then(|value| value.to_str().ok())
@@ -400,6 +415,12 @@ async fn journal(
         ("hailong-key", key),
     ];
     Ok((headers, body).into_response())
+}
+
+/// What a kiosk keeps is kept there until the decision is withdrawn.
+fn not_in_use(why: &str) -> Problem {
+    let what = "what it holds stays on its disk; ask whoever runs the central service";
+    Problem::new(StatusCode::FORBIDDEN, format!("{why}; {what}"))
 }
 
 async fn enrolment_keys(State(central): State<Arc<Central>>) -> Json<CentralKeys> {

@@ -17,16 +17,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::address::is_https;
+use super::decide::DecideError;
 use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
-use super::store::{Kiosk, Rebuilt, StoreError};
+use super::store::{Kiosk, Matters, Rebuilt, StoreError};
 use super::summary::{self, SummaryError};
 use super::{report, table};
+use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::{self, Reader};
-use crate::domain::ids::{KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::summary::{State as DayState, Summary};
 use crate::texts::{Texts, fill};
@@ -47,6 +49,8 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/summary/{office}/{date}", get(page))
         .route("/api/v1/summary/{office}/{date}", get(api))
         .route("/api/v1/enrolment-codes", post(enrolment_code))
+        .route("/api/v1/matters", get(matters))
+        .route("/api/v1/decisions", post(decide))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let long = Router::new()
         .route("/api/v1/rebuild", post(rebuild))
@@ -462,6 +466,30 @@ async fn enrolment_code(
     }
     let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
     Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))
+}
+
+async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, Problem> {
+    Ok(Json(central.store.matters().await?))
+}
+
+/// Where a decision was taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The epoch of its line in the own series.
+    pub epoch: Epoch,
+    /// The line's number.
+    pub seq: u64,
+}
+
+async fn decide(
+    State(central): State<Arc<Central>>,
+    Json(decision): Json<Decision>,
+) -> Result<Json<Taken>, Problem> {
+    match central.decide(decision).await {
+        Ok((epoch, seq)) => Ok(Json(Taken { epoch, seq })),
+        Err(DecideError::Store(error)) => Err(error.into()),
+        Err(error) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
+    }
 }
 
 /// Takes as long as the journals are.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::Decision;
 use super::ids::{CounterId, Epoch, FormRef, Hash, KioskId, OfficialId};
 use super::time::At;
 
@@ -35,6 +36,8 @@ pub enum Event {
     Directory,
     /// Journals were exported for an auditor.
     Exported,
+    /// A named person decided something.
+    Decided,
     /// An event of a later version: chained and stored, never counted.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -173,6 +176,9 @@ pub struct Line {
     /// Phone answers: the minute at which the contact was opened, as a ticket carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_at: Option<At>,
+    /// `decided`: what, by whom and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// Hash of the level's or the reasons' body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Hash>,
@@ -228,6 +234,7 @@ impl Line {
             of_epoch: None,
             of_seq: None,
             of_at: None,
+            decision: None,
             body: None,
             words: None,
         }
@@ -257,6 +264,7 @@ impl Line {
             Event::Closed => line.contact.is_some() && line.how.is_some() && line.body.is_some(),
             Event::Started => line.last_run.is_some(),
             Event::Shift => line.counter.is_some(),
+            Event::Decided => line.decision.is_some(),
             _ => true,
         };
         if complete { Ok(line) } else { Err(BadLine::KeyMissing) }

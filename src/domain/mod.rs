@@ -4,7 +4,9 @@
 pub mod archive;
 pub mod batch;
 pub mod check;
+pub mod decision;
 pub mod enrolment;
+pub mod fingerprint;
 pub mod form;
 pub mod ids;
 pub mod line;

@@ -19,6 +19,7 @@ use super::transport::Http;
 use super::uploader::{Sender, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
 use crate::clock::{Clock, PutForward, SystemClock};
+use crate::domain::fingerprint::fingerprint;
 use crate::domain::system_random;
 use crate::ending;
 
@@ -112,7 +113,9 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     if let Some(code) = code {
         runtime.block_on(enrol(&config.network, code, &mut identity))?;
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
+        let words = fingerprint(identity.signing_key.verifying_key().as_bytes());
         println!("Enrolled as {}.", name.unwrap_or_default());
+        println!("Read these words to whoever made the code: {words}");
     }
     let clock: Arc<dyn Clock> = Arc::new(PutForward::new(SystemClock::start()));
     let desk =

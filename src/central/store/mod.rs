@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::batch::{BadBatch, Header};
 use crate::domain::check::CheckCode;
+use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::Reader;
-use crate::domain::ids::{CounterId, Hash, KioskId, OfficeCode, OfficialId};
+use crate::domain::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
@@ -59,6 +60,109 @@ pub struct Kiosk {
     pub ticket_key: Vec<u8>,
     /// When it was admitted.
     pub enrolled: At,
+    /// Whether it may send.
+    pub standing: Standing,
+}
+
+/// Whether a kiosk may send.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It may.
+    #[default]
+    InUse,
+    /// Not until the suspension is withdrawn.
+    Suspended,
+    /// No longer.
+    Retired {
+        /// The first day without it.
+        since: Date,
+        /// The kiosk in its place.
+        replaced_by: Option<KioskId>,
+    },
+}
+
+/// A decision as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The epoch of its line in the own series.
+    pub epoch: Epoch,
+    /// The line's number.
+    pub seq: u64,
+    /// When.
+    pub at: At,
+    /// Whether a later one withdrew it.
+    pub withdrawn: bool,
+    /// The decision.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// Everything that a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matters {
+    /// All kiosks.
+    pub kiosks: Vec<KioskMatter>,
+    /// Lines that are missing.
+    pub holes: Vec<Hole>,
+    /// Findings.
+    pub findings: Vec<FindingMatter>,
+    /// Decisions, in the order taken.
+    pub decisions: Vec<Decided>,
+}
+
+/// How a kiosk stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KioskMatter {
+    /// The kiosk.
+    pub id: KioskId,
+    /// Its number on tickets.
+    pub number: u32,
+    /// Its office.
+    pub office: OfficeCode,
+    /// The counters it serves.
+    pub counters: Counters,
+    /// SHA-256 of the key that signs its batches.
+    pub key: Hash,
+    /// Words of its key, to be compared with those that it shows.
+    pub fingerprint: String,
+    /// Whether they were.
+    pub confirmed: bool,
+    /// Whether it may send.
+    pub standing: Standing,
+    /// When it was admitted.
+    pub enrolled: At,
+    /// When its last batch arrived.
+    pub last_heard: Option<At>,
+    /// The last day that its journal has passed.
+    pub passed: Option<Date>,
+}
+
+/// Lines that are missing while later ones are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Whose journal.
+    pub kiosk: KioskId,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The first of them.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// When the first line after them arrived.
+    pub since: Option<At>,
+    /// Whether a person signed them off as lost.
+    pub lost: bool,
+}
+
+/// A finding, and whether a person looked at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingMatter {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Whether nothing more is to be done.
+    pub settled: bool,
 }
 
 /// A one-time enrolment code, by its hash.
@@ -285,7 +389,7 @@ impl FindingKind {
 }
 
 /// Something that a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// What kind.
     pub kind: String,
@@ -413,6 +517,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// The latest day with a contact.
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError>;
+
+    /// Writes a decision into the own series, and lets follow what follows from it. Gives the
+    /// line's epoch and number.
+    async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError>;
+
+    /// Everything that a person should look at, and how it stands.
+    async fn matters(&self) -> Result<Matters, StoreError>;
 
     /// Everything that a person should look at, in the order found.
     async fn findings(&self) -> Result<Vec<Finding>, StoreError>;

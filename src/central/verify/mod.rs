@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use self::chains::Chains;
 use super::ingest::{UNKNOWN_KIND, answers};
 use super::store::sqlite::{Author, SqliteStore};
-use super::store::{Entry, Kiosk, Store, StoreError, Verified};
+use super::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
 use super::summary;
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ListedKiosk, Record};
@@ -490,6 +490,7 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
         key: key(&listed.key)?,
         ticket_key: Vec::new(),
         enrolled: listed.enrolled,
+        standing: Standing::InUse,
     })
 }
 

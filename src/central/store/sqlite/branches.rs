@@ -33,6 +33,22 @@ impl Ranges {
         }
     }
 
+    /// Adds all numbers from `first` to `last`.
+    pub fn join(&mut self, first: u64, last: u64) {
+        let apart = |range: &(u64, u64)| range.1.saturating_add(1) < first || range.0 > last + 1;
+        let joined = self.0.iter().filter(|range| !apart(range));
+        let all = joined.fold((first, last), |(a, b), (c, d)| (a.min(*c), b.max(*d)));
+        self.0.retain(apart);
+        let at = self.0.partition_point(|range| range.0 < all.0);
+        self.0.insert(at, all);
+    }
+
+    /// The highest number here that is not above `most`.
+    pub fn up_to(&self, most: u64) -> Option<u64> {
+        let after = self.0.partition_point(|(first, _)| *first <= most);
+        after.checked_sub(1).map(|at| self.0[at].1.min(most))
+    }
+
     /// The highest number here.
     pub fn last(&self) -> Option<u64> {
         self.0.last().map(|(_, last)| *last)
@@ -199,6 +215,52 @@ impl Branches {
         mark
     }
 
+    /// These branches as if lines that were signed off as lost were here. An epoch of which nothing,
+    /// or not its `started` line, is here follows the one that ends before it.
+    pub fn with(&self, lost: &[(Epoch, u64, u64)]) -> Self {
+        let mut with = self.clone();
+        let mut lost = lost.to_vec();
+        lost.sort_unstable_by_key(|(_, first, last)| (*first, *last));
+        for (epoch, first, last) in lost {
+            let place = with.place(epoch).unwrap_or_else(|| {
+                with.0.push(Branch {
+                    id: -1,
+                    epoch,
+                    start: first,
+                    prev: None,
+                    rooted: first == 1,
+                    superseded: true,
+                    ranges: Ranges::default(),
+                    tip: None,
+                    steps: Vec::new(),
+                    confirmed: true,
+                });
+                with.0.len() - 1
+            });
+            with.0[place].ranges.join(first, last);
+            let Branch { start, prev, rooted, .. } = with.0[place];
+            if prev.is_none() && !rooted && with.0[place].ranges.has(start) {
+                let ends = |branch: &&Branch| branch.ranges.last() == Some(start.wrapping_sub(1));
+                let before = with.0.iter().find(ends).map(|branch| (branch.epoch, start - 1));
+                with.0[place].prev = before;
+            }
+        }
+        with
+    }
+
+    /// The last line here of each branch (by its row) on the way to `place`, as far as the
+    /// watermark that `marks` has there.
+    pub fn reached(&self, marks: &Branches, place: usize) -> Vec<(i64, u64)> {
+        let (mark, _) = marks.watermark(place);
+        let way = marks.way(place).unwrap_or_default();
+        let reached = way.into_iter().filter(|stretch| stretch.first <= mark);
+        let here = reached.filter_map(|stretch| {
+            let branch = self.0.get(stretch.place)?;
+            Some((branch.id, branch.ranges.up_to(stretch.last.min(mark))?))
+        });
+        here.collect()
+    }
+
     /// The missing ranges on the way to the branch's last line.
     pub fn holes(&self, place: usize) -> Vec<(u64, u64)> {
         let way = self.way(place).unwrap_or_else(|| {
@@ -221,6 +283,41 @@ impl Branches {
         }
         holes.truncate(MAX_HOLES);
         holes
+    }
+
+    /// What is missing on the ways to all last lines, by epoch, as far as it is known.
+    pub fn missing(&self) -> Vec<(Epoch, u64, u64)> {
+        let mut missing = Vec::new();
+        for head in self.0.iter().filter(|branch| !self.0.iter().any(|o| o.follows(branch))) {
+            let (mut at, mut last) = (head, head.ranges.last().unwrap_or(head.start));
+            for _ in 0..=self.0.len() {
+                let mut next = at.start;
+                for (first, end) in &at.ranges.0 {
+                    if *first > next && next <= last {
+                        missing.push((at.epoch, next, (*first - 1).min(last)));
+                    }
+                    next = next.max(end + 1);
+                }
+                if next <= last {
+                    missing.push((at.epoch, next, last));
+                }
+                let Some((epoch, seq)) = at.prev.filter(|_| !at.rooted) else { break };
+                let named = self.0.iter().find(|branch| branch.epoch == epoch);
+                let Some(before) = named else {
+                    // Of the epoch that is named nothing is here: it began after what is.
+                    let here = self.0.iter().filter_map(|branch| branch.ranges.up_to(seq));
+                    let first = here.max().unwrap_or(0) + 1;
+                    if first <= seq {
+                        missing.push((epoch, first, seq));
+                    }
+                    break;
+                };
+                (at, last) = (before, seq);
+            }
+        }
+        missing.sort_unstable_by_key(|(epoch, first, last)| (*first, *last, *epoch));
+        missing.dedup();
+        missing
     }
 
     /// Pairs of epochs that continue one past: they have a number in common, or name the same
@@ -286,6 +383,39 @@ mod tests {
     }
 
     #[test]
+    fn ranges_take_many_numbers_at_once() {
+        for (first, last, all) in [
+            (4, 5, &[(1, 7), (10, 12)][..]),
+            (5, 5, &[(1, 3), (5, 7), (10, 12)]),
+            (2, 11, &[(1, 12)]),
+            (14, 15, &[(1, 3), (6, 7), (10, 12), (14, 15)]),
+        ] {
+            let mut ranges = Ranges(vec![(1, 3), (6, 7), (10, 12)]);
+            ranges.join(first, last);
+            assert_eq!(ranges.0, all.to_vec(), "{first}–{last}");
+        }
+        let ranges = Ranges(vec![(2, 3), (6, 7)]);
+        let up_to = [1, 2, 5, 6, 9].map(|most| ranges.up_to(most));
+        assert_eq!(up_to, [None, Some(2), Some(3), Some(6), Some(7)]);
+    }
+
+    #[test]
+    fn what_was_signed_off_no_longer_holds_the_watermark_up() {
+        let holed = Branches(vec![
+            branch(1, 1, None, &[(1, 7)]),
+            branch(3, 14, Some((2, 13)), &[(14, 20)]),
+        ]);
+        assert_eq!(holed.watermark(1), (0, None));
+        let lost = [(Epoch(1), 8, 10), (Epoch(2), 11, 13)];
+        let with = holed.with(&lost);
+        assert_eq!(with.watermark(1).0, 20);
+        assert_eq!(holed.reached(&with, 1), [(1, 7), (3, 20)]);
+        assert_eq!(holed.missing(), [(Epoch(2), 8, 13)], "all that is known");
+        let few = holed.with(&lost[1..]);
+        assert_eq!(few.watermark(1).0, 0, "nobody says that the first epoch ended there");
+    }
+
+    #[test]
     fn the_watermark_goes_across_epochs_and_stops_at_a_hole() {
         let whole = Branches(vec![
             branch(1, 1, None, &[(1, 10)]),
@@ -299,6 +429,7 @@ mod tests {
         ]);
         assert_eq!(holed.watermark(1), (7, Some(1)));
         assert_eq!(holed.holes(1), [(8, 11)]);
+        assert_eq!(holed.missing(), [(Epoch(1), 8, 10), (Epoch(2), 11, 11)]);
     }
 
     #[test]

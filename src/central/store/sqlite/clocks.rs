@@ -103,7 +103,8 @@ impl Writer {
         Ok(())
     }
 
-    fn judge_branch(
+    /// Judges anew on which day and whose the contacts of a branch are.
+    pub(super) fn judge_branch(
         &mut self,
         kiosk: &KioskId,
         state: &KioskState,
@@ -127,9 +128,11 @@ impl Writer {
             let Some((bytes, received)) = self.line_and_when(branch.id, seq)? else { continue };
             let Ok(line) = Line::read(&bytes, kiosk, branch.epoch, seq) else { continue };
             let day = Day::by(state.branches.clockwork(place), seq, line.at, received);
+            let (day, official) = self.judged((kiosk, branch.epoch), office, &line, day)?;
             self.name_review((kiosk, branch.epoch, seq), day, received)?;
             if let Some(opening) = &mut self.touch(branch, office, seq, touched)?.opening {
                 opening.day = day;
+                opening.official = official;
             }
         }
         Ok(())

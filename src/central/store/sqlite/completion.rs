@@ -7,7 +7,7 @@ use super::writing::{KioskState, Writer};
 use crate::central::store::{StoreError, Verified};
 use crate::domain::ids::OfficeCode;
 use crate::domain::line::{Event, Line};
-use crate::domain::time::Day;
+use crate::domain::time::{At, Day};
 
 impl Writer {
     /// How far the kiosk's journal has come, and which days that completes.
@@ -19,18 +19,12 @@ impl Writer {
         head: Option<&[u8]>,
     ) -> Result<(), StoreError> {
         let Some(office) = state.office.clone() else { return Ok(()) };
-        let closes = self.author.closes.iter().find(|(code, _)| *code == office).map(|(_, at)| *at);
-        let passes = |line: &Line| -> Option<Date> {
-            let Day::On(date) = Day::of(line.at, batch.received) else { return None };
-            let closed = closes.is_some_and(|closes| line.at.civil().time() >= closes);
-            if line.event == Event::Stopped && closed { Some(date) } else { date.yesterday().ok() }
-        };
         let here = batch.entries.iter().filter(|entry| entry.seq <= watermark);
         let at_mark: Option<Line> = head.and_then(|bytes| serde_json::from_slice(bytes).ok());
         let passed = here
             .filter_map(|entry| entry.line.as_ref().ok())
             .chain(at_mark.as_ref())
-            .filter_map(passes)
+            .filter_map(|line| self.passes(state, line, batch.received))
             .max()
             .max(state.passed);
         self.db
@@ -47,8 +41,17 @@ impl Writer {
         Ok(())
     }
 
+    /// The day that is over by a line of a kiosk.
+    pub(super) fn passes(&self, state: &KioskState, line: &Line, received: At) -> Option<Date> {
+        let Day::On(date) = Day::of(line.at, received) else { return None };
+        let office = state.office.as_ref()?;
+        let closes = self.author.closes.iter().find(|(code, _)| code == office).map(|(_, at)| *at);
+        let closed = closes.is_some_and(|closes| line.at.civil().time() >= closes);
+        if line.event == Event::Stopped && closed { Some(date) } else { date.yesterday().ok() }
+    }
+
     /// Notes how far the order of placing had come when a day became complete.
-    fn complete(&mut self, office: &OfficeCode) -> Result<(), StoreError> {
+    pub(super) fn complete(&mut self, office: &OfficeCode) -> Result<(), StoreError> {
         let from: Option<String> = self.db.query_row(
             "SELECT coalesce(
                  (SELECT max(day) FROM completion WHERE office = ?1),
@@ -60,7 +63,8 @@ impl Writer {
         loop {
             let passed: bool = self.db.query_row(
                 "SELECT max(passed) >= ?2
-                        AND total(substr(enrolled, 1, 10) <= ?2 AND coalesce(passed, '') < ?2) = 0
+                        AND total(substr(enrolled, 1, 10) <= ?2 AND coalesce(passed, '') < ?2
+                                  AND coalesce(retired > ?2, 1)) = 0
                  FROM kiosk WHERE office = ?1",
                 params![office.as_str(), day.to_string()],
                 |row| Ok(row.get::<_, Option<bool>>(0)?.unwrap_or(false)),

@@ -34,6 +34,9 @@ impl Writer {
                 if line.event == Event::Contact && line.by == Some(By::Phone) {
                     self.phone(batch, entry, line, touched)?;
                 }
+                if let (Event::Decided, Some(decision)) = (line.event, &line.decision) {
+                    self.decide(line, decision, touched)?;
+                }
                 continue;
             }
             let Some(office) = &state.office else { continue };
@@ -50,6 +53,8 @@ impl Writer {
                     };
                     let clock = state.branches.clockwork(place);
                     let day = Day::by(clock, line.seq, line.at, batch.received);
+                    let number = (&batch.header.kiosk, batch.header.epoch);
+                    let (day, official) = self.judged(number, office, line, day)?;
                     if day == Day::Review {
                         let number = (&batch.header.kiosk, batch.header.epoch, line.seq);
                         self.name_review(number, day, batch.received)?;
@@ -59,7 +64,7 @@ impl Writer {
                         day,
                         hour: line.at.civil().hour(),
                         counter,
-                        official: line.official.clone(),
+                        official,
                         form,
                         by,
                     });

@@ -13,6 +13,7 @@ mod clocks;
 mod codes;
 mod completion;
 mod counting;
+mod decisions;
 mod placing;
 mod reading;
 mod rebuilding;
@@ -32,14 +33,15 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
-    PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError, TicketState, Unrooted,
-    Verified, Written,
+    Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError, TicketState,
+    Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
 use crate::domain::check::CheckCode;
+use crate::domain::decision::Decision;
 use crate::domain::form::{Forms, Reader};
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::rating::Key;
@@ -377,6 +379,14 @@ impl Store for SqliteStore {
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::latest_day(db, &office)).await
+    }
+
+    async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError> {
+        self.write(move |writer| writer.note_decision(decision)).await
+    }
+
+    async fn matters(&self) -> Result<Matters, StoreError> {
+        self.write(Writer::matters).await
     }
 
     async fn findings(&self) -> Result<Vec<Finding>, StoreError> {

@@ -109,6 +109,9 @@ impl Writer {
             conflicts,
         };
         self.kiosks.insert(kiosk.clone(), state);
+        if self.has_lost(kiosk)? {
+            self.pass_again(kiosk)?;
+        }
         Ok(placed)
     }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
+use super::decisions;
 use crate::central::store::{
     ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
     TicketState, Written,
@@ -32,10 +33,12 @@ fn kiosk_row(row: &Row<'_>) -> rusqlite::Result<KioskRow> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
 }
 
-fn kiosk_of_row(row: KioskRow) -> Result<Kiosk, StoreError> {
+fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
     let (number, id, office, counter, key, ticket_key, enrolled) = row;
+    let id: KioskId = id.parse().map_err(|_| damaged("a kiosk's name"))?;
     Ok(Kiosk {
-        id: id.parse().map_err(|_| damaged("a kiosk's name"))?,
+        standing: decisions::standing(db, &id)?,
+        id,
         number,
         office: office.parse().map_err(|_| damaged("an office's code"))?,
         counters: counter.parse().map_err(|_| damaged("a kiosk's counters"))?,
@@ -49,7 +52,7 @@ pub(super) fn kiosk(db: &Connection, id: &KioskId) -> Result<Option<Kiosk>, Stor
     db.prepare_cached(&format!("{KIOSK} WHERE id = ?"))?
         .query_row([id.as_str()], kiosk_row)
         .optional()?
-        .map(kiosk_of_row)
+        .map(|row| kiosk_of_row(db, row))
         .transpose()
 }
 
@@ -57,14 +60,14 @@ pub(super) fn kiosk_by_number(db: &Connection, number: u32) -> Result<Option<Kio
     db.prepare_cached(&format!("{KIOSK} WHERE number = ?"))?
         .query_row([number], kiosk_row)
         .optional()?
-        .map(kiosk_of_row)
+        .map(|row| kiosk_of_row(db, row))
         .transpose()
 }
 
 pub(super) fn kiosks(db: &Connection) -> Result<Vec<Kiosk>, StoreError> {
     let mut statement = db.prepare(&format!("{KIOSK} ORDER BY number"))?;
     let rows = statement.query_map([], kiosk_row)?;
-    rows.map(|row| kiosk_of_row(row?)).collect()
+    rows.map(|row| kiosk_of_row(db, row?)).collect()
 }
 
 pub(super) fn segments(
@@ -208,9 +211,10 @@ pub(super) fn day(
     date: Date,
 ) -> Result<DayRecord, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, enrolled, passed, last_heard FROM kiosk WHERE office = ? ORDER BY number",
+        "SELECT id, enrolled, passed, last_heard FROM kiosk
+         WHERE office = ?1 AND coalesce(retired > ?2, 1) ORDER BY number",
     )?;
-    let mut rows = statement.query([office.as_str()])?;
+    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
     let mut progress = Vec::new();
     let moment = |text: String| At::try_from(text).map_err(|_| damaged("a moment"));
     while let Some(row) = rows.next()? {

@@ -20,7 +20,7 @@ use crate::domain::batch::Header;
 use crate::domain::ids::KioskId;
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
-const DERIVED: [&str; 11] = [
+const DERIVED: [&str; 12] = [
     "branch",
     "range",
     "clock_step",
@@ -32,6 +32,7 @@ const DERIVED: [&str; 11] = [
     "completion",
     "gap",
     "finding",
+    "decision",
 ];
 /// Batches placed in one transaction.
 const AT_ONCE: usize = 64;
@@ -179,6 +180,7 @@ impl Anew {
         self.settle(&writer.db)?;
         writer.kiosks.clear();
         writer.latest_contacts.clear();
+        writer.judgements = None;
         writer.last_ord = last_ord(&writer.db)?;
         tracing::warn!(folder = %self.folder.0.display(), "ratings and tallies were made anew");
         Ok(())
@@ -199,11 +201,12 @@ impl Anew {
             let id: i64 = branch.query_row(place, |row| row.get(0))?;
             update.execute(params![row.get::<_, i64>(0)?, id])?;
         }
-        let mut kiosks = made.prepare("SELECT id, passed FROM kiosk")?;
+        let mut kiosks = made.prepare("SELECT id, passed, retired FROM kiosk")?;
         let mut rows = kiosks.query([])?;
-        let mut update = db.prepare("UPDATE kiosk SET passed = ?2 WHERE id = ?1")?;
+        let mut update = db.prepare("UPDATE kiosk SET passed = ?2, retired = ?3 WHERE id = ?1")?;
         while let Some(row) = rows.next()? {
-            update.execute(params![row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?])?;
+            let text = |at: usize| row.get::<_, Option<String>>(at);
+            update.execute(params![text(0)?, text(1)?, text(2)?])?;
         }
         Ok(())
     }

@@ -8,8 +8,10 @@ use rusqlite::Connection;
 use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
-const SCHEMA: Schema =
-    Schema { steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES], unnumbered: false };
+const SCHEMA: Schema = Schema {
+    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS],
+    unnumbered: false,
+};
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST: &str = "
     CREATE TABLE kiosk (
@@ -202,6 +204,22 @@ const CHECK_CODES: &str = "
         codes BLOB NOT NULL,
         PRIMARY KEY (kiosk, root)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What named persons decided, from lines of the own series.
+const DECISIONS: &str = "
+    CREATE TABLE decision (
+        seq       INTEGER NOT NULL,
+        epoch     TEXT NOT NULL,
+        at        TEXT NOT NULL,
+        what      TEXT NOT NULL,
+        kiosk     TEXT,
+        decision  TEXT NOT NULL,
+        withdrawn INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (seq, epoch)
+    ) STRICT, WITHOUT ROWID;
+    -- The first day without it; follows from a decision.
+    ALTER TABLE kiosk ADD COLUMN retired TEXT;
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

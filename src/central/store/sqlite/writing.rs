@@ -8,12 +8,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Author;
 use super::branches::{Branch, Branches, Ranges};
+use super::decisions::Judgements;
 use super::reading;
 use super::schema;
 use crate::central::store::{
     Admission, Answered, EnrolmentCode, Entry, Kiosk, PhoneForm, StoreError, Verified,
 };
 use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
+use crate::domain::decision::Decision;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{By, Event, How, Line};
 use crate::domain::rating::Cell;
@@ -44,6 +46,8 @@ pub struct Writer {
     pub(super) latest_contacts: HashMap<i64, u64>,
     /// The last place given out in `placed`.
     pub(super) last_ord: i64,
+    /// Decisions in force, once they were read.
+    pub(super) judgements: Option<Judgements>,
     damaged: bool,
 }
 
@@ -61,6 +65,7 @@ impl Writer {
             moves: BTreeMap::new(),
             latest_contacts: HashMap::new(),
             last_ord,
+            judgements: None,
             damaged: false,
         };
         writer.transaction(Self::read_old_clocks)?;
@@ -92,6 +97,7 @@ impl Writer {
             self.kiosks.clear();
             self.moves.clear();
             self.latest_contacts.clear();
+            self.judgements = None;
             // Its numbers may or may not be on the disk: the own series goes on in a new epoch.
             self.own = None;
             self.last_ord = last_ord(&self.db).unwrap_or(self.last_ord);
@@ -302,6 +308,14 @@ impl Writer {
             at: line.at,
             stopped: line.event == Event::Stopped,
         }))
+    }
+
+    /// Notes a decision; gives the number of its line.
+    pub(super) fn note_decision(&mut self, decision: Decision) -> Result<(Epoch, u64), StoreError> {
+        let line = Line { decision: Some(decision), ..Line::draft(Event::Decided) };
+        self.note(vec![(line, vec![])])?;
+        let own = self.own.as_ref();
+        Ok(own.map_or((Epoch(0), 0), |series| (series.epoch(), series.next() - 1)))
     }
 
     /// Writes `stopped`, if the own series was begun.

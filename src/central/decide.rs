@@ -1,0 +1,131 @@
+//! Taking a decision: checked against what it speaks of, then a line of the own series.
+
+use super::offline::{Offline, OfflineError};
+use super::store::{Matters, Store, StoreError};
+use crate::domain::decision::{BadDecision, Decision, What};
+use crate::domain::ids::{Epoch, KioskId, OfficeCode};
+use crate::domain::office::Directory;
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// Not a decision.
+    #[error(transparent)]
+    Bad(#[from] BadDecision),
+    /// It speaks of what is not here.
+    #[error("{0}")]
+    NotHere(String),
+    /// The folder.
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DecideError {
+    /// Whether asking otherwise would help.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Bad(_) | Self::NotHere(_) => true,
+            Self::Offline(error) => error.is_usage(),
+            Self::Store(_) => false,
+        }
+    }
+}
+
+/// Takes a decision; gives the epoch and number of its line, by which it can be withdrawn.
+pub async fn take(
+    store: &dyn Store,
+    offices: &[Directory],
+    decision: Decision,
+) -> Result<(Epoch, u64), DecideError> {
+    decision.check()?;
+    let matters = store.matters().await?;
+    if let Some(why) = not_here(&matters, offices, &decision.what) {
+        return Err(DecideError::NotHere(why));
+    }
+    Ok(store.decide(decision).await?)
+}
+
+/// The same on a folder in which no service runs.
+pub fn take_in(folder: &std::path::Path, decision: Decision) -> Result<(Epoch, u64), DecideError> {
+    let here = Offline::take(folder)?;
+    here.runtime.block_on(async {
+        let taken = take(&here.store, &here.setting.offices, decision).await;
+        here.store.close().await?;
+        taken
+    })
+}
+
+/// Everything that a person should look at, of a folder in which no service runs.
+pub fn matters_in(folder: &std::path::Path) -> Result<Matters, DecideError> {
+    let here = Offline::take(folder)?;
+    here.runtime.block_on(async {
+        let matters = here.store.matters().await?;
+        here.store.close().await?;
+        Ok(matters)
+    })
+}
+
+/// What a decision speaks of and is not here.
+fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<String> {
+    let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
+    if let Some(id) = what.kiosk()
+        && kiosk(id).is_none()
+        && !matches!(what, What::Settled { .. })
+    {
+        return Some(format!("no kiosk {id} is admitted here"));
+    }
+    match what {
+        What::Settled { kind, kiosk, epoch, seq } => {
+            let it = matters.findings.iter().any(|matter| {
+                let finding = &matter.finding;
+                (&finding.kind, finding.kiosk.as_str(), finding.seq) == (kind, kiosk.as_str(), *seq)
+                    && finding.epoch == epoch.to_string()
+            });
+            (!it).then(|| format!("no finding {kind} {kiosk} {epoch} {seq} is here"))
+        }
+        What::Lost { kiosk, epoch, first, last } => {
+            let it = matters.holes.iter().any(|hole| {
+                (&hole.kiosk, hole.epoch) == (kiosk, *epoch)
+                    && hole.first <= *first
+                    && *last <= hole.last
+            });
+            (!it).then(|| format!("{kiosk} {epoch} {first}–{last} is not what is missing"))
+        }
+        What::Attributed { office, counter, official, .. } => {
+            let Some(directory) = find(offices, office) else {
+                return Some(format!("no office {office} is here"));
+            };
+            if directory.counter(counter).is_none() {
+                return Some(format!("no counter {counter} in the office's counters.csv"));
+            }
+            let unknown = official.as_ref().filter(|id| directory.official(id).is_none())?;
+            Some(format!("no official {unknown} in the office's officials.csv"))
+        }
+        What::Confirmed { kiosk: id, key } => {
+            let known = kiosk(id).is_some_and(|kiosk| kiosk.key == *key);
+            (!known).then(|| format!("{id} has another key"))
+        }
+        What::Retired { replaced_by: Some(other), .. } if kiosk(other).is_none() => {
+            Some(format!("no kiosk {other} is admitted here"))
+        }
+        What::Withdrawn { epoch, seq } => {
+            let it = matters.decisions.iter().find(|one| (one.epoch, one.seq) == (*epoch, *seq));
+            match it {
+                None => Some(format!("no decision {epoch} {seq} is here")),
+                Some(one) if matches!(one.decision.what, What::Withdrawn { .. }) => {
+                    Some("a withdrawal is not withdrawn: decide again".to_owned())
+                }
+                Some(one) if one.withdrawn => Some(format!("{epoch} {seq} is withdrawn already")),
+                Some(_) => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn find<'a>(offices: &'a [Directory], office: &OfficeCode) -> Option<&'a Directory> {
+    offices.iter().find(|directory| directory.office.code == *office)
+}

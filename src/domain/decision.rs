@@ -1,0 +1,198 @@
+//! What a named person decides: never an edit, always a line of the central service's own series,
+//! and always reversible by another one.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
+use super::time::At;
+
+/// Longest person and longest reason, in letters.
+pub const MOST_LETTERS: usize = 200;
+
+/// A decision, who took it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What is decided.
+    #[serde(flatten)]
+    pub what: What,
+    /// Who decides: name and office.
+    pub person: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum What {
+    /// A finding was looked at and nothing more is to be done.
+    Settled {
+        /// Its kind.
+        kind: String,
+        /// Whose journal.
+        kiosk: KioskId,
+        /// Which epoch.
+        epoch: Epoch,
+        /// At which line.
+        seq: u64,
+    },
+    /// Lines that are missing will never come: days no longer wait for them.
+    Lost {
+        /// Whose journal.
+        kiosk: KioskId,
+        /// Which epoch.
+        epoch: Epoch,
+        /// The first of them.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// Contacts were on this day, whatever the kiosk's clock said.
+    Dated {
+        /// Whose journal.
+        kiosk: KioskId,
+        /// Which epoch.
+        epoch: Epoch,
+        /// The first opening line.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// The day.
+        day: Date,
+    },
+    /// Somebody else than the roster says was at a counter, or nobody.
+    Attributed {
+        /// The office.
+        office: OfficeCode,
+        /// The counter.
+        counter: CounterId,
+        /// From when, by the kiosk's clock.
+        from: At,
+        /// Until when; contacts opened at this moment are no longer meant.
+        until: At,
+        /// Who was there; nobody when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        official: Option<OfficialId>,
+    },
+    /// The kiosk that enrolled is the one that stands at the counter: its fingerprint was compared.
+    Confirmed {
+        /// The kiosk.
+        kiosk: KioskId,
+        /// SHA-256 of the key that was confirmed.
+        key: Hash,
+    },
+    /// Nothing more is taken from a kiosk until this is withdrawn.
+    Suspended {
+        /// The kiosk.
+        kiosk: KioskId,
+    },
+    /// A kiosk is no longer in use: nothing is taken from it, and days from `since` on do not wait
+    /// for it.
+    Retired {
+        /// The kiosk.
+        kiosk: KioskId,
+        /// The first day without it.
+        since: Date,
+        /// The kiosk that stands in its place, if one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<KioskId>,
+    },
+    /// An earlier decision no longer holds.
+    Withdrawn {
+        /// Its line's epoch.
+        epoch: Epoch,
+        /// Its line's number.
+        seq: u64,
+    },
+    /// A decision of a later version: stored, and without any effect here.
+    #[serde(other, skip_serializing)]
+    Unknown,
+}
+
+/// A decision that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadDecision {
+    /// Nobody, or nothing, or too much is named.
+    #[error("expected a person and a reason of 1 to {MOST_LETTERS} letters each")]
+    Words,
+    /// The last before the first.
+    #[error("expected a first number or moment that is not after the last")]
+    Order,
+    /// Not one of this version.
+    #[error("expected a decision of this version")]
+    Unknown,
+}
+
+impl Decision {
+    /// Whether it can be taken.
+    pub fn check(&self) -> Result<(), BadDecision> {
+        let words = |text: &str| (1..=MOST_LETTERS).contains(&text.trim().chars().count());
+        if !words(&self.person) || !words(&self.reason) {
+            return Err(BadDecision::Words);
+        }
+        match &self.what {
+            What::Lost { first, last, .. } | What::Dated { first, last, .. } if first > last => {
+                Err(BadDecision::Order)
+            }
+            What::Attributed { from, until, .. } if from >= until => Err(BadDecision::Order),
+            What::Unknown => Err(BadDecision::Unknown),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl What {
+    /// Its word in the store.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Settled { .. } => "settled",
+            Self::Lost { .. } => "lost",
+            Self::Dated { .. } => "dated",
+            Self::Attributed { .. } => "attributed",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Suspended { .. } => "suspended",
+            Self::Retired { .. } => "retired",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The kiosk that it is about, if it is about one.
+    pub fn kiosk(&self) -> Option<&KioskId> {
+        match self {
+            Self::Settled { kiosk, .. }
+            | Self::Lost { kiosk, .. }
+            | Self::Dated { kiosk, .. }
+            | Self::Confirmed { kiosk, .. }
+            | Self::Suspended { kiosk }
+            | Self::Retired { kiosk, .. } => Some(kiosk),
+            Self::Attributed { .. } | Self::Withdrawn { .. } | Self::Unknown => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_of_a_later_version_is_read_and_means_nothing() {
+        let text = r#"{"what":"moved","kiosk":"ps-q3","person":"P","reason":"R"}"#;
+        let read: Decision = serde_json::from_str(text).unwrap();
+        assert_eq!((read.what.clone(), read.check()), (What::Unknown, Err(BadDecision::Unknown)));
+    }
+
+    #[test]
+    fn a_decision_names_a_person_and_a_reason() {
+        let text =
+            r#"{"what":"suspended","kiosk":"ps-q3","person":"Lê Thị Hoa","reason":"mất máy"}"#;
+        let decision: Decision = serde_json::from_str(text).unwrap();
+        assert_eq!(decision.check(), Ok(()));
+        assert_eq!(serde_json::to_string(&decision).unwrap(), text);
+        for nobody in ["", "  ", &"x".repeat(MOST_LETTERS + 1)] {
+            let decision = Decision { person: nobody.to_owned(), ..decision.clone() };
+            assert_eq!(decision.check(), Err(BadDecision::Words));
+        }
+    }
+}
