@@ -1,11 +1,14 @@
 //! An archive against whoever has a reason to bend it: each change is found and named.
 
+#[path = "common/archives.rs"]
+mod archives;
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use archives::{ALL, Archive, lived, replace};
 use common::{TestCentral, TestKiosk, at, rate};
 use ed25519_dalek::SigningKey;
 use hailong::central::export::{Asked, ExportError, of_folder};
@@ -18,102 +21,9 @@ use hailong::domain::seal::OpeningKey;
 use hailong::domain::series::{Before, Series};
 use hailong::domain::system_random;
 use hailong::kiosk::journal_reader::JournalReader;
-use hailong::kiosk::visit::Record as Tap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-async fn send(kiosk: &TestKiosk) {
-    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
-    kiosk.sent(last).await;
-}
-
-/// The folder of a service that lived two days with two kiosks, and has the roots of both.
-fn lived() -> TempDir {
-    tokio::runtime::Runtime::new().unwrap().block_on(two_days())
-}
-
-async fn two_days() -> TempDir {
-    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
-    let mut kiosks = [central.kiosk("q3").await, central.kiosk("q5").await];
-    for day in [24, 25] {
-        central.clock.set(at(&format!("2026-11-{day} 09:00")));
-        make(&central.central).await.unwrap();
-        for kiosk in &mut kiosks {
-            let mut desk = kiosk.desk();
-            for _ in 0..6 {
-                rate(&mut desk, "rat_hai_long", &["niem_no"]);
-            }
-            let contact = rate(&mut desk, "hai_long", &[]);
-            desk.keep(&Tap::Change { contact, level: "khong_hai_long".into() }).unwrap();
-            drop(desk);
-            send(kiosk).await;
-        }
-    }
-    central.clock.set(at("2026-11-26 00:01"));
-    make(&central.central).await.unwrap();
-    central.stop().await.0
-}
-
-const ALL: Asked = Asked { from: None, to: None, opened: true };
-
-/// An archive as records, to be bent.
-struct Archive {
-    folder: TempDir,
-    records: Vec<Value>,
-}
-
-impl Archive {
-    fn of(service: &Path, asked: Asked) -> Self {
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("archive");
-        of_folder(service, asked, &file).unwrap();
-        let text = std::fs::read_to_string(file).unwrap();
-        let records = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        Self { folder, records }
-    }
-
-    /// Checks it as it is now, with an end that fits, as whoever bends it would write.
-    fn check(&self, anchor: Option<Hash>) -> Report {
-        let mut text = String::new();
-        for record in self.records.iter().filter(|record| record["record"] != "end") {
-            text.push_str(&record.to_string());
-            text.push('\n');
-        }
-        let records = text.lines().count();
-        let end = json!({"record": "end", "records": records, "sha256": Hash::of(text.as_bytes())});
-        text.push_str(&end.to_string());
-        text.push('\n');
-        let file = self.folder.path().join("bent");
-        std::fs::write(&file, text).unwrap();
-        of_file(&file, anchor).unwrap()
-    }
-
-    fn places(&self, kind: &str) -> Vec<usize> {
-        (0..self.records.len()).filter(|at| self.records[*at]["record"] == kind).collect()
-    }
-
-    /// The batches of a kiosk.
-    fn batches(&self, kiosk: &str) -> Vec<usize> {
-        let of = |at: &usize| {
-            let header = self.records[*at]["header"].as_str().unwrap();
-            serde_json::from_str::<Value>(header).unwrap()["kiosk"] == kiosk
-        };
-        self.places("batch").into_iter().filter(of).collect()
-    }
-
-    fn anchors(&self) -> Vec<Hash> {
-        let statement = |at: usize| self.records[at]["statement"].as_str().unwrap();
-        let places = self.places("root").into_iter();
-        places.map(|at| Hash::of(statement(at).as_bytes())).collect()
-    }
-}
-
-fn replace(value: &mut Value, from: &str, to: &str) {
-    let text = value.as_str().unwrap();
-    assert!(text.contains(from), "{text}");
-    *value = text.replacen(from, to, 1).into();
-}
 
 /// Something that was found says this.
 #[track_caller]

@@ -1,0 +1,270 @@
+"""An archive, checked as docs/protocol.md states it in “Archive”, “Batch”, “Roots of days” and
+“Body and seal”. Nothing is believed but the keys that the archive names, and those only as far as
+an anchor vouches for them."""
+
+import hashlib
+
+import counting
+import wire
+from lines import judged
+from wire import raw, read_object
+
+LEVEL = (("body", wire.LEVEL),)
+CLOSED = (("body", wire.REASONS), ("words", wire.WORDS))
+BODY_OF = {"contact": LEVEL, "changed": LEVEL, "closed": CLOSED}
+LISTED = ("number", "id", "office", "counters", "key", "enrolled")
+
+
+class NoArchive(Exception):
+    """The file is not an archive at all."""
+
+
+class Archive:
+    def __init__(self, content):
+        self.problems, self.notes, self.count = [], [], None
+        self.kiosks, self.forms = {}, []
+        self.order = []  # batches and roots as they stand
+        self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
+        self.starts = {}  # (kiosk, epoch) -> seq of `started`
+        self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
+        for number, record in enumerate(self.records(content), 1):
+            kind = record.get("record")
+            if (kind == "archive") != (number == 1) or number == 1 and record.get("v") != 1:
+                raise NoArchive("expected one record of version 1 of what it is, at its beginning")
+            if number == 1:
+                self.head, self.part = record, "from" in record
+            elif kind == "kiosk" and record.get("id") not in self.kiosks:
+                self.kiosks[record.get("id")] = record
+            elif kind == "form":
+                self.forms.append(record)
+            elif kind in ("batch", "root"):
+                self.order.append(record)
+            elif kind != "directory":
+                self.wrong(f"record {number}: another {kind} is not expected")
+        if not hasattr(self, "head"):
+            raise NoArchive("it is empty")
+
+    def records(self, content):
+        """The records before the end record, which must be the last and say what stands before."""
+        *lines, rest = content.split(b"\n")
+        for number, line in enumerate(lines):
+            record = read_object(line)
+            if record is None and number == 0:
+                raise NoArchive("its first line is no record")
+            if record is None:
+                self.wrong(f"record {number + 1} of the archive cannot be read")
+            elif record.get("record") == "end":
+                before = wire.digest(b"".join(line + b"\n" for line in lines[:number]))
+                if record != {"record": "end", "records": number, "sha256": before}:
+                    self.wrong("the archive is not as it was written")
+                if number + 1 != len(lines) or rest:
+                    self.wrong("something comes after the end of the archive")
+                return
+            else:
+                yield record
+        self.wrong("the archive is cut: its end is not there")
+
+    def wrong(self, what):
+        self.problems.append(what)
+
+    def check(self, anchor):
+        leaves, previous, anchors = [], None, []
+        if self.head["opened"] and not self.part:
+            self.count = counting.Count(self.kiosks.values(), self.forms)
+        for number, record in enumerate(self.order, 1):
+            try:
+                if record["record"] == "batch":
+                    leaves += self.batch(record)
+                else:
+                    previous = self.root(record, leaves, previous)
+                    anchors.append(previous[1])
+                    leaves = []
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self.wrong(f"batch or root {number} of the archive cannot be read: {error!r}")
+        if leaves:
+            self.notes.append(f"{len(leaves)} lines came after the last root")
+        if anchor is None:
+            self.notes.append("without an anchor: whose keys these are, nothing here proves")
+        elif anchor not in anchors:
+            self.wrong(f"no root here is {anchor}: this is not what was published")
+        self.chains()
+        self.admitted()
+        self.tell_figures()
+        if self.head["opened"]:
+            self.answers()
+        else:
+            self.notes.append("without bodies: no answer was checked")
+
+    # Batches: signature, header, lines.
+
+    def batch(self, batch):
+        """Checks a batch; gives the leaves that its lines are under the next root."""
+        header_line, lines = raw(batch["header"]), [raw(line) for line in batch["lines"]]
+        hashes = [hashlib.sha256(line).digest() for line in lines]
+        header = read_object(header_line)
+        kiosk, epoch, first = header["kiosk"], header["epoch"], header["first"]
+        name = f"{kiosk}, lines {first} to {first + header['count'] - 1}"
+        if list(header) != wire.HEADER_KEYS:
+            self.wrong(f"{name}: the header has other keys")
+        key = self.kiosks.get(kiosk, {}).get("key")
+        key = self.head["series_key"] if kiosk == "central" else key
+        if key is None:
+            self.wrong(f"{name}: of no kiosk in the list")
+        elif not wire.signed(key, b"hailong batch 1\n", header_line, batch["signature"]):
+            self.wrong(f"{name}: not signed by its key")
+        if len(lines) != header["count"] or wire.digest(wire.line_part(lines)) != header["lines"]:
+            self.wrong(f"{name}: the lines are not those that the header signs")
+        elif hashes[-1].hex() != header["head"]:
+            self.wrong(f"{name}: the head is not the last line")
+        self.starts.setdefault((kiosk, epoch), header["start"])
+        news = False
+        for seq, line in enumerate(lines, first):
+            stored = self.lines.setdefault((kiosk, epoch, seq), {})
+            news = news or wire.digest(line) not in stored
+            stored.setdefault(wire.digest(line), line)
+        if not news:
+            self.wrong(f"{name}: here twice")
+        for body in batch.get("bodies", []):
+            number = (kiosk, epoch, body["seq"], body["kind"])
+            self.bodies.setdefault(number, set()).add(self.body(body))
+        if self.count:
+            self.count.take(header, lines, batch["received"], batch.get("bodies", []))
+        return hashes
+
+    def body(self, body):
+        """The hash of what was answered, or why it is not here."""
+        if "not_opened" in body:
+            return body["not_opened"]
+        padded = raw(body["answer"]).ljust(wire.PADDED[body["kind"]], b"\0")
+        return wire.digest(bytes.fromhex(body["salt"]) + padded)
+
+    # Lines: each number once, each naming the one before.
+
+    def chains(self):
+        seqs, epochs = {}, {}
+        for kiosk, epoch, seq in sorted(self.lines):
+            seqs.setdefault((kiosk, epoch), []).append(seq)
+            if len(self.lines[kiosk, epoch, seq]) > 1:
+                self.wrong(f"{kiosk}: line {seq} is here twice, different")
+        for (kiosk, epoch), here in seqs.items():
+            start = self.starts[kiosk, epoch]
+            before = here[0] - 1 if self.part else start - 1
+            for seq in here:
+                if seq != before + 1:
+                    self.wrong(f"{kiosk} {epoch}: lines {before + 1} to {seq - 1} are missing")
+                before = seq
+                for line in self.lines[kiosk, epoch, seq].values():
+                    self.follows(kiosk, epoch, seq, judged(line, kiosk, epoch, seq)[0])
+            started = self.lines.get((kiosk, epoch, start), {"": b""})
+            started = read_object(next(iter(started.values())))
+            if started and started.get("last_run") != "journal_lost" and started.get("prev_epoch"):
+                past = (kiosk, started["prev_epoch"])
+                last = seqs.get(past, [0])[-1]
+                if last > started["prev_seq"]:
+                    self.wrong(f"{kiosk}: two journals from line {start} on ({epoch}, {past[1]})")
+
+    def follows(self, kiosk, epoch, seq, line):
+        """Whether a line names the one before it as it is here."""
+        place = f"{kiosk} {epoch}: line {seq}"
+        if line is None:
+            self.notes.append(f"{place} is in quarantine")
+            return
+        before = (kiosk, epoch, seq - 1)
+        if line["event"] == "started":
+            before = (kiosk, line.get("prev_epoch"), line.get("prev_seq"))
+            if line.get("last_run") == "journal_lost" or before[1] is None:
+                if line["prev"] != wire.NONE:
+                    self.wrong(f"{place} begins a journal, and names one before it")
+                return
+        if before in self.lines:
+            if line["prev"] not in self.lines[before]:
+                self.wrong(f"{place} does not follow the line before it as it is")
+        elif before[1] != epoch and not self.part:
+            self.wrong(f"{place}: the line before it, {before[2]} of {before[1]}, is missing")
+
+    # The kiosks' keys: admitted by a line of the own series.
+
+    def own(self, event):
+        for (kiosk, _, _), lines in self.lines.items():
+            for line in lines.values():
+                read = read_object(line)
+                if kiosk == "central" and read and read.get("event") == event:
+                    yield read
+
+    def admitted(self):
+        admitted = {(line.get("of_kiosk"), line.get("digest")) for line in self.own("enrolled")}
+        for name, kiosk in self.kiosks.items():
+            if (name, wire.digest(bytes.fromhex(kiosk["key"]))) in admitted:
+                continue
+            say = self.notes if self.part else self.problems
+            say.append(f"{name}: no line of the central service says that its key was admitted")
+
+    # Bodies against the hashes in their lines.
+
+    def answers(self):
+        for (kiosk, epoch, seq), lines in self.lines.items():
+            place = f"{kiosk} {epoch}: a body of line {seq}"
+            for read in map(read_object, lines.values()):
+                for key, kind in BODY_OF.get(read and read.get("event"), ()):
+                    if key not in read:
+                        continue
+                    here = self.bodies.get((kiosk, epoch, seq, kind), set())
+                    if not here:
+                        self.wrong(f"{place} is missing")
+                    elif all(len(one) < 64 for one in here):
+                        self.notes.append(f"{place} is not opened: {', '.join(sorted(here))}")
+                    elif read[key] not in here:
+                        self.wrong(f"{place} is not what its hash says")
+
+    # Roots: signed, each naming the one before, over all that stands between.
+
+    def root(self, record, leaves, previous):
+        """Checks a root over leaves; gives its number and anchor."""
+        statement = record["statement"].encode()
+        read = read_object(statement)
+        name, anchor = f"root {read['number']} of {read['day']}", wire.digest(statement)
+        root_key = self.head["root_key"]
+        if not wire.signed(root_key, b"hailong root 1\n", statement, record["signature"]):
+            self.wrong(f"{name}: not signed by the root key")
+        base = self.part and previous is None
+        number, before = previous or (0, wire.NONE)
+        if not base:
+            if (read["number"], read["previous"]) != (number + 1, before):
+                self.wrong(f"{name} does not follow the root before it: one is missing")
+            if read["lines"] != len(leaves):
+                self.wrong(f"{name}: {len(leaves)} lines are here, it is over {read['lines']}")
+            elif read["root"] != wire.tree(leaves).hex():
+                self.wrong(f"{name}: the lines are not those of its tree, or in another order")
+        then = [kiosk for kiosk in self.kiosks.values() if kiosk["enrolled"] <= read["at"]]
+        then.sort(key=lambda kiosk: kiosk["number"])
+        rows = [["kiosk", *(kiosk[key] for key in LISTED)] for kiosk in then]
+        if wire.digest(b"".join(wire.compact(row) + b"\n" for row in rows)) != read["kiosks"]:
+            self.wrong(f"{name}: the kiosk list is not that of the archive")
+        if self.count and self.count.findings_hash() != read["findings"]:
+            self.wrong(f"{name}: what is wrong with the journals is not what it says")
+        return read["number"], anchor
+
+    # What was counted.
+
+    def tell_figures(self):
+        self.notes.append("summaries are not made again here: `hailong verify` does")
+        if self.count:
+            found, rows = self.count.findings(), self.count.dump()
+            kinds = sorted(row[0] for row in rows)
+            told = [f"{kinds.count(kind)} {kind}s" for kind in ("contact", "finding")]
+            digest = counting.dump_hash(rows)
+            self.notes.append(f"{', '.join(told)}; the canonical dump of all of it is {digest}")
+            self.notes += [f"found: {' '.join(map(str, one))}" for one in sorted(found)]
+        else:
+            self.notes.append("without bodies, or what came before, nothing was counted again")
+
+
+def check(file, anchor):
+    """The problems of an archive, and what else is to be known of it."""
+    with open(file, "rb") as opened:
+        archive = Archive(opened.read())
+    try:
+        archive.check(anchor)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        archive.wrong(f"the archive cannot be read: {error!r}")
+    return archive.problems, archive.notes
