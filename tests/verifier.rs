@@ -8,10 +8,21 @@ mod common;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use archives::{ALL, Archive, lived, replace};
+use common::{TestCentral, TestKiosk, at, rate};
 use hailong::central::export::Asked;
+use hailong::central::roots::make;
+use hailong::demo::clock::DemoClock;
+use hailong::domain::batch::{Parts, pack};
 use hailong::domain::ids::Hash;
+use hailong::domain::series::{Before, Series};
+use hailong::domain::system_random;
+use hailong::kiosk::identity::central_keys;
+use hailong::kiosk::journal::FILE;
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::transport::{Http, Transport};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -179,5 +190,80 @@ fn what_is_wrong_to_the_program_is_wrong_to_whoever_reads_the_document() {
         for (code, said) in both(python, &file, None) {
             assert_eq!(code, Some(expected), "cut at {end}: {said}");
         }
+    }
+}
+
+/// Rates twice by a clock that shows this moment, and sends it.
+async fn rated_at(kiosk: &mut TestKiosk, moment: &str) {
+    let mut desk = kiosk.desk_at(Arc::new(DemoClock::standing(at(moment))));
+    for level in ["hai_long", "khong_hai_long"] {
+        rate(&mut desk, level, &[]);
+    }
+    drop(desk);
+    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+    kiosk.sent(last).await;
+}
+
+/// The folder of a service that had to do with wrong clocks, a lost journal and a line of rubbish,
+/// all under one root.
+async fn troubled() -> TempDir {
+    let central = TestCentral::start_at(at("2026-11-24 17:00")).await;
+    let (mut behind, mut lost) = (central.kiosk("q3").await, central.kiosk("q5").await);
+    for moment in ["2026-11-24 08:00", "2026-11-23 12:00"] {
+        rated_at(&mut behind, moment).await;
+    }
+    rated_at(&mut lost, "1970-01-01 08:00").await;
+    std::fs::write(lost.path().join(FILE), "no journal").unwrap();
+    rated_at(&mut lost, "2026-11-24 16:59").await;
+
+    let (signed, random) = (central.kiosk("q4").await, Box::new(system_random()));
+    let enrolled = signed.identity.enrolled.as_ref().unwrap();
+    let (sealing, _) = central_keys(enrolled).unwrap();
+    let kiosk = enrolled.kiosk.clone();
+    let (series, started) =
+        Series::begin(kiosk, &sealing, Before::Nothing, at("2026-11-24 17:00"), 0, random).unwrap();
+    let parts = Parts {
+        kiosk: series.kiosk(),
+        epoch: series.epoch(),
+        start: 1,
+        enc: series.enc(),
+        key: &sealing.id(),
+        first: 1,
+        prev: Hash::NONE,
+        lines: &[started.bytes, b"\xffrubbish".to_vec()],
+        bodies: &[],
+    };
+    let batch = pack(&parts, &signed.identity.signing_key).unwrap();
+    assert_eq!(Http::new(&central.service()).unwrap().post(&batch).await.unwrap().status, 200);
+
+    central.clock.set(at("2026-11-25 00:01"));
+    make(&central.central).await.unwrap();
+    central.stop().await.0
+}
+
+#[test]
+fn contacts_tallies_and_findings_follow_from_the_document() {
+    let Some(python) = python() else { return };
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // A day with phone answers, a power failure and an hour without network; and a day of trouble.
+    let day = path("day");
+    let (code, said) = hailong(&["demo", "--once", "--data", &day, "--visitors", "15"]);
+    assert_eq!(code, Some(0), "{said}");
+    let trouble = tokio::runtime::Runtime::new().unwrap().block_on(troubled());
+    for (name, data) in [("day", day.as_str()), ("trouble", trouble.path().to_str().unwrap())] {
+        let archive = path(&format!("{name}.archive"));
+        let (code, said) = hailong(&["export", "--opened", "--data", data, "--out", &archive]);
+        assert_eq!(code, Some(0), "{said}");
+        let (code, counted) = verifier(python, &["archive", &archive]);
+        assert_eq!(code, Some(0), "{counted}");
+        let (code, said) = hailong(&["rebuild", "--data", data]);
+        assert_eq!(code, Some(0), "{said}");
+        let (_, digest) = said.split_once("digest ").expect("the digest of the canonical dump");
+        let digest = digest.lines().next().unwrap();
+        assert!(counted.contains(&format!("dump of all of it is {digest}")), "{said}{counted}");
+        let kinds = ["clock", "fork", "lost", "quarantine"];
+        let found = kinds.map(|kind| counted.contains(&format!("found: {kind} ")));
+        assert_eq!(found, [name == "trouble"; 4], "{counted}");
     }
 }

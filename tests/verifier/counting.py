@@ -123,10 +123,15 @@ class Count:
 
     def started_unread(self, epoch, header):
         """The header of a batch names the line before a `started` that cannot be read."""
-        epoch.rooted = epoch.start == 1
+        seq, before = epoch.start - 1, None
+        epoch.rooted = seq == 0
         for other in self.of(epoch.kiosk):
-            if not epoch.rooted and other.hashes.get(epoch.start - 1) == header["prev"]:
-                epoch.before = (other.name, epoch.start - 1)
+            if other.hashes.get(seq) == header["prev"]:
+                before = other.name
+                break
+            if other.last == seq in other.hashes and seq not in other.lines:
+                before = other.name
+        epoch.before = (before, seq) if seq and before else None
 
     def open(self, epoch, line, bodies):
         """Takes the answers of a line, and names the bodies that cannot be used."""
