@@ -33,8 +33,11 @@ class Archive:
                 raise NoArchive("expected one record of version 1 of what it is, at its beginning")
             if number == 1:
                 self.head, self.part = record, "from" in record
-            elif kind == "kiosk" and record.get("id") not in self.kiosks:
-                self.kiosks[record.get("id")] = record
+            elif kind == "kiosk":
+                named = ((one.get("id"), one.get("number")) for one in self.kiosks.values())
+                if any(id == record.get("id") or no == record.get("number") for id, no in named):
+                    self.wrong(f"{record.get('id')}: its name or number is another's, too")
+                self.kiosks.setdefault(record.get("id"), record)
             elif kind == "form":
                 self.forms.append(record)
             elif kind in ("batch", "root"):
