@@ -119,11 +119,9 @@ fn what_is_right_to_the_program_is_right_to_whoever_reads_the_document() {
         Asked { to: day(24), ..ALL },
     ] {
         let archive = Archive::of(service.path(), asked);
-        for anchor in [None, Some(&anchors[0])] {
-            for (code, said) in both(python, &archive.written(), anchor) {
-                assert_eq!(code, Some(0), "{said}");
-                assert!(said.contains("nothing is wrong"), "{said}");
-            }
+        for (code, said) in both(python, &archive.written(), Some(&anchors[0])) {
+            assert_eq!(code, Some(0), "{said}");
+            assert!(said.contains("nothing is wrong"), "{said}");
         }
     }
 }
