@@ -1,6 +1,5 @@
-//! The verifier in Python, written from `docs/protocol.md` alone, and the program: they agree on the
-//! test vectors, on what is right and on what is wrong. So the document suffices, and the program
-//! does what it says.
+//! The verifier in Python, which follows `docs/protocol.md`, and the program: they agree on the test
+//! vectors, on what is right and on what is wrong.
 
 #[path = "common/archives.rs"]
 mod archives;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second verifier, written from docs/protocol.md alone and sharing no code with the program.
+"""A second verifier: it follows docs/protocol.md and shares no code with the program.
 
     verify.py vectors docs/protocol.md
     verify.py archive FILE [--anchor HEX]
