@@ -124,9 +124,10 @@ pub fn central(central: &Central) -> Result<(), Failure> {
     use hailong::central::config::Config;
     use hailong::central::service::{ServiceError, run};
     let config = Config::read(&central.config).map_err(|e| Failure::new(CONFIGURATION, e))?;
-    run(config).map_err(|error| {
+    run(config, central.backup.as_deref()).map_err(|error| {
         let code = match &error {
             ServiceError::InUse(_) | ServiceError::DemoFolder(_) => USAGE,
+            ServiceError::NoBackup | ServiceError::DemoKeys(_) => USAGE,
             ServiceError::Listen(..) => CONFIGURATION,
             _ => INTERNAL,
         };

@@ -90,6 +90,9 @@ struct Central {
     /// Its configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Write the keys into this new file first, on a medium that is kept apart: needed once.
+    #[arg(long, value_name = "FILE")]
+    backup: Option<PathBuf>,
 }
 
 /// Options of the summary.

@@ -14,6 +14,8 @@ use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
 
 const FILE: &str = "keys.json";
+/// Says which secrets have a backup, by their hash.
+const BACKED_UP: &str = "keys.backed-up";
 
 /// Why the secrets could not be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum KeysError {
     /// The file does not hold the secrets.
     #[error("{0} is damaged ({1}); restore it from its backup: without it no answer can be opened")]
     Damaged(PathBuf, String),
+    /// The backup is not what it is to keep.
+    #[error("{0} does not read as it was written; use another medium")]
+    Backup(PathBuf),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +44,9 @@ struct Stored {
     form: Zeroizing<String>,
     /// What opens the staff's pages.
     staff: Zeroizing<String>,
+    /// Whether they were drawn for a demo, in which nobody keeps them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
 }
 
 /// The central service's secrets.
@@ -59,17 +67,58 @@ pub struct Keys {
     /// What opens the reports of violations, for a reader outside the office. It follows from the
     /// form secret, so that a folder of an earlier version has it, too.
     pub reports: Zeroizing<String>,
+    /// Whether they were drawn for a demo: no real service uses them.
+    pub demo: bool,
 }
 
 impl Keys {
     /// Reads the secrets in `folder`, or draws new ones and keeps them there.
     pub fn load_or_create(folder: &Path) -> Result<Self, KeysError> {
+        Self::begin(folder, false)
+    }
+
+    /// The same for a demo: secrets that are drawn now are marked as such.
+    pub fn load_or_create_demo(folder: &Path) -> Result<Self, KeysError> {
+        fs::create_dir_all(folder).map_err(|error| KeysError::File(folder.to_owned(), error))?;
+        Self::begin(folder, true)
+    }
+
+    fn begin(folder: &Path, demo: bool) -> Result<Self, KeysError> {
         let file = folder.join(FILE);
         if !file.exists() {
-            let bytes = draw().map_err(|error| KeysError::Damaged(file.clone(), error))?;
+            let bytes = draw(demo).map_err(|error| KeysError::Damaged(file.clone(), error))?;
             write(&file, &bytes).map_err(|error| KeysError::File(file, error))?;
         }
         Self::load(folder)
+    }
+
+    /// Writes the secrets in `folder`, drawing them if there are none, into a new file on another
+    /// medium, and reads it again.
+    pub fn back_up(folder: &Path, to: &Path) -> Result<(), KeysError> {
+        Self::load_or_create(folder)?;
+        let failed = |file: &Path| {
+            let file = file.to_owned();
+            move |error| KeysError::File(file, error)
+        };
+        let from = folder.join(FILE);
+        let bytes = Zeroizing::new(fs::read(&from).map_err(failed(&from))?);
+        write(to, &bytes).map_err(failed(to))?;
+        let again = Zeroizing::new(fs::read(to).map_err(failed(to))?);
+        if again != bytes {
+            return Err(KeysError::Backup(to.to_owned()));
+        }
+        let mark = folder.join(BACKED_UP);
+        fs::write(&mark, Hash::of(&bytes).to_string()).map_err(failed(&mark))
+    }
+
+    /// Whether a backup was made of the secrets in `folder` as they are.
+    pub fn are_backed_up(folder: &Path) -> bool {
+        let secrets = fs::read(folder.join(FILE)).map(Zeroizing::new);
+        let mark = fs::read_to_string(folder.join(BACKED_UP));
+        match (secrets, mark) {
+            (Ok(secrets), Ok(mark)) => mark.trim() == Hash::of(&secrets).to_string(),
+            _ => false,
+        }
     }
 
     /// Reads the secrets in `folder`.
@@ -98,6 +147,7 @@ impl Keys {
             reports: reports_key(&*key(&stored.form)?),
             form: key(&stored.form)?,
             staff: stored.staff.clone(),
+            demo: stored.demo,
         })
     }
 
@@ -126,7 +176,7 @@ fn derived<const N: usize>(secret: &[u8; 32], info: &[u8]) -> Zeroizing<[u8; N]>
     bytes
 }
 
-fn draw() -> Result<Zeroizing<Vec<u8>>, String> {
+fn draw(demo: bool) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut random = system_random();
     let mut secret = || {
         let mut bytes = Zeroizing::new([0; 32]);
@@ -141,6 +191,7 @@ fn draw() -> Result<Zeroizing<Vec<u8>>, String> {
         series,
         form,
         staff: Zeroizing::new(staff[..32].to_owned()),
+        demo,
     };
     serde_json::to_vec_pretty(&stored).map(Zeroizing::new).map_err(|error| error.to_string())
 }

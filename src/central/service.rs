@@ -72,6 +72,15 @@ pub enum ServiceError {
     /// The folder was lived in demo time.
     #[error("{0} holds a demo's invented days; give the central service a folder of its own")]
     DemoFolder(String),
+    /// The secrets were drawn for a demo.
+    #[error("the keys in {0} are a demo's, which others may have; begin in an empty folder")]
+    DemoKeys(String),
+    /// The secrets have no backup.
+    #[error(
+        "the key that opens answers has no backup: if this disk failed, no answer could ever be read \
+         again; start once with --backup FILE, on a medium that is kept apart from this machine"
+    )]
+    NoBackup,
     /// The secrets could not be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -265,13 +274,23 @@ pub async fn serve(
     }
 }
 
-/// `hailong central`: serves until it is asked to end (Ctrl-C or SIGTERM).
-pub fn run(config: Config) -> Result<(), ServiceError> {
+/// `hailong central`: serves until it is asked to end (Ctrl-C or SIGTERM), after the secrets were
+/// backed up into a new file, if one is named.
+pub fn run(config: Config, backup: Option<&Path>) -> Result<(), ServiceError> {
     let folder = config.data.clone();
     let failed = |error| ServiceError::Folder(folder.display().to_string(), error);
     let _lock = Lock::take(&folder)?;
     if folder.join(DEMO_MARK).exists() {
         return Err(ServiceError::DemoFolder(folder.display().to_string()));
+    }
+    if let Some(file) = backup {
+        Keys::back_up(&folder, file)?;
+    }
+    if !Keys::are_backed_up(&folder) {
+        return Err(ServiceError::NoBackup);
+    }
+    if Keys::load(&folder)?.demo {
+        return Err(ServiceError::DemoKeys(folder.display().to_string()));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
     runtime.block_on(async {

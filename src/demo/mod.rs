@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::central::address::check_public_url;
 use crate::central::config::Config as CentralConfig;
+use crate::central::keys::Keys;
 use crate::central::service::{Central, Lock, ServiceError, serve};
 use crate::central::store::StoreError;
 use crate::central::summary::{self, SummaryError};
@@ -234,6 +235,7 @@ fn open_hall(
     config.public_url = format!("HTTP://{citizens_at}");
     check_public_url(&config.public_url).map_err(DemoError::Usage)?;
     let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+    Keys::load_or_create_demo(&config.data).map_err(ServiceError::from)?;
     let central = runtime.block_on(Central::open(config, as_clock))?;
     let (end, ended) = watch::channel(false);
     let serving = runtime.spawn(serve(Arc::clone(&central), citizens, staff, ended));

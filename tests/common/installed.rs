@@ -54,6 +54,12 @@ impl Installed {
         self.folder.path().join("data")
     }
 
+    /// What the first start asks for: a backup of the keys.
+    fn first_time(&self) -> Vec<std::ffi::OsString> {
+        let backup = self.folder.path().join("keys-backup.json");
+        if backup.exists() { Vec::new() } else { vec!["--backup".into(), backup.into()] }
+    }
+
     pub fn citizens(&self) -> String {
         format!("http://127.0.0.1:{}", self.citizens)
     }
@@ -98,6 +104,7 @@ impl Installed {
         let mut child = command
             .args(["central", "--config"])
             .arg(self.config())
+            .args(self.first_time())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
