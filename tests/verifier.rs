@@ -13,10 +13,14 @@ use archives::{ALL, Archive, lived, replace};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use common::{TestCentral, TestKiosk, at, rate};
+use hailong::central::decide::take_in;
 use hailong::central::export::Asked;
 use hailong::central::roots::make;
+use hailong::central::store::Store;
+use hailong::central::store::sqlite::SqliteStore;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::{Parts, pack};
+use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
 use hailong::domain::line::{By, Event, LastRun, Line};
 use hailong::domain::seal::{Kind, Ratchet};
@@ -122,6 +126,51 @@ fn what_is_right_to_the_program_is_right_to_whoever_reads_the_document() {
             assert_eq!(code, Some(0), "{said}");
             assert!(said.contains("nothing is wrong"), "{said}");
         }
+    }
+}
+
+#[test]
+fn decisions_mean_the_same_to_whoever_reads_the_document() {
+    let Some(python) = python() else { return };
+    let service = lived();
+    let decide = |what| {
+        let (person, reason) = ("Lê Thị Hoa".to_owned(), "đã đối chiếu".to_owned());
+        take_in(service.path(), Decision { what, person, reason }).unwrap()
+    };
+    let before = Archive::of(service.path(), ALL);
+    let header = before.records[before.batches("ps-q3")[0]]["header"].as_str().unwrap();
+    let header: Value = serde_json::from_str(header).unwrap();
+    let (kiosk, epoch): (KioskId, Epoch) = (
+        header["kiosk"].as_str().unwrap().parse().unwrap(),
+        header["epoch"].as_str().unwrap().parse().unwrap(),
+    );
+    let (office, counter) = ("phu-sa".parse().unwrap(), "q5".parse().unwrap());
+    let (from, until) = (at("2026-11-24 08:00"), at("2026-11-24 23:00"));
+    decide(What::Attributed { office, counter, from, until, official: None });
+    let day = jiff::civil::Date::constant(2026, 11, 23);
+    decide(What::Dated { kiosk: kiosk.clone(), epoch, first: 1, last: 6, day });
+    let (back, seq) = decide(What::Dated { kiosk: kiosk.clone(), epoch, first: 1, last: 9, day });
+    decide(What::Withdrawn { epoch: back, seq });
+    let contact = 6;
+    decide(What::Erased { kiosk, epoch, contact, words_only: false });
+
+    let mut archive = Archive::of(service.path(), ALL);
+    let says = both(python, &archive.written(), None);
+    for (code, said) in &says {
+        assert_eq!(*code, Some(0), "{said}");
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = SqliteStore::open_read_only(service.path()).unwrap();
+    let digest = runtime.block_on(store.canonical_digest()).unwrap().to_string();
+    assert!(says[1].1.contains(&digest), "{digest}: {}", says[1].1);
+    // Without the decision, both say that something is gone.
+    let erased = archive
+        .batches("central")
+        .into_iter()
+        .find(|at| archive.records[*at]["lines"].to_string().contains("\\\"erased\\\""));
+    archive.records.truncate(erased.unwrap());
+    for (code, said) in both(python, &archive.written(), None) {
+        assert!(code == Some(5) && said.contains("nobody decided it"), "{said}");
     }
 }
 

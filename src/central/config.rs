@@ -33,9 +33,15 @@ struct File {
     staff_tls: Option<TlsFiles>,
     #[serde(default)]
     behind_proxy: bool,
+    #[serde(default = "ninety")]
+    keep_words_days: Spanned<u16>,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
     offices: Vec<OfficeFile>,
+}
+
+fn ninety() -> Spanned<u16> {
+    Spanned::new(0..0, 90)
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +83,8 @@ pub struct Config {
     pub offices: Vec<Directory>,
     /// Photos of their officials.
     pub photos: Photos,
+    /// Words are erased after so many days, 1 to 3,650.
+    pub keep_words_days: u16,
     /// Where the roots of days are handed to, if anywhere.
     pub roots: Option<PathBuf>,
 }
@@ -133,6 +141,11 @@ impl Config {
             };
             offices.push(read_directory(&folder, office, &mut photos)?);
         }
+        let keep_words_days = *read.keep_words_days.get_ref();
+        if !(1..=3_650).contains(&keep_words_days) {
+            let expected = "expected 1 to 3650 days";
+            return Err(source.error(read.keep_words_days.span(), expected));
+        }
         Ok(Self {
             data: base.join(read.data.get_ref()),
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
@@ -144,6 +157,7 @@ impl Config {
             offices,
             photos,
             // A share may be away for a while: then the service goes on, and says so.
+            keep_words_days,
             roots: read.roots.map(|folder| base.join(folder)),
         })
     }

@@ -1,7 +1,11 @@
 //! Taking a decision: checked against what it speaks of, then a line of the own series.
 
+use jiff::ToSpan;
+use jiff::civil::Date;
+
 use super::offline::{Offline, OfflineError};
-use super::store::{Matters, Store, StoreError};
+use super::store::{ContactRef, Matters, Store, StoreError};
+use crate::domain::check::CheckCode;
 use crate::domain::decision::{BadDecision, Decision, What};
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::office::Directory;
@@ -68,12 +72,42 @@ pub fn matters_in(folder: &std::path::Path) -> Result<Matters, DecideError> {
     })
 }
 
+/// The contact of a check code, in a folder in which no service runs.
+pub fn contact_in(
+    folder: &std::path::Path,
+    code: CheckCode,
+) -> Result<Option<ContactRef>, DecideError> {
+    let here = Offline::take(folder)?;
+    here.runtime.block_on(async {
+        let contact = here.store.contact_of(code).await?;
+        here.store.close().await?;
+        Ok(contact)
+    })
+}
+
+/// Erases the words whose time is over, if there are any: a decision without a person, because
+/// the notice promised it.
+pub async fn erase_old_words(
+    store: &dyn Store,
+    today: Date,
+    keep_days: u16,
+) -> Result<(), StoreError> {
+    let before = today.saturating_sub(i32::from(keep_days).days());
+    if store.has_words_before(before).await? {
+        let reason = format!("kept for {keep_days} days, as the notice says");
+        let what = What::WordsErased { before };
+        store.decide(Decision { what, person: "hailong".to_owned(), reason }).await?;
+        tracing::info!(%before, "words were erased");
+    }
+    Ok(())
+}
+
 /// What a decision speaks of and is not here.
 fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<String> {
     let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
     if let Some(id) = what.kiosk()
         && kiosk(id).is_none()
-        && !matches!(what, What::Settled { .. })
+        && !(id.is_central() && matches!(what, What::Settled { .. } | What::Erased { .. }))
     {
         return Some(format!("no kiosk {id} is admitted here"));
     }
@@ -115,8 +149,8 @@ fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<Str
             let it = matters.decisions.iter().find(|one| (one.epoch, one.seq) == (*epoch, *seq));
             match it {
                 None => Some(format!("no decision {epoch} {seq} is here")),
-                Some(one) if matches!(one.decision.what, What::Withdrawn { .. }) => {
-                    Some("a withdrawal is not withdrawn: decide again".to_owned())
+                Some(one) if one.decision.what.is_final() => {
+                    Some("what was erased or withdrawn cannot be taken back".to_owned())
                 }
                 Some(one) if one.withdrawn => Some(format!("{epoch} {seq} is withdrawn already")),
                 Some(_) => None,

@@ -12,7 +12,7 @@ use super::offline::{Offline, OfflineError};
 use super::report::Setting;
 use super::store::sqlite::SqliteStore;
 use super::store::{Kiosk, Segment, Store, StoreError};
-use crate::domain::archive::{About, Batch, Body, End, ListedKiosk, Raw, Record};
+use crate::domain::archive::{About, Batch, Body, ERASED, End, ListedKiosk, Raw, Record};
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
 use crate::domain::ids::Hash;
 use crate::domain::root::{Root, Statement};
@@ -267,7 +267,10 @@ impl Source<'_> {
             bodies,
             strange,
         };
-        reader.open_bodies(&header, &content)
+        let mut bodies = reader.open_bodies(&header, &content);
+        let erased = segment.erased.iter();
+        bodies.extend(erased.map(|(seq, kind)| Body::closed(*seq, *kind, ERASED.to_owned())));
+        bodies
     }
 }
 

@@ -20,6 +20,8 @@ use crate::domain::time::At;
 
 /// Why a body of a later version is not counted.
 pub(super) const UNKNOWN_KIND: &str = "unknown_kind";
+/// Why a line's answer is not known: its body did not come with it.
+const BODY_MISSING: &str = "body_missing";
 /// Most epochs whose ratchets are remembered.
 const REMEMBERED: usize = 4_096;
 
@@ -55,7 +57,7 @@ impl Intake {
         let verdict = unverified.verify(signature, key, &mut unpacker);
         self.unpackers().push(unpacker);
         let (header, content) = verdict?;
-        self.judge(header_line, signature.to_owned(), header, content, received)
+        self.judge(header_line, signature.to_owned(), header, content, received, &[])
     }
 
     fn judge(
@@ -65,11 +67,21 @@ impl Intake {
         header: Header,
         content: Content,
         received: At,
+        erased: &[(u64, u8)],
     ) -> Result<Verified, BadBatch> {
         if content.lines().last().map(Hash::of) != Some(header.head) {
             return Err(BadBatch::Content("another last line"));
         }
-        let entries = self.open(&header, &content);
+        let mut entries = self.open(&header, &content);
+        // Each body that was erased is missing for that reason, and for no other.
+        for (seq, _) in erased {
+            let entry = entries.iter_mut().find(|entry| entry.seq == *seq);
+            if let Some(unusable) = entry.map(|entry| &mut entry.unusable)
+                && let Some(missing) = unusable.iter().position(|why| why == BODY_MISSING)
+            {
+                unusable.remove(missing);
+            }
+        }
         Ok(Verified {
             header_line,
             signature,
@@ -195,7 +207,7 @@ pub(super) fn answers<B>(
         let opened = match (hash, body(kind)) {
             (None, None) => continue,
             (None, Some(_)) => Err("body_not_of_line".to_owned()),
-            (Some(_), None) => Err("body_missing".to_owned()),
+            (Some(_), None) => Err(BODY_MISSING.to_owned()),
             (Some(hash), Some(body)) => open(body, hash),
         };
         match opened.and_then(|answer| known(forms, line, answer)) {
@@ -228,8 +240,8 @@ fn known(forms: &Forms, line: &Line, answer: Answer) -> Result<Answer, String> {
 
 impl Rereader for Intake {
     fn read_again(&self, segment: Segment, key: &VerifyingKey) -> Result<Verified, BadBatch> {
-        let Segment { header_line, signature, line_part, body_part, received } = segment;
+        let Segment { header_line, signature, line_part, body_part, erased, received } = segment;
         let (header, content) = read_stored(&header_line, &signature, line_part, body_part, key)?;
-        self.judge(header_line, signature, header, content, received)
+        self.judge(header_line, signature, header, content, received, &erased)
     }
 }

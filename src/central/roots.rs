@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 
+use super::decide;
 use super::pages::Asked;
 use super::phone;
 use super::problem::Problem;
@@ -162,11 +163,16 @@ fn write(file: &Path, root: &Published) -> std::io::Result<()> {
     std::fs::rename(new, file)
 }
 
-/// Makes roots for as long as the service runs.
+/// Makes roots, and does what else is due every day, for as long as the service runs.
 pub async fn keep(central: Arc<Central>) -> std::convert::Infallible {
     loop {
         if let Err(error) = make(&central).await {
             tracing::error!(%error, "no root yet");
+        }
+        let (today, days) = (central.now().date(), central.config.keep_words_days);
+        let store = central.store.as_ref();
+        if let Err(error) = decide::erase_old_words(store, today, days).await {
+            tracing::error!(%error, "words whose time is over are not erased yet");
         }
         if let Err(error) = central.store.gather_codes().await {
             tracing::error!(%error, "check codes not gathered");

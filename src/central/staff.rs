@@ -22,9 +22,10 @@ use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
-use super::store::{Kiosk, Matters, Rebuilt, StoreError};
+use super::store::{ContactRef, Kiosk, Matters, Rebuilt, StoreError};
 use super::summary::{self, SummaryError};
 use super::{report, table};
+use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::{self, Reader};
@@ -51,6 +52,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/api/v1/enrolment-codes", post(enrolment_code))
         .route("/api/v1/matters", get(matters))
         .route("/api/v1/decisions", post(decide))
+        .route("/api/v1/contact/{code}", get(contact))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let long = Router::new()
         .route("/api/v1/rebuild", post(rebuild))
@@ -470,6 +472,18 @@ async fn enrolment_code(
 
 async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, Problem> {
     Ok(Json(central.store.matters().await?))
+}
+
+/// The contact of a check code, for whoever has to erase it.
+async fn contact(
+    State(central): State<Arc<Central>>,
+    Path(code): Path<String>,
+) -> Result<Json<ContactRef>, Problem> {
+    let not_here = || Problem::new(StatusCode::NOT_FOUND, "no contact of this check code is here");
+    let code: CheckCode = code.parse().map_err(|error: NoCheckCode| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    })?;
+    Ok(Json(central.store.contact_of(code).await?.ok_or_else(not_here)?))
 }
 
 /// Where a decision was taken down.

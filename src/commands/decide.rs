@@ -2,9 +2,10 @@
 //! decide.
 
 use clap::Subcommand;
-use hailong::central::decide::{DecideError, matters_in, take_in};
+use hailong::central::decide::{DecideError, contact_in, matters_in, take_in};
 use hailong::central::staff::Taken;
-use hailong::central::store::{Matters, Standing};
+use hailong::central::store::{ContactRef, Matters, Standing};
+use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{CounterId, Epoch, KioskId, OfficeCode, OfficialId};
 use hailong::domain::time::At;
@@ -109,6 +110,16 @@ pub enum Decide {
         #[arg(long, value_name = "NAME")]
         replaced_by: Option<KioskId>,
     },
+    /// Erase what was answered in one contact, on a lawful request; it cannot be taken back. A rating
+    /// whose level is erased no longer counts.
+    Erase {
+        /// The check code that the citizen has.
+        #[arg(long, value_name = "CODE")]
+        code: CheckCode,
+        /// Only the words that they wrote.
+        #[arg(long)]
+        words_only: bool,
+    },
     /// An earlier decision no longer holds.
     Withdraw {
         /// The epoch of its line, as `matters --all` lists it.
@@ -149,8 +160,13 @@ pub fn decide(place: &Place, person: &str, reason: &str, decide: Decide) -> Resu
         Decide::Confirm { kiosk, words } => confirmed(&read(place)?, kiosk, &words)?,
         Decide::Suspend { kiosk } => What::Suspended { kiosk },
         Decide::Retire { kiosk, since, replaced_by } => What::Retired { kiosk, since, replaced_by },
+        Decide::Erase { code, words_only } => {
+            let ContactRef { kiosk, epoch, contact } = contact(place, code)?;
+            What::Erased { kiosk, epoch, contact, words_only }
+        }
         Decide::Withdraw { epoch, seq } => What::Withdrawn { epoch, seq },
     };
+    let erases = matches!(what, What::Erased { .. });
     let decision = Decision { what, person: person.to_owned(), reason: reason.to_owned() };
     let Taken { epoch, seq } = match &place.server {
         Some(link) => {
@@ -164,8 +180,24 @@ pub fn decide(place: &Place, person: &str, reason: &str, decide: Decide) -> Resu
             Taken { epoch, seq }
         }
     };
-    println!("taken as {epoch} {seq}; `hailong admin decide … withdraw` takes it back");
+    if erases {
+        println!("done, as {epoch} {seq}; erase it in backups and exported archives, too");
+    } else {
+        println!("taken as {epoch} {seq}; `hailong admin decide … withdraw` takes it back");
+    }
     Ok(())
+}
+
+fn contact(place: &Place, code: CheckCode) -> Result<ContactRef, Failure> {
+    match &place.server {
+        Some(link) => {
+            let said = staff::get(link, place.ca.as_deref(), &format!("/api/v1/contact/{code}"))?;
+            serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))
+        }
+        None => contact_in(&place.data, code)
+            .map_err(failed)?
+            .ok_or_else(|| Failure::new(USAGE, "no contact of this check code is here")),
+    }
 }
 
 fn confirmed(matters: &Matters, kiosk: KioskId, words: &str) -> Result<What, Failure> {

@@ -15,6 +15,9 @@ use super::root::Root;
 use super::seal::{Kind, Plain, SealError};
 use super::time::At;
 
+/// Why a body is not here: a decision erased it.
+pub const ERASED: &str = "erased";
+
 /// One record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]

@@ -98,6 +98,24 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaced_by: Option<KioskId>,
     },
+    /// What was answered in one contact is erased, on a lawful request: its bodies here go, its lines
+    /// stay. A rating whose level is erased no longer counts. It cannot be withdrawn.
+    Erased {
+        /// Whose journal; the own series for an answer by phone.
+        kiosk: KioskId,
+        /// Which epoch.
+        epoch: Epoch,
+        /// The opening line.
+        contact: u64,
+        /// Whether only the words go.
+        words_only: bool,
+    },
+    /// All words written before a day are erased, because their time is over. It cannot be
+    /// withdrawn.
+    WordsErased {
+        /// The first day that is kept.
+        before: Date,
+    },
     /// An earlier decision no longer holds.
     Withdrawn {
         /// Its line's epoch.
@@ -143,6 +161,16 @@ impl Decision {
 }
 
 impl What {
+    /// Whether something is gone by it.
+    pub fn erases(&self) -> bool {
+        matches!(self, Self::Erased { .. } | Self::WordsErased { .. })
+    }
+
+    /// Whether it cannot be taken back.
+    pub fn is_final(&self) -> bool {
+        self.erases() || matches!(self, Self::Withdrawn { .. } | Self::Unknown)
+    }
+
     /// Its word in the store.
     pub fn word(&self) -> &'static str {
         match self {
@@ -153,6 +181,8 @@ impl What {
             Self::Confirmed { .. } => "confirmed",
             Self::Suspended { .. } => "suspended",
             Self::Retired { .. } => "retired",
+            Self::Erased { .. } => "erased",
+            Self::WordsErased { .. } => "words_erased",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Unknown => "unknown",
         }
@@ -166,8 +196,12 @@ impl What {
             | Self::Dated { kiosk, .. }
             | Self::Confirmed { kiosk, .. }
             | Self::Suspended { kiosk }
+            | Self::Erased { kiosk, .. }
             | Self::Retired { kiosk, .. } => Some(kiosk),
-            Self::Attributed { .. } | Self::Withdrawn { .. } | Self::Unknown => None,
+            Self::Attributed { .. }
+            | Self::WordsErased { .. }
+            | Self::Withdrawn { .. }
+            | Self::Unknown => None,
         }
     }
 }

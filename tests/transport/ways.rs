@@ -276,7 +276,7 @@ async fn the_program_goes_the_way_that_its_file_says_and_no_other() {
     let (_, code, complained) = output_of(ask).await;
     assert_eq!(code.trim().len(), 10, "{complained}");
     let (_, said, complained) = enrol_by_program(&config, code.trim()).await;
-    assert_eq!(said, "Enrolled as ps-q3.\n", "{complained}");
+    assert!(said.starts_with("Enrolled as ps-q3.\n"), "{said} {complained}");
     assert!(!complained.contains("secret-77"), "{complained}");
     assert!(!proxy.seen.lock().unwrap().is_empty(), "through the proxy");
 }

@@ -214,10 +214,26 @@ class Archive:
                     here = self.bodies.get((kiosk, epoch, seq, kind), set())
                     if not here:
                         self.wrong(f"{place} is missing")
+                    elif "erased" in here:
+                        opened = read.get("contact", seq)
+                        if not self.erased(kiosk, epoch, opened, read["at"][:10], kind):
+                            self.wrong(f"{place} is gone, and nobody decided it")
                     elif all(len(one) < 64 for one in here):
                         self.notes.append(f"{place} is not opened: {', '.join(sorted(here))}")
                     elif read[key] not in here:
                         self.wrong(f"{place} is not what its hash says")
+
+    def erased(self, kiosk, epoch, contact, day, kind):
+        """Whether a decision erased a body."""
+        for decision in (line["decision"] for line in self.own("decided")):
+            if decision["what"] == "words_erased" and kind == wire.WORDS:
+                if day < decision["before"]:
+                    return True
+            if decision["what"] == "erased" and (kind == wire.WORDS or not decision["words_only"]):
+                of = (decision["kiosk"], decision["epoch"], decision["contact"])
+                if of == (kiosk, epoch, contact):
+                    return True
+        return False
 
     # Roots: signed, each naming the one before, over all that stands between.
 

@@ -81,6 +81,7 @@ class Count:
         self.offices = {kiosk["id"]: kiosk["office"] for kiosk in kiosks}
         self.forms = Forms(forms)
         self.epochs, self.phones, self.kept = {}, [], set()
+        self.decisions = []
 
     # Taking in batches.
 
@@ -112,6 +113,8 @@ class Count:
                 epoch.rooted = lost or epoch.before is None
                 if lost:
                     self.find("lost", epoch, seq, "journal_lost")
+            if read["event"] == "decided":
+                self.decisions.append(((name, seq), read["decision"]))
             if read["event"] == "clock" and "step_ms" in read:
                 epoch.jumps = sorted([*epoch.jumps, (seq, read["step_ms"], moment(read["at"]))])
             self.open(epoch, read, [body for body in bodies if body["seq"] == seq])
@@ -144,6 +147,8 @@ class Count:
                 bad = "body_not_of_line"
             elif body is None:
                 bad = "body_missing"
+            elif body.get("not_opened") == "erased":
+                continue
             elif "not_opened" in body:
                 bad = body["not_opened"]
             else:
@@ -252,6 +257,26 @@ class Count:
                 return "review"
         return str(day)
 
+    def in_force(self):
+        """Decisions that were not withdrawn, in the order taken."""
+        finals = ("withdrawn", "erased", "words_erased")
+        back = [d for _, d in self.decisions if d["what"] == "withdrawn"]
+        back = {(d["epoch"], d["seq"]) for d in back}
+        return [d for at, d in self.decisions if at not in back or d["what"] in finals]
+
+    def judged(self, epoch, line, day):
+        """A contact's day and official, as decisions have them if there are any."""
+        official = line.get("official")
+        for d in self.in_force():
+            if d["what"] == "dated" and (d["kiosk"], d["epoch"]) == (epoch.kiosk, epoch.name):
+                if d["first"] <= line["seq"] <= d["last"]:
+                    day = d["day"]
+            elif d["what"] == "attributed" and d["office"] == self.offices[epoch.kiosk]:
+                during = moment(d["from"]) <= moment(line["at"]) < moment(d["until"])
+                if d["counter"] == line.get("counter") and during:
+                    official = d.get("official")
+        return day, official
+
     def contacts(self):
         contacts = {}
         for epoch in self.epochs.values():
@@ -274,8 +299,9 @@ class Count:
                 level = epoch.answers.get((seq, wire.LEVEL))
                 if line["event"] == "contact":
                     contact, at = touch(seq), moment(line["at"])
-                    contact.update(day=self.day(epoch, clock, seq, at), hour=at.hour)
-                    contact.update({key: line.get(key) for key in ("counter", "official", "form")})
+                    day, official = self.judged(epoch, line, self.day(epoch, clock, seq, at))
+                    contact.update(day=day, official=official, hour=at.hour)
+                    contact.update({key: line.get(key) for key in ("counter", "form")})
                     contact["by"] = line["by"] if line["by"] in BYS else None
                 elif line["event"] == "closed":
                     contact = touch(line["contact"])

@@ -98,6 +98,17 @@ pub struct Decided {
     pub decision: Decision,
 }
 
+/// A contact by its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactRef {
+    /// Whose journal; the own series for an answer by phone.
+    pub kiosk: KioskId,
+    /// Which epoch.
+    pub epoch: Epoch,
+    /// The opening line.
+    pub contact: u64,
+}
+
 /// Everything that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matters {
@@ -234,6 +245,8 @@ pub struct Segment {
     pub line_part: Vec<u8>,
     /// The bodies as sent, but for those that were erased.
     pub body_part: Vec<u8>,
+    /// Which were: the line's number and the kind of the body.
+    pub erased: Vec<(u64, u8)>,
     /// When it was received.
     pub received: At,
 }
@@ -517,6 +530,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The latest day with a contact.
     async fn latest_day(&self, office: &OfficeCode) -> Result<Option<Date>, StoreError>;
+
+    /// The contact that a check code belongs to: its journal, epoch and opening line.
+    async fn contact_of(&self, code: CheckCode) -> Result<Option<ContactRef>, StoreError>;
+
+    /// Whether there are words that were written before a day.
+    async fn has_words_before(&self, day: Date) -> Result<bool, StoreError>;
 
     /// Writes a decision into the own series, and lets follow what follows from it. Gives the
     /// line's epoch and number.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -23,14 +24,15 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
 use super::summary;
 use crate::clock::SystemClock;
-use crate::domain::archive::{About, Batch, ListedKiosk, Record};
+use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, Record};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
+use crate::domain::decision::What;
 use crate::domain::form::{Form, Forms};
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::root::{Root, Statement, Tree};
-use crate::domain::seal::OpeningKey;
+use crate::domain::seal::{Kind, OpeningKey};
 use crate::domain::system_random;
 
 /// What was found.
@@ -165,6 +167,12 @@ struct Check {
     enrolled: BTreeSet<(KioskId, Hash)>,
     /// The directories in force, as the own series says.
     in_force: BTreeMap<OfficeCode, Hash>,
+    /// Bodies that were erased: journal, epoch, line and kind; the line's day and contact.
+    erased: Vec<((KioskId, Epoch, u64, u8), (Date, u64))>,
+    /// What was decided.
+    decisions: Vec<What>,
+    /// Summaries that are not what follows from what is here.
+    other_summaries: Vec<String>,
     /// Lines under no root yet.
     leaves: Vec<Hash>,
     last: Option<(Statement, Hash)>,
@@ -232,6 +240,9 @@ impl Check {
             chains: Chains::default(),
             enrolled: BTreeSet::new(),
             in_force: BTreeMap::new(),
+            erased: Vec::new(),
+            decisions: Vec::new(),
+            other_summaries: Vec::new(),
             leaves: Vec::new(),
             last: None,
             anchors: Vec::new(),
@@ -326,6 +337,13 @@ impl Check {
                     // What is no answer although its hash is right was no answer when it came.
                     plain.and_then(|plain| plain.answer(kind)).map_err(|error| error.to_string())
                 });
+                // That a person decided so is checked at the end.
+                unusable.retain(|why| why != ERASED);
+                for body in of_line().filter(|body| body.not_opened.as_deref() == Some(ERASED)) {
+                    let at = (line.at.date(), line.contact.unwrap_or(seq));
+                    let of = (header.kiosk.clone(), header.epoch, seq, body.kind);
+                    self.erased.push((of, at));
+                }
                 for body in of_line() {
                     if body.not_opened.as_deref() == Some(UNKNOWN_KIND) {
                         unusable.push(UNKNOWN_KIND.to_owned());
@@ -360,6 +378,10 @@ impl Check {
                     self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
                 }
                 _ => {}
+            }
+            if let Some(decision) = line.decision.as_ref().filter(|_| line.event == Event::Decided)
+            {
+                self.decisions.push(decision.what.clone());
             }
         }
     }
@@ -444,7 +466,7 @@ impl Check {
             }
             match summary::of_day(store, directory, &self.forms, day, statement.at).await {
                 Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
-                Ok(_) => wrong.push(format!(
+                Ok(_) => self.other_summaries.push(format!(
                     "{day}: the summary of {office} is not what follows from the lines"
                 )),
                 Err(error) => wrong.push(format!("{day}: {office}: {error}")),
@@ -452,6 +474,37 @@ impl Check {
         }
         self.report.problems.append(&mut wrong);
         Ok(())
+    }
+
+    /// Whether each body that was erased was so by a decision; and what of the figures that leaves.
+    fn erasures(&mut self) {
+        let mut answers = 0;
+        for ((kiosk, epoch, seq, kind), (day, contact)) in &self.erased {
+            let words = *kind == Kind::Words as u8;
+            answers += u32::from(!words);
+            let decided = self.decisions.iter().any(|what| match what {
+                What::Erased { kiosk: of, epoch: within, contact: opened, words_only } => {
+                    (of, within, opened) == (kiosk, epoch, contact) && (words || !words_only)
+                }
+                What::WordsErased { before } => words && day < before,
+                _ => false,
+            });
+            if !decided {
+                self.report
+                    .problems
+                    .push(format!("{kiosk}: a body of line {seq} is gone, and nobody decided it"));
+            }
+        }
+        let other = std::mem::take(&mut self.other_summaries);
+        if answers == 0 {
+            self.report.problems.extend(other);
+        } else if !other.is_empty() {
+            let n = other.len();
+            self.report.notes.push(format!(
+                "answers were erased by decisions: {n} summaries that were made before cannot be \
+                 made again and were not checked"
+            ));
+        }
     }
 
     fn end(mut self, anchor: Option<Hash>) -> Report {
@@ -466,6 +519,7 @@ impl Check {
                 }
             }
         }
+        self.erasures();
         let notes = &mut self.report.notes;
         if !self.leaves.is_empty() {
             notes.push(format!("{} lines came after the last root", self.leaves.len()));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::central::store::{Checked, StoreError};
+use crate::central::store::{Checked, ContactRef, StoreError};
 use crate::domain::batch::Lines;
 use crate::domain::check::{CheckCode, bits};
 use crate::domain::ids::Hash;
@@ -111,6 +111,30 @@ pub(super) fn check(db: &Connection, code: CheckCode) -> Result<Checked, StoreEr
         }
     }
     Ok(Checked::NotHere)
+}
+
+/// The contact whose end a code names.
+pub(super) fn contact_of(
+    db: &Connection,
+    code: CheckCode,
+) -> Result<Option<ContactRef>, StoreError> {
+    let mut segments = db.prepare_cached(
+        "SELECT s.lines FROM branch b JOIN segment s ON s.branch = b.id
+         WHERE b.kiosk = CASE ?1 WHEN 0 THEN 'central'
+                         ELSE (SELECT id FROM kiosk WHERE number = ?1) END",
+    )?;
+    let mut segments = segments.query([code.kiosk])?;
+    while let Some(row) = segments.next()? {
+        let lines: Vec<u8> = row.get(0)?;
+        for bytes in Lines::of(&lines).filter(|bytes| bits(Hash::of(bytes)) == code.bits) {
+            let Ok(line) = serde_json::from_slice::<Line>(bytes) else { continue };
+            let Some(contact) = line.contact.filter(|_| line.event == Event::Closed) else {
+                continue;
+            };
+            return Ok(Some(ContactRef { kiosk: line.kiosk, epoch: line.epoch, contact }));
+        }
+    }
+    Ok(None)
 }
 
 fn day(statement: &str) -> Result<Date, StoreError> {

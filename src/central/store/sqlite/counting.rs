@@ -108,12 +108,12 @@ impl Writer {
         ) else {
             return Ok(());
         };
-        let Some(level) = entry.answers.iter().find_map(|answer| match answer {
+        let level = entry.answers.iter().find_map(|answer| match answer {
             Answer::Level(level) => Some(level.clone()),
             _ => None,
-        }) else {
-            return Ok(());
-        };
+        });
+        // One that was erased still used its ticket.
+        let level = level.unwrap_or_default();
         // Its reasons stand in the line that closes it, in the same segment.
         let closing = batch.entries.iter().find(|other| {
             other
@@ -169,6 +169,7 @@ impl Writer {
             )?;
         }
         match branch {
+            _ if level.is_empty() => {}
             Some(branch) => {
                 let answer = PhoneAnswer { day, level, reasons };
                 self.touch(&branch, &office, seq, touched)?.phone = Some(answer);

@@ -9,7 +9,7 @@ use super::counting::Touched;
 use super::reading;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{
-    Decided, FindingMatter, Hole, KioskMatter, Matters, Standing, StoreError,
+    ContactRef, Decided, FindingMatter, Hole, KioskMatter, Matters, Standing, StoreError,
 };
 use crate::domain::decision::{Decision, What};
 use crate::domain::fingerprint::fingerprint;
@@ -86,8 +86,8 @@ impl Writer {
         let row: Option<String> = self
             .db
             .query_row(
-                "UPDATE decision SET withdrawn = 1
-                 WHERE epoch = ? AND seq = ? AND what <> 'withdrawn' RETURNING decision",
+                "UPDATE decision SET withdrawn = 1 WHERE epoch = ? AND seq = ?
+                 AND what NOT IN ('withdrawn', 'erased', 'words_erased') RETURNING decision",
                 params![epoch.to_string(), seq as i64],
                 |row| row.get(0),
             )
@@ -119,6 +119,11 @@ impl Writer {
                 Ok(())
             }
             What::Lost { kiosk, .. } => self.pass_again(kiosk),
+            What::Erased { kiosk, epoch, contact, words_only } => {
+                let (kiosk, epoch, contact) = (kiosk.clone(), *epoch, *contact);
+                self.erase_contact(&ContactRef { kiosk, epoch, contact }, *words_only, touched)
+            }
+            What::WordsErased { before } => self.erase_words(*before),
             What::Retired { kiosk, .. } => {
                 let since = match standing(&self.db, kiosk)? {
                     Standing::Retired { since, .. } => Some(since.to_string()),
@@ -139,7 +144,7 @@ impl Writer {
         }
     }
 
-    fn state(&mut self, kiosk: &KioskId) -> Result<KioskState, StoreError> {
+    pub(super) fn state(&mut self, kiosk: &KioskId) -> Result<KioskState, StoreError> {
         self.remember(kiosk)?;
         let state = self.kiosks.get(kiosk).cloned();
         state.ok_or_else(|| StoreError::Damaged("a kiosk that was just remembered".into()))

@@ -14,6 +14,7 @@ mod codes;
 mod completion;
 mod counting;
 mod decisions;
+mod erasure;
 mod placing;
 mod reading;
 mod rebuilding;
@@ -32,9 +33,9 @@ use rusqlite::Connection;
 use tokio::sync::{RwLock, oneshot};
 
 use super::{
-    Admission, Answered, Checked, ContactNumber, DayRecord, Doubts, EnrolmentCode, Finding, Kiosk,
-    Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError, TicketState,
-    Unrooted, Verified, Written,
+    Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Doubts, EnrolmentCode,
+    Finding, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError,
+    TicketState, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -294,6 +295,13 @@ fn checkpoint(kept: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()
     Ok(())
 }
 
+/// Moves all of the log into the database and cuts it, waiting for readers for a while.
+fn empty_log(path: &Path) -> rusqlite::Result<()> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(std::time::Duration::from_secs(10))?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError> {
@@ -381,8 +389,26 @@ impl Store for SqliteStore {
         self.read(move |db| reading::latest_day(db, &office)).await
     }
 
+    async fn contact_of(&self, code: CheckCode) -> Result<Option<ContactRef>, StoreError> {
+        self.read(move |db| codes::contact_of(db, code)).await
+    }
+
+    async fn has_words_before(&self, day: Date) -> Result<bool, StoreError> {
+        self.write(move |writer| Ok(!writer.words_before(day)?.is_empty())).await
+    }
+
     async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError> {
-        self.write(move |writer| writer.note_decision(decision)).await
+        let erases = decision.what.erases();
+        let taken = self.write(move |writer| writer.note_decision(decision)).await?;
+        if erases {
+            // The log still has the pages as they were before.
+            let path = self.path.clone();
+            let emptied = tokio::task::spawn_blocking(move || empty_log(&path)).await;
+            if !matches!(emptied, Ok(Ok(()))) {
+                tracing::warn!(?emptied, "what was erased stays in the log until it is full");
+            }
+        }
+        Ok(taken)
     }
 
     async fn matters(&self) -> Result<Matters, StoreError> {

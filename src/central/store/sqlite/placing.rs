@@ -56,7 +56,9 @@ impl Writer {
         }
         self.started_unread(batch, &mut state, place, &mut touched)?;
         if news {
-            self.store(batch, &state.branches.0[place], &before)?;
+            // Some of its lines are here already: so may be what was erased of them.
+            let again = fresh.len() < batch.entries.len();
+            self.store(batch, &state.branches.0[place], &before, again)?;
         }
         if !fresh.is_empty() {
             self.chain(batch, &fresh, &state, place)?;
@@ -173,7 +175,7 @@ impl Writer {
             .db
             .prepare_cached(
                 "SELECT seq, day, level, reasons FROM phone
-                 WHERE kiosk = ? AND prefix = ? AND branch IS NULL AND seq >= ?",
+                 WHERE kiosk = ? AND prefix = ? AND branch IS NULL AND seq >= ? AND level <> ''",
             )?
             .query_map(
                 params![kiosk.as_str(), branch.epoch.prefix(), branch.start as i64],
@@ -310,6 +312,7 @@ impl Writer {
         batch: &Verified,
         branch: &Branch,
         before: &Ranges,
+        again: bool,
     ) -> Result<(), StoreError> {
         self.db
             .prepare_cached(
@@ -327,6 +330,9 @@ impl Writer {
                 batch.body_part,
                 batch.received.to_string()
             ])?;
+        if again {
+            self.erase_again(branch.id, batch.header.first, batch.header.last())?;
+        }
         for gone in before.0.iter().filter(|range| !branch.ranges.0.contains(range)) {
             self.db
                 .prepare_cached("DELETE FROM range WHERE branch = ? AND first = ?")?

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
 use super::decisions;
+use super::erasure::read_erased;
 use crate::central::store::{
     ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
     TicketState, Written,
@@ -76,7 +77,7 @@ pub(super) fn segments(
     most: usize,
 ) -> Result<Vec<(i64, Segment)>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, header, signature, lines, bodies, received FROM segment
+        "SELECT id, header, signature, lines, bodies, received, erased FROM segment
          WHERE id > ? ORDER BY id LIMIT ?",
     )?;
     let mut rows = statement.query(params![after, most as i64])?;
@@ -88,6 +89,7 @@ pub(super) fn segments(
             signature: row.get(2)?,
             line_part: row.get(3)?,
             body_part: row.get(4)?,
+            erased: read_erased(&row.get::<_, String>(6)?),
             received: received.map_err(|_| damaged("when a batch was received"))?,
         };
         segments.push((row.get(0)?, segment));

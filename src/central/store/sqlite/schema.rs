@@ -220,6 +220,8 @@ const DECISIONS: &str = "
     ) STRICT, WITHOUT ROWID;
     -- The first day without it; follows from a decision.
     ALTER TABLE kiosk ADD COLUMN retired TEXT;
+    -- Bodies that were here and were erased: “seq:kind”, with commas.
+    ALTER TABLE segment ADD COLUMN erased TEXT NOT NULL DEFAULT '';
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.
@@ -229,6 +231,8 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     db.set_prepared_statement_cache_capacity(128);
     // Checkpoints run on a connection of their own, off the path of requests.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // What is erased or deleted is overwritten.
+    db.pragma_update(None, "secure_delete", true)?;
     // Every commit walks the cache: a larger one costs more than it saves.
     db.pragma_update(None, "cache_size", -16_384)?;
     Ok(db)
