@@ -3,7 +3,7 @@
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 use super::Admin;
-use super::{Central, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
+use super::{Central, Check, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
@@ -246,6 +246,45 @@ pub fn verify(asked: &Verify) -> Result<(), Failure> {
     }
 }
 
+#[cfg(not(all(feature = "kiosk", feature = "central")))]
+pub fn check(_: &Check) -> Result<(), Failure> {
+    Err(not_in_this_build("kiosk or central"))
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
+pub fn check(asked: &Check) -> Result<(), Failure> {
+    use hailong::domain::check::CheckCode;
+    use hailong::domain::ids::Hash;
+    use hailong::domain::root::Proof;
+    let usage = |error: &dyn std::fmt::Display| Failure::new(USAGE, error.to_string());
+    let code: CheckCode = asked.code.parse().map_err(|error| usage(&error))?;
+    let anchor: Option<Hash> =
+        asked.anchor.as_ref().map(|hex| hex.parse()).transpose().map_err(|error| usage(&error))?;
+    let path = format!("/api/v1/proof/{code}");
+    let said = staff::get_openly(&asked.server, asked.ca.as_deref(), &path)?;
+    let proof: Proof = serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
+    let broken = |why: &str| Failure::new(BROKEN, format!("this proves nothing: {why}"));
+    if CheckCode::of(code.kiosk, proof.line) != code {
+        return Err(broken("it is about another rating"));
+    }
+    let statement = proof.verify().ok_or_else(|| broken("the line is not under the root"))?;
+    if anchor.is_some_and(|anchor| anchor != proof.root.anchor) {
+        let here = proof.root.anchor;
+        return Err(broken(&format!("its root is {here}, not the one that was written down")));
+    }
+    println!(
+        "{code} is line {} of {} under the root of {}",
+        proof.place + 1,
+        statement.lines,
+        statement.day
+    );
+    println!("anchor {}", proof.root.anchor);
+    if anchor.is_none() {
+        println!("compare it with the anchor that was published or written down that day");
+    }
+    Ok(())
+}
+
 #[cfg(not(feature = "central"))]
 pub fn rebuild(_: &Rebuild) -> Result<(), Failure> {
     Err(not_in_this_build("central"))
@@ -365,14 +404,33 @@ mod staff {
         body: Option<String>,
         longest: Duration,
     ) -> Result<String, Failure> {
-        use super::{INTERNAL, UNREACHABLE, USAGE};
-        use hailong::kiosk::network::Network;
-        use hailong::pem;
+        use super::USAGE;
         let (base, key) = link.split_once("/?key=").ok_or_else(|| {
             let expected = "--server: expected the staff link that the service printed at start, \
                             such as http://127.0.0.1:8081/?key=…";
             Failure::new(USAGE, expected)
         })?;
+        ask_as(base, Some(key), ca, path, body, longest)
+    }
+
+    /// What anybody may ask, of the address for citizens.
+    #[cfg(feature = "kiosk")]
+    pub fn get_openly(base: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
+        ask_as(base.trim_end_matches('/'), None, ca, path, None, LONGEST)
+    }
+
+    #[cfg(feature = "kiosk")]
+    fn ask_as(
+        base: &str,
+        key: Option<&str>,
+        ca: Option<&Path>,
+        path: &str,
+        body: Option<String>,
+        longest: Duration,
+    ) -> Result<String, Failure> {
+        use super::{INTERNAL, UNREACHABLE, USAGE};
+        use hailong::kiosk::network::Network;
+        use hailong::pem;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -392,8 +450,11 @@ mod staff {
                     client.post(address).header("content-type", "application/json").body(body)
                 }
             };
-            let reply =
-                request.timeout(longest).bearer_auth(key).send().await.map_err(unreachable)?;
+            let request = match key {
+                Some(key) => request.bearer_auth(key),
+                None => request,
+            };
+            let reply = request.timeout(longest).send().await.map_err(unreachable)?;
             let status = reply.status();
             let text = reply.text().await.map_err(unreachable)?;
             if status.is_success() {

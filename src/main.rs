@@ -36,6 +36,8 @@ enum Command {
     Export(Export),
     /// Check an archive: without trust in whoever made it, without server and network.
     Verify(Verify),
+    /// Prove that the rating of a check code stands under a published root.
+    Check(Check),
     /// Make ratings and tallies anew from the journals, compare them with what was counted, and
     /// set right what differs.
     Rebuild(Rebuild),
@@ -153,6 +155,23 @@ struct Verify {
     anchor: Option<String>,
 }
 
+/// Options of the check.
+#[derive(Args)]
+struct Check {
+    /// The check code, such as 3-9KQ2-A0VX-7M4D.
+    #[arg(value_name = "CODE")]
+    code: String,
+    /// The address of the central service for citizens.
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The anchor of that day's root as it was published or written down.
+    #[arg(long, value_name = "ROOT")]
+    anchor: Option<String>,
+}
+
 /// Options of the rebuild.
 #[derive(Args)]
 struct Rebuild {
@@ -262,6 +281,7 @@ fn main() -> ExitCode {
         Some(Command::Summary(summary)) => commands::summary(&summary),
         Some(Command::Export(export)) => commands::export(&export),
         Some(Command::Verify(verify)) => commands::verify(&verify),
+        Some(Command::Check(check)) => commands::check(&check),
         Some(Command::Rebuild(rebuild)) => commands::rebuild(&rebuild),
         Some(Command::Screens(screens)) => commands::screens(&screens),
         #[cfg(all(feature = "kiosk", feature = "central"))]

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
-use hailong::central::roots::{Published, make};
+use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::Lines;
 use hailong::domain::ids::Hash;
-use hailong::domain::root::{BadRoot, Statement, Tree, proves_growth, proves_line};
+use hailong::domain::root::{BadRoot, Published, Statement, Tree, proves_line};
 use hailong::kiosk::journal_reader::JournalReader;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -92,10 +92,6 @@ async fn each_day_on_which_something_came_has_one_root_over_all_of_it_chained_to
             let proof = tree.prove_line(place).unwrap();
             assert!(proves_line(&proof, *line, place, statement.root, statement.lines));
         }
-        let half = statement.lines / 2;
-        let before = Tree::from_iter(lines.iter().copied().take(half as usize)).root();
-        let growth = tree.prove_growth(half).unwrap();
-        assert!(proves_growth(&growth, (before, half), (statement.root, statement.lines)));
     }
     assert_eq!(rest, [], "every line stands under one root");
     // The kiosk list is the same; days without a root of their own have their summaries in the next.

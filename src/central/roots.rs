@@ -6,12 +6,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -20,10 +21,12 @@ use super::pages::Asked;
 use super::phone;
 use super::problem::Problem;
 use super::service::Central;
+use super::source::Peer;
 use super::store::{StoreError, Unrooted};
 use super::summary::{self, SummaryError};
+use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::ids::{Hash, OfficeCode};
-use crate::domain::root::{BadRoot, Root, Statement, Tree};
+use crate::domain::root::{BadRoot, Proof, Published, Root, Statement, Tree};
 use crate::domain::time::At;
 
 /// How often it is looked whether a day has ended.
@@ -48,18 +51,6 @@ pub enum RootsError {
     /// The folder that roots are handed to.
     #[error("{0}: {1}; roots are kept and handed over once it can be written")]
     Folder(PathBuf, std::io::Error),
-}
-
-/// A root as published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
-    /// Hash of the statement: what to write down, and what `hailong verify --anchor` takes.
-    pub anchor: Hash,
-    /// The root.
-    #[serde(flatten)]
-    pub root: Root,
-    /// The key that signed it, 64 hex digits.
-    pub key: String,
 }
 
 /// Makes the roots that are due, and hands over those that were not.
@@ -133,10 +124,13 @@ async fn digests(
 }
 
 async fn published(central: &Central) -> Result<Vec<Published>, StoreError> {
-    let key = data_encoding::HEXLOWER.encode(central.keys.root.verifying_key().as_bytes());
     let roots = central.store.roots(PUBLISHED).await?;
-    let publish = |root: Root| Published { anchor: root.anchor(), root, key: key.clone() };
-    Ok(roots.into_iter().map(publish).collect())
+    Ok(roots.into_iter().map(|root| publish(central, root)).collect())
+}
+
+fn publish(central: &Central, root: Root) -> Published {
+    let key = data_encoding::HEXLOWER.encode(central.keys.root.verifying_key().as_bytes());
+    Published { anchor: root.anchor(), root, key }
 }
 
 /// Writes each root that is not there into a file of its own.
@@ -181,6 +175,8 @@ pub async fn keep(central: Arc<Central>) -> std::convert::Infallible {
     }
 }
 
+/// Roots given at once to whoever follows them.
+const FOLLOWED: usize = 50;
 /// Roots on the page.
 const SHOWN: usize = 31;
 
@@ -209,9 +205,46 @@ pub(super) async fn page(
     }
 }
 
-/// `GET /api/v1/roots`: the latest first, for everybody.
+/// After which number.
+#[derive(Debug, Deserialize)]
+pub(super) struct After {
+    after: Option<u64>,
+}
+
+/// `GET /api/v1/roots`: the latest first, for everybody; with `?after=N` those after number N, the
+/// first first, for whoever follows them.
 pub(super) async fn list(
     State(central): State<Arc<Central>>,
+    Query(After { after }): Query<After>,
 ) -> Result<Json<Vec<Published>>, Problem> {
-    Ok(Json(published(&central).await?))
+    Ok(Json(match after {
+        None => published(&central).await?,
+        Some(after) => {
+            let roots = central.store.roots_after(after, FOLLOWED).await?;
+            roots.into_iter().map(|root| publish(&central, root)).collect()
+        }
+    }))
+}
+
+/// `GET /api/v1/proof/{code}`: that the line of a check code stands under its root.
+pub(super) async fn proof(
+    State(central): State<Arc<Central>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    UrlPath(code): UrlPath<String>,
+) -> Result<Json<Proof>, Problem> {
+    central.checking.ask(peer, &headers).map_err(Problem::too_often)?;
+    let refused =
+        |error: NoCheckCode| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
+    let code: CheckCode = code.parse().map_err(refused)?;
+    // It reads a whole day.
+    let Ok(_one) = central.proving.try_acquire() else {
+        return Err(Problem::busy("another proof is being made", 2));
+    };
+    let not_here = || Problem::new(StatusCode::NOT_FOUND, "no root has a line of this check code");
+    let under = central.store.under_root(code).await?.ok_or_else(not_here)?;
+    let tree = Tree::from_iter(under.lines);
+    let way = tree.prove_line(under.place).ok_or_else(not_here)?;
+    let root = publish(&central, under.root);
+    Ok(Json(Proof { line: under.line, place: under.place, way, root }))
 }

@@ -138,6 +138,8 @@ pub struct Central {
     rebuilding: Semaphore,
     /// Keeps every source from trying check codes.
     pub(super) checking: Gate,
+    /// One proof at a time.
+    pub(super) proving: Semaphore,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
     /// figures and findings under it are of one state.
     pub(super) placing: tokio::sync::RwLock<()>,
@@ -170,6 +172,7 @@ impl Central {
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
+            proving: Semaphore::new(1),
             placing: tokio::sync::RwLock::default(),
             handed: AtomicBool::new(false),
             unpacking: Arc::new(Semaphore::new(
@@ -329,6 +332,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
         .route("/photo/{name}", get(photo))
         .route("/api/v1/roots", get(roots::list))
+        .route("/api/v1/proof/{code}", get(roots::proof))
         .route("/roots", get(roots::page))
         .route("/check", get(check::page).post(check::answer))
         .route("/CHECK", get(check::page))
@@ -451,6 +455,7 @@ fn central_keys(central: &Central) -> CentralKeys {
     CentralKeys {
         opening_key: hex(&central.keys.opening.sealing_key().to_bytes()),
         receipt_key: hex(central.keys.receipt.verifying_key().as_bytes()),
+        root_key: hex(central.keys.root.verifying_key().as_bytes()),
     }
 }
 
@@ -505,6 +510,7 @@ async fn enrol(
         counters: kiosk.counters,
         opening_key: keys.opening_key,
         receipt_key: keys.receipt_key,
+        root_key: keys.root_key,
         public_url: central.config.public_url.clone(),
         directory: directory.clone(),
         forms: central

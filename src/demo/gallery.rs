@@ -161,6 +161,7 @@ impl<'a> Stage<'a> {
                 .map_err(|error| DemoError::Usage(format!("counters.csv: {error}")))?,
             opening_key: hex(&opening.sealing_key().to_bytes()),
             receipt_key: hex(identity.signing_key.verifying_key().as_bytes()),
+            root_key: String::new(),
             public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
             directory,
             forms: vec![form.clone()],

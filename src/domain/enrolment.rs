@@ -108,6 +108,9 @@ pub struct CentralKeys {
     pub opening_key: String,
     /// Ed25519, 64 hex digits: signs receipts.
     pub receipt_key: String,
+    /// Ed25519, 64 hex digits: signs the roots of days. An earlier version gives none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub root_key: String,
 }
 
 /// What a kiosk asks with. The request is signed with its new key (`Hailong-Signature`).
@@ -137,6 +140,10 @@ pub struct Enrolled {
     pub opening_key: String,
     /// Ed25519, 64 hex digits: signs receipts.
     pub receipt_key: String,
+    /// Ed25519, 64 hex digits: signs the roots of days. A kiosk enrolled by an earlier version has
+    /// none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub root_key: String,
     /// Where citizens' phones find the central service; fits an alphanumeric QR code.
     pub public_url: String,
     /// Its office.

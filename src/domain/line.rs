@@ -38,6 +38,10 @@ pub enum Event {
     Exported,
     /// A named person decided something.
     Decided,
+    /// A kiosk saw a root that follows those that it saw before.
+    Root,
+    /// A kiosk saw a root that does not.
+    RootRefused,
     /// An event of a later version: chained and stored, never counted.
     #[serde(other, skip_serializing)]
     Unknown,
@@ -158,7 +162,7 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_ms: Option<i64>,
     /// `config`, `directory`: hash of what is in force; `enrolled`: hash of the kiosk's key;
-    /// `exported`: hash of the archive.
+    /// `exported`: hash of the archive; `root`, `root_refused`: the anchor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Hash>,
     /// `directory`: the office; `enrolled`: the kiosk's office.
@@ -170,7 +174,7 @@ pub struct Line {
     /// Phone answers: the first two bytes of the contact's epoch, as a ticket carries them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_epoch: Option<String>,
-    /// Phone answers: `seq` of the contact's opening line.
+    /// Phone answers: `seq` of the contact's opening line; `root`, `root_refused`: the root's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_seq: Option<u64>,
     /// Phone answers: the minute at which the contact was opened, as a ticket carries it.

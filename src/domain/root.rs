@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
-use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
+use ct_merkle::{InclusionProof, RootHash};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -121,13 +121,6 @@ impl Tree {
         let place = usize::try_from(place).ok().filter(|_| place < self.lines())?;
         Some(hashes(self.0.prove_inclusion(place).as_bytes()))
     }
-
-    /// Proves that the tree of the first `lines` lines is the beginning of this one. None when it
-    /// has not so many lines, or none were asked for.
-    pub fn prove_growth(&self, lines: u64) -> Option<Vec<Hash>> {
-        let more = self.lines().checked_sub(lines).filter(|_| lines > 0)?;
-        Some(hashes(self.0.prove_consistency(usize::try_from(more).ok()?).as_bytes()))
-    }
 }
 
 fn hashes(proof: &[u8]) -> Vec<Hash> {
@@ -148,12 +141,53 @@ pub fn proves_line(proof: &[Hash], line: Hash, place: u64, root: Hash, lines: u6
         .is_ok_and(|proof| root_hash(root, lines).verify_inclusion(&line.0, place, &proof).is_ok())
 }
 
-/// Whether `proof` shows that the tree of `before` (root, lines) is the beginning of that of
-/// `after`.
-pub fn proves_growth(proof: &[Hash], before: (Hash, u64), after: (Hash, u64)) -> bool {
-    let old = root_hash(before.0, before.1);
-    ConsistencyProof::try_from_bytes(bytes(proof))
-        .is_ok_and(|proof| root_hash(after.0, after.1).verify_consistency(&old, &proof).is_ok())
+/// A root as published, and as whoever keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Hash of the statement: what to write down, and what `hailong verify --anchor` takes.
+    pub anchor: Hash,
+    /// The root.
+    #[serde(flatten)]
+    pub root: Root,
+    /// The key that signed it, 64 hex digits.
+    pub key: String,
+}
+
+impl Published {
+    /// The key, if it is one.
+    pub fn verifying_key(&self) -> Option<VerifyingKey> {
+        verifying_key(&self.key)
+    }
+}
+
+/// An Ed25519 key from its 64 hex digits.
+pub fn verifying_key(hex: &str) -> Option<VerifyingKey> {
+    let bytes: [u8; 32] = data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()?;
+    VerifyingKey::from_bytes(&bytes).ok()
+}
+
+/// Proof that a line stands under a root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The line's hash.
+    pub line: Hash,
+    /// Its place among the lines under the root, from 0.
+    pub place: u64,
+    /// The hashes beside its way to the root, the lowest first.
+    pub way: Vec<Hash>,
+    /// The root.
+    pub root: Published,
+}
+
+impl Proof {
+    /// What the root says, if its key signed it and the line stands under it.
+    pub fn verify(&self) -> Option<Statement> {
+        let statement = self.root.root.verify(&self.root.verifying_key()?).ok()?;
+        let (root, lines) = (statement.root, statement.lines);
+        (self.root.anchor == self.root.root.anchor()
+            && proves_line(&self.way, self.line, self.place, root, lines))
+        .then_some(statement)
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_and_every_beginning_is_proved_and_no_other() {
+    fn every_line_is_proved_and_no_other() {
         let lines: Vec<Hash> = (0..23).map(line).collect();
         let tree = Tree::from_iter(lines.clone());
         let (root, n) = (tree.root(), tree.lines());
@@ -200,15 +234,6 @@ mod tests {
             assert!(!proves_line(&proof[1..], *line, place, root, n));
         }
         assert_eq!(tree.prove_line(n), None);
-        for few in 1..=n {
-            let before = Tree::from_iter(lines[..few as usize].iter().copied());
-            let proof = tree.prove_growth(few).unwrap();
-            assert!(proves_growth(&proof, (before.root(), few), (root, n)), "{few}");
-            let other = (Hash::of(b"x"), few);
-            assert!(!proves_growth(&proof, other, (root, n)), "{few}");
-        }
-        assert_eq!(tree.prove_growth(0), None);
-        assert_eq!(tree.prove_growth(n + 1), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::identity::{Identity, central_keys};
 use super::journal::{Journal, JournalError, Writer};
 use super::visit::{Input, Record};
+use super::witness::Seen;
 use crate::clock::Clock;
 use crate::domain::Random;
 use crate::domain::check::CheckCode;
@@ -203,6 +204,14 @@ impl Desk {
                 Ok(Kept { seq: committed.seq, ticket: None, code })
             }
         }
+    }
+
+    /// Notes a root that the central service published.
+    pub fn note_root(&mut self, seen: Seen) -> Result<(), JournalError> {
+        let event = if seen.refused { Event::RootRefused } else { Event::Root };
+        let (number, anchor) = (Some(seen.number), Some(seen.anchor));
+        let line = Line { of_seq: number, digest: anchor, ..Line::draft(event) };
+        self.journal.append(line, &[]).map(drop)
     }
 
     /// Notes that the process is alive.

@@ -22,3 +22,4 @@ pub mod transport;
 pub mod uploader;
 pub mod visit;
 pub mod window;
+pub mod witness;

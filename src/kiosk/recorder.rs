@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::desk::Desk;
 use super::visit::{Input, Record};
+use super::witness::Seen;
 
 /// How often the process notes that it is alive, in real time.
 const ALIVE: Duration = Duration::from_secs(60);
@@ -15,6 +16,7 @@ const ALIVE: Duration = Duration::from_secs(60);
 enum Job {
     Keep(Record),
     FollowRoster,
+    Root(Seen),
     Stop(Option<Record>, mpsc::Sender<()>),
 }
 
@@ -49,6 +51,11 @@ impl Recorder {
         let _ = self.jobs.send(Job::FollowRoster);
     }
 
+    /// Notes a root that the central service published.
+    pub fn note_root(&self, seen: Seen) {
+        let _ = self.jobs.send(Job::Root(seen));
+    }
+
     /// Ends the epoch in good order, after a last record; returns when the disk has it.
     pub fn stop(&self, last: Option<Record>) {
         let (done, stopped) = mpsc::channel();
@@ -79,6 +86,7 @@ fn work(
                 }
             },
             Ok(Job::FollowRoster) => desk.follow_roster(),
+            Ok(Job::Root(seen)) => desk.note_root(seen),
             Ok(Job::Stop(last, done)) => {
                 let kept = last.map_or(Ok(()), |record| desk.keep(&record).map(|_| ()));
                 let stopped = desk.stop();

@@ -18,8 +18,10 @@ use super::recorder::Recorder;
 use super::transport::Http;
 use super::uploader::{Sender, UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
+use super::witness::Witness;
 use crate::clock::{Clock, PutForward, SystemClock};
 use crate::domain::fingerprint::fingerprint;
+use crate::domain::root::verifying_key;
 use crate::domain::system_random;
 use crate::ending;
 
@@ -139,6 +141,10 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     let (network, of) = (config.network.clone(), Arc::clone(&enrolled));
     let by = Arc::clone(&clock);
     let photos = Photos::follow(&config.data, of, network, by, runtime.handle());
+
+    let witness = Witness::open(&config.data, verifying_key(&enrolled.root_key));
+    let (network, by, journal) = (config.network.clone(), Arc::clone(&clock), recorder.clone());
+    runtime.spawn(witness.follow(network, by, move |seen| journal.note_root(seen)));
 
     choose_backend().map_err(WindowError::from)?;
     let origin = Instant::now();

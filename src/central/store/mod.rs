@@ -346,6 +346,19 @@ pub enum Checked {
     Rooted(Date),
 }
 
+/// A line under a root, with all that is under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderRoot {
+    /// The line's hash.
+    pub line: Hash,
+    /// Its place among the lines.
+    pub place: u64,
+    /// Hashes of all lines under the root.
+    pub lines: Vec<Hash>,
+    /// The root.
+    pub root: Root,
+}
+
 /// What a citizen wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -567,6 +580,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The next `most` stored batches after a place, with their places, in the order stored.
     async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError>;
+
+    /// The next `most` roots after a number, the first first.
+    async fn roots_after(&self, number: u64, most: usize) -> Result<Vec<Root>, StoreError>;
+
+    /// The root that a check code's line stands under, with all lines under it.
+    async fn under_root(&self, code: CheckCode) -> Result<Option<UnderRoot>, StoreError>;
 
     /// All roots, the first first, each with the place of the last batch that it covers.
     async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError>;

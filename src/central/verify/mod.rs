@@ -31,7 +31,7 @@ use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
-use crate::domain::root::{Root, Statement, Tree};
+use crate::domain::root::{Root, Statement, Tree, verifying_key};
 use crate::domain::seal::{Kind, OpeningKey};
 use crate::domain::system_random;
 
@@ -152,6 +152,16 @@ struct Replica {
     _folder: TempDir,
 }
 
+/// A body that was erased, and where.
+struct Gone {
+    kiosk: KioskId,
+    epoch: Epoch,
+    seq: u64,
+    kind: u8,
+    day: Date,
+    contact: u64,
+}
+
 /// An archive being checked.
 struct Check {
     about: About,
@@ -167,8 +177,10 @@ struct Check {
     enrolled: BTreeSet<(KioskId, Hash)>,
     /// The directories in force, as the own series says.
     in_force: BTreeMap<OfficeCode, Hash>,
-    /// Bodies that were erased: journal, epoch, line and kind; the line's day and contact.
-    erased: Vec<((KioskId, Epoch, u64, u8), (Date, u64))>,
+    /// Bodies that were erased.
+    erased: Vec<Gone>,
+    /// Roots that kiosks saw: whose journal, number, anchor, and whether it was refused.
+    seen: Vec<(KioskId, u64, Hash, bool)>,
     /// What was decided.
     decisions: Vec<What>,
     /// Summaries that are not what follows from what is here.
@@ -178,11 +190,6 @@ struct Check {
     last: Option<(Statement, Hash)>,
     anchors: Vec<(Statement, Hash)>,
     report: Report,
-}
-
-fn key(hex: &str) -> Option<VerifyingKey> {
-    let bytes: [u8; 32] = data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()?;
-    VerifyingKey::from_bytes(&bytes).ok()
 }
 
 impl Check {
@@ -224,7 +231,8 @@ impl Check {
         } else {
             Some(replica(&kiosks, &forms, &list.directories)?)
         };
-        let (series_key, root_key) = (key(&about.series_key), key(&about.root_key));
+        let (series_key, root_key) =
+            (verifying_key(&about.series_key), verifying_key(&about.root_key));
         if series_key.is_none() || root_key.is_none() {
             problems.push("the central service's keys cannot be read".to_owned());
         }
@@ -241,6 +249,7 @@ impl Check {
             enrolled: BTreeSet::new(),
             in_force: BTreeMap::new(),
             erased: Vec::new(),
+            seen: Vec::new(),
             decisions: Vec::new(),
             other_summaries: Vec::new(),
             leaves: Vec::new(),
@@ -299,6 +308,8 @@ impl Check {
         let entries = self.entries(&header, &lines, batch);
         if header.kiosk.is_central() {
             self.own(&entries);
+        } else {
+            self.witness(&header.kiosk, &entries);
         }
         if let Some(replica) = &self.replica {
             let batch = Verified {
@@ -340,9 +351,14 @@ impl Check {
                 // That a person decided so is checked at the end.
                 unusable.retain(|why| why != ERASED);
                 for body in of_line().filter(|body| body.not_opened.as_deref() == Some(ERASED)) {
-                    let at = (line.at.date(), line.contact.unwrap_or(seq));
-                    let of = (header.kiosk.clone(), header.epoch, seq, body.kind);
-                    self.erased.push((of, at));
+                    self.erased.push(Gone {
+                        kiosk: header.kiosk.clone(),
+                        epoch: header.epoch,
+                        seq,
+                        kind: body.kind,
+                        day: line.at.date(),
+                        contact: line.contact.unwrap_or(seq),
+                    });
                 }
                 for body in of_line() {
                     if body.not_opened.as_deref() == Some(UNKNOWN_KIND) {
@@ -364,6 +380,44 @@ impl Check {
             entries.push(Entry { seq, hash: Hash::of(bytes), line, answers: given, unusable });
         }
         entries
+    }
+
+    /// The roots that a kiosk saw.
+    fn witness(&mut self, kiosk: &KioskId, entries: &[Entry]) {
+        for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
+            let refused = match line.event {
+                Event::Root => false,
+                Event::RootRefused => true,
+                _ => continue,
+            };
+            if let (Some(number), Some(anchor)) = (line.of_seq, line.digest) {
+                self.seen.push((kiosk.clone(), number, anchor, refused));
+            }
+        }
+    }
+
+    /// Whether the roots that kiosks saw are those that are here.
+    fn witnessed(&mut self) {
+        let mut agreed: BTreeSet<&KioskId> = BTreeSet::new();
+        for (kiosk, number, seen, refused) in &self.seen {
+            let here = self.anchors.iter().find(|(statement, _)| statement.number == *number);
+            match here {
+                Some((statement, anchor)) if anchor != seen || *refused => {
+                    self.report.problems.push(format!(
+                        "{kiosk} saw another root of {} than the one here: what was published was \
+                         changed later",
+                        statement.day
+                    ));
+                }
+                Some(_) => drop(agreed.insert(kiosk)),
+                None => {}
+            }
+        }
+        if !agreed.is_empty() {
+            let n = agreed.len();
+            let note = format!("{n} kiosks saw the same roots, and say so in their own journals");
+            self.report.notes.push(note);
+        }
     }
 
     /// What the central service's own series tells.
@@ -479,7 +533,7 @@ impl Check {
     /// Whether each body that was erased was so by a decision; and what of the figures that leaves.
     fn erasures(&mut self) {
         let mut answers = 0;
-        for ((kiosk, epoch, seq, kind), (day, contact)) in &self.erased {
+        for Gone { kiosk, epoch, seq, kind, day, contact } in &self.erased {
             let words = *kind == Kind::Words as u8;
             answers += u32::from(!words);
             let decided = self.decisions.iter().any(|what| match what {
@@ -520,6 +574,7 @@ impl Check {
             }
         }
         self.erasures();
+        self.witnessed();
         let notes = &mut self.report.notes;
         if !self.leaves.is_empty() {
             notes.push(format!("{} lines came after the last root", self.leaves.len()));
@@ -546,7 +601,7 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
         number: listed.number,
         office: listed.office.parse().ok()?,
         counters: listed.counters.parse().ok()?,
-        key: key(&listed.key)?,
+        key: verifying_key(&listed.key)?,
         ticket_key: Vec::new(),
         enrolled: listed.enrolled,
         standing: Standing::InUse,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::central::store::{Checked, ContactRef, StoreError};
+use super::roots;
+use crate::central::store::{Checked, ContactRef, StoreError, UnderRoot};
 use crate::domain::batch::Lines;
 use crate::domain::check::{CheckCode, bits};
 use crate::domain::ids::Hash;
@@ -69,7 +70,10 @@ fn closing(lines: &[u8]) -> impl Iterator<Item = u64> {
 /// Whether the contact's end that a code names is here.
 pub(super) fn check(db: &Connection, code: CheckCode) -> Result<Checked, StoreError> {
     // One state of the database, whatever is written meanwhile.
-    let db = db.unchecked_transaction()?;
+    checked(&*db.unchecked_transaction()?, code)
+}
+
+fn checked(db: &Connection, code: CheckCode) -> Result<Checked, StoreError> {
     let kiosk: Option<String> = match code.kiosk {
         0 => Some("central".to_owned()),
         number => db
@@ -87,7 +91,7 @@ pub(super) fn check(db: &Connection, code: CheckCode) -> Result<Checked, StoreEr
         let codes: Vec<u8> = row.get(0)?;
         let (codes, _) = codes.as_chunks::<8>();
         if codes.binary_search(&code.bits.to_be_bytes()).is_ok() {
-            return day(&row.get::<_, String>(1)?).map(Checked::Rooted);
+            return day_of(&row.get::<_, String>(1)?).map(Checked::Rooted);
         }
     }
     // A root that was made a moment ago may not be gathered yet.
@@ -107,10 +111,44 @@ pub(super) fn check(db: &Connection, code: CheckCode) -> Result<Checked, StoreEr
                     |row| row.get(0),
                 )
                 .optional()?;
-            return root.map_or(Ok(Checked::Received), |root| day(&root).map(Checked::Rooted));
+            return root.map_or(Ok(Checked::Received), |root| day_of(&root).map(Checked::Rooted));
         }
     }
     Ok(Checked::NotHere)
+}
+
+/// The root that a code's line stands under, with all lines under it. It reads all of them.
+pub(super) fn under_root(
+    db: &Connection,
+    code: CheckCode,
+) -> Result<Option<UnderRoot>, StoreError> {
+    let db = db.unchecked_transaction()?;
+    let Checked::Rooted(day) = checked(&db, code)? else { return Ok(None) };
+    let mut after = 0;
+    for (last, root) in roots::all(&db)? {
+        // More than one may be of a day: when the service was started anew.
+        if day_of(&root.statement)? == day {
+            let lines = lines_between(&db, after, last)?;
+            if let Some(place) = lines.iter().position(|line| bits(*line) == code.bits) {
+                let (line, place) = (lines[place], place as u64);
+                return Ok(Some(UnderRoot { line, place, lines, root }));
+            }
+        }
+        after = last;
+    }
+    Ok(None)
+}
+
+fn lines_between(db: &Connection, after: i64, last: i64) -> Result<Vec<Hash>, StoreError> {
+    let mut segments =
+        db.prepare_cached("SELECT lines FROM segment WHERE id > ? AND id <= ? ORDER BY id")?;
+    let mut rows = segments.query([after, last])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let part: Vec<u8> = row.get(0)?;
+        lines.extend(Lines::of(&part).map(Hash::of));
+    }
+    Ok(lines)
 }
 
 /// The contact whose end a code names.
@@ -137,7 +175,7 @@ pub(super) fn contact_of(
     Ok(None)
 }
 
-fn day(statement: &str) -> Result<Date, StoreError> {
+fn day_of(statement: &str) -> Result<Date, StoreError> {
     serde_json::from_str::<Statement>(statement)
         .map(|statement| statement.day)
         .map_err(|error| StoreError::Damaged(format!("a root: {error}")))

@@ -35,7 +35,7 @@ use tokio::sync::{RwLock, oneshot};
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Doubts, EnrolmentCode,
     Finding, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError,
-    TicketState, Unrooted, Verified, Written,
+    TicketState, UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -441,6 +441,14 @@ impl Store for SqliteStore {
 
     async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError> {
         self.read(move |db| reading::segments(db, after, most)).await
+    }
+
+    async fn roots_after(&self, number: u64, most: usize) -> Result<Vec<Root>, StoreError> {
+        self.read(move |db| roots::after(db, number, most)).await
+    }
+
+    async fn under_root(&self, code: CheckCode) -> Result<Option<UnderRoot>, StoreError> {
+        self.read(move |db| codes::under_root(db, code)).await
     }
 
     async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError> {

@@ -70,6 +70,16 @@ pub(super) fn latest(db: &Connection, most: usize) -> Result<Vec<Root>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn after(db: &Connection, number: u64, most: usize) -> Result<Vec<Root>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT statement, signature FROM root WHERE number > ? ORDER BY number LIMIT ?",
+    )?;
+    let asked = (i64::try_from(number).unwrap_or(i64::MAX), most as i64);
+    let rows = statement
+        .query_map(asked, |row| Ok(Root { statement: row.get(0)?, signature: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn all(db: &Connection) -> Result<Vec<(i64, Root)>, StoreError> {
     let mut statement =
         db.prepare_cached("SELECT last, statement, signature FROM root ORDER BY number")?;
