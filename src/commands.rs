@@ -5,15 +5,24 @@
 use super::Admin;
 use super::{Central, Check, Demo, Export, Kiosk, Rebuild, Screens, Summary, Verify};
 
+#[cfg(feature = "kiosk")]
+mod by_hand;
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
 
 /// Why a command ended early.
+#[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// What to tell.
     pub message: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl Failure {
@@ -97,7 +106,14 @@ pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
     use hailong::kiosk::desk::DeskError;
     use hailong::kiosk::enrolment::EnrolmentError;
     use hailong::kiosk::run::{RunError, has_display, run};
-    let config = Config::read(&kiosk.config).map_err(|e| Failure::new(CONFIGURATION, e))?;
+
+    use super::ByHand;
+    if let Some(ByHand::Export(export)) = &kiosk.by_hand {
+        return by_hand::export(export);
+    }
+    // Without a subcommand, it is required.
+    let config = kiosk.config.as_deref().unwrap_or("kiosk.toml".as_ref());
+    let config = Config::read(config).map_err(|e| Failure::new(CONFIGURATION, e))?;
     if !has_display() {
         let message = "no display found; start the kiosk from a desktop session or a kiosk shell \
                        such as cage, or try `hailong demo`, which needs none";
@@ -353,6 +369,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
         }
+        Admin::Import { folder, place } => by_hand::import(&folder, &place),
         Admin::Matters { place, all } => decide::matters(&place, all),
         Admin::Decide { place, person, reason, what } => {
             decide::decide(&place, &person, &reason, what)
@@ -396,6 +413,39 @@ mod staff {
         Err(super::not_in_this_build("kiosk, which brings the network client"))
     }
 
+    /// The way to a staff listener, and the key that opens it.
+    #[cfg(feature = "kiosk")]
+    pub fn way<'a>(
+        link: &'a str,
+        ca: Option<&Path>,
+    ) -> Result<(hailong::kiosk::network::Network, &'a str), Failure> {
+        use super::USAGE;
+        let (base, key) = link.split_once("/?key=").ok_or_else(|| {
+            let expected = "--server: expected the staff link that the service printed at start, \
+                            such as http://127.0.0.1:8081/?key=…";
+            Failure::new(USAGE, expected)
+        })?;
+        Ok((trusted(base, ca)?, key))
+    }
+
+    #[cfg(feature = "kiosk")]
+    fn trusted(
+        base: &str,
+        ca: Option<&Path>,
+    ) -> Result<hailong::kiosk::network::Network, Failure> {
+        let network = hailong::kiosk::network::Network::to(base);
+        let Some(file) = ca else { return Ok(network) };
+        let bad = |error| Failure::new(super::USAGE, format!("--ca: {error}"));
+        Ok(network.trusting(hailong::pem::authorities(file).map_err(bad)?))
+    }
+
+    /// What asks.
+    #[cfg(feature = "kiosk")]
+    pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().map_err(|error| Failure::new(super::INTERNAL, error))
+    }
+
     #[cfg(feature = "kiosk")]
     fn ask(
         link: &str,
@@ -404,42 +454,26 @@ mod staff {
         body: Option<String>,
         longest: Duration,
     ) -> Result<String, Failure> {
-        use super::USAGE;
-        let (base, key) = link.split_once("/?key=").ok_or_else(|| {
-            let expected = "--server: expected the staff link that the service printed at start, \
-                            such as http://127.0.0.1:8081/?key=…";
-            Failure::new(USAGE, expected)
-        })?;
-        ask_as(base, Some(key), ca, path, body, longest)
+        let (network, key) = way(link, ca)?;
+        ask_as(&network, Some(key), path, body, longest)
     }
 
     /// What anybody may ask, of the address for citizens.
     #[cfg(feature = "kiosk")]
     pub fn get_openly(base: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
-        ask_as(base.trim_end_matches('/'), None, ca, path, None, LONGEST)
+        ask_as(&trusted(base.trim_end_matches('/'), ca)?, None, path, None, LONGEST)
     }
 
     #[cfg(feature = "kiosk")]
     fn ask_as(
-        base: &str,
+        network: &hailong::kiosk::network::Network,
         key: Option<&str>,
-        ca: Option<&Path>,
         path: &str,
         body: Option<String>,
         longest: Duration,
     ) -> Result<String, Failure> {
         use super::{INTERNAL, UNREACHABLE, USAGE};
-        use hailong::kiosk::network::Network;
-        use hailong::pem;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(INTERNAL, error))?;
-        let mut network = Network::to(base);
-        if let Some(file) = ca {
-            let bad = |error| Failure::new(USAGE, format!("--ca: {error}"));
-            network = network.trusting(pem::authorities(file).map_err(bad)?);
-        }
+        let runtime = runtime()?;
         let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
         let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
         runtime.block_on(async {
@@ -463,6 +497,7 @@ mod staff {
             let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             let detail = problem["detail"].as_str().unwrap_or(&text).to_owned();
             let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
+            let base = network.address("");
             Err(Failure::new(code, format!("{base} answered {status}: {detail}")))
         })
     }

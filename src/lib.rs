@@ -17,6 +17,7 @@
 //! - [`config`]: reading configuration so that every mistake names file, line and column.
 //! - [`texts`]: what screens and pages say, a file a language.
 //! - [`pem`]: certificates and keys in files.
+//! - [`files`]: files that are there whole or not at all.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
 //! - [`sqlite`]: what both ask of a SQLite file.
@@ -32,6 +33,8 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod ending;
+#[cfg(any(feature = "kiosk", feature = "central"))]
+pub mod files;
 #[cfg(feature = "kiosk")]
 pub mod kiosk;
 #[cfg(any(feature = "kiosk", feature = "central"))]

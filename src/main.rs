@@ -77,13 +77,35 @@ struct Demo {
 
 /// Options of a kiosk.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Kiosk {
+    #[command(subcommand)]
+    by_hand: Option<ByHand>,
     /// Its configuration.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
     /// Enrol this kiosk first, under a one-time code of the central service.
     #[arg(long, value_name = "CODE")]
     enrol: Option<String>,
+}
+
+/// A journal carried by hand.
+#[derive(Subcommand)]
+enum ByHand {
+    /// For counters without network: write what the central service does not have into a folder on
+    /// a USB stick, and take the receipts that came back there. The kiosk may run meanwhile.
+    Export(KioskExport),
+}
+
+/// Options of a kiosk's export.
+#[derive(Args)]
+struct KioskExport {
+    /// The kiosk's configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// A folder on the stick.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
 }
 
 /// Options of the central service.
@@ -261,6 +283,15 @@ enum Admin {
         reason: String,
         #[command(subcommand)]
         what: Decide,
+    },
+    /// Hand the batches that came on a USB stick to the central service, and write the receipts
+    /// beside them.
+    Import {
+        /// The folder on the stick that `hailong kiosk export` was told.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
 }
 

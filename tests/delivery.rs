@@ -30,8 +30,9 @@ use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal_reader::{EpochSpan, JournalReader};
 use hailong::kiosk::network::Unreachable;
 use hailong::kiosk::network::client;
+use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::{Http, Reply, Transport};
-use hailong::kiosk::uploader::{Sender, Standing};
+use hailong::kiosk::uploader::Standing;
 use hailong::kiosk::visit::Record;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -1006,7 +1007,13 @@ impl Transport for Stub {
             return self.http.post(batch).await;
         };
         let retry_after = retry_after.map(Duration::from_secs);
-        Ok(Reply { status, retry_after, signature: String::new(), body: b"{}".to_vec() })
+        Ok(Reply {
+            status,
+            retry_after,
+            signature: String::new(),
+            key: String::new(),
+            body: b"{}".to_vec(),
+        })
     }
 }
 

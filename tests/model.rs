@@ -10,9 +10,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use common::{TestCentral, TestKiosk, at, batch};
+use common::{TestCentral, TestKiosk, batch, for_all, twins};
 use hailong::clock::Clock;
-use hailong::demo::clock::DemoClock;
 use hailong::domain::Random;
 use hailong::domain::batch::Packed;
 use hailong::domain::form::Form;
@@ -21,18 +20,15 @@ use hailong::domain::line::{By, How};
 use hailong::domain::receipt::Receipt;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
-use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::client;
 use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::visit::Record;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use tempfile::TempDir;
 
 // ---- What may happen ----------------------------------------------------------------------------
 
@@ -386,23 +382,8 @@ async fn tallies(central: &TestCentral) -> BTreeMap<String, u64> {
     all
 }
 
-/// Two services with the same keys, and a kiosk enrolled at both.
-async fn services() -> (TestCentral, TestCentral, TestKiosk) {
-    let one = TestCentral::start_at(at("2026-11-24 07:00")).await;
-    let folder = TempDir::new().unwrap();
-    std::fs::copy(one.folder.path().join("keys.json"), folder.path().join("keys.json")).unwrap();
-    let clock: Arc<DemoClock> = Arc::clone(&one.clock);
-    let other = TestCentral::start_in(folder, clock).await;
-    let mut kiosk = one.kiosk("q3").await;
-    let office = other.central.config.offices[0].office.code.clone();
-    let (id, counter) = ("ps-q3".parse().unwrap(), "q3".parse().unwrap());
-    let code = other.central.offer(id, office, counter).await.unwrap();
-    enrol(&other.service(), &code, &mut kiosk.identity).await.unwrap();
-    (one, other, kiosk)
-}
-
 async fn check(case: Case) {
-    let (disordered, plain, mut kiosk) = services().await;
+    let (disordered, plain, mut kiosk) = twins().await;
     let form = disordered.form();
     let mut history = live(&mut kiosk, &form, &case);
     let journal = JournalReader::open(&kiosk.path()).unwrap();
@@ -467,22 +448,5 @@ async fn check(case: Case) {
 
 #[test]
 fn any_order_repetition_and_cutting_comes_to_the_tallies_of_the_history() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let config = Config {
-        cases: asked.unwrap_or(48),
-        max_shrink_iters: 60,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    // The same cases in every run.
-    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(config, random);
-    let result = runner.run(&case(), |case| {
-        runtime.block_on(check(case));
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    for_all(48, &case(), check);
 }

@@ -16,6 +16,12 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'a str,

@@ -1,5 +1,6 @@
 //! The service itself: what it holds, its two listeners, and the doors for kiosks.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -28,13 +29,16 @@ use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::source::Gate;
 use super::store::sqlite::{Author, SqliteStore};
-use super::store::{Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError};
+use super::store::{
+    Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
+};
 use super::{check, decide, door, listener, phone, report, roots, staff};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::letter::Letter;
 use crate::domain::office::Directory;
 use crate::domain::receipt::{Receipt, sign_receipt};
 use crate::domain::seal::key_id;
@@ -373,7 +377,8 @@ pub fn file(name: &str) -> Response {
     pages::file(name).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
-async fn journal(
+/// `POST /api/v1/journal`: the way of a batch, from a kiosk or by the staff's hand.
+pub(super) async fn journal(
     State(central): State<Arc<Central>>,
     headers: HeaderMap,
     request: Result<Bytes, BytesRejection>,
@@ -383,16 +388,7 @@ async fn journal(
     };
     let request = request?;
     let unverified = Unverified::read(&request)?;
-    let stranger = || Problem::new(StatusCode::UNAUTHORIZED, "no such kiosk is admitted here");
-    if unverified.header.kiosk.is_central() {
-        return Err(stranger());
-    }
-    let kiosk = central.kiosk(&unverified.header.kiosk).await?.ok_or_else(stranger)?;
-    match kiosk.standing {
-        Standing::InUse => {}
-        Standing::Suspended => return Err(not_in_use("this kiosk is suspended")),
-        Standing::Retired { .. } => return Err(not_in_use("this kiosk is no longer in use")),
-    }
+    let kiosk = in_use(central.kiosk(&unverified.header.kiosk).await?)?;
     let signature = headers
         .get("hailong-signature")
         .and_then(|value| value.to_str().ok())
@@ -413,37 +409,56 @@ async fn journal(
         .await
         .map_err(|_| Problem::busy("the batch could not be worked on", 5))??
     };
-    let (id, epoch) = (verified.header.kiosk.clone(), verified.header.epoch);
-    let placed = {
+    let receipt = {
         let _placing = central.placing.read().await;
-        central.store.place(verified).await?
+        take(central.store.as_ref(), &central.keys, verified).await?
     };
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
+        ("hailong-signature", receipt.signature),
+        ("hailong-key", receipt.key),
+    ];
+    Ok((headers, receipt.body).into_response())
+}
+
+/// Stores a batch, and signs a receipt for it.
+pub(super) async fn take(
+    store: &dyn Store,
+    keys: &Keys,
+    batch: Verified,
+) -> Result<Letter, StoreError> {
+    let (kiosk, epoch, at) = (batch.header.kiosk.clone(), batch.header.epoch, batch.received);
+    let placed = store.place(batch).await?;
     let receipt = Receipt {
-        kiosk: id,
+        kiosk,
         epoch,
         watermark: placed.watermark,
         head: placed.head,
         holes: placed.holes,
         quarantined: placed.quarantined,
         conflicts: placed.conflicts,
-        at: received,
+        at,
     };
     let body = serde_json::to_vec(&receipt)
-        .map_err(|error| Problem::busy(format!("no receipt could be written: {error}"), 5))?;
-    let signature = sign_receipt(&central.keys.receipt, &body);
-    let key = key_id(central.keys.receipt.verifying_key().as_bytes());
-    let headers = [
-        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
-        ("hailong-signature", signature),
-        ("hailong-key", key),
-    ];
-    Ok((headers, body).into_response())
+        .map_err(|error| StoreError::Refused(format!("no receipt could be written: {error}")))?;
+    let signature = sign_receipt(&keys.receipt, &body);
+    let key = key_id(keys.receipt.verifying_key().as_bytes());
+    Ok(Letter { signature, key, body })
 }
 
-/// What a kiosk keeps is kept there until the decision is withdrawn.
-fn not_in_use(why: &str) -> Problem {
+/// Whether batches of a kiosk are taken. What one keeps that is not in use is kept there until the
+/// decision is withdrawn.
+pub(super) fn in_use<K: Borrow<Kiosk>>(kiosk: Option<K>) -> Result<K, Problem> {
+    let admitted = kiosk.filter(|kiosk| !kiosk.borrow().id.is_central());
+    let stranger = || Problem::new(StatusCode::UNAUTHORIZED, "no such kiosk is admitted here");
+    let kiosk = admitted.ok_or_else(stranger)?;
+    let why = match kiosk.borrow().standing {
+        Standing::InUse => return Ok(kiosk),
+        Standing::Suspended => "this kiosk is suspended",
+        Standing::Retired { .. } => "this kiosk is no longer in use",
+    };
     let what = "what it holds stays on its disk; ask whoever runs the central service";
-    Problem::new(StatusCode::FORBIDDEN, format!("{why}; {what}"))
+    Err(Problem::new(StatusCode::FORBIDDEN, format!("{why}; {what}")))
 }
 
 async fn enrolment_keys(State(central): State<Arc<Central>>) -> Json<CentralKeys> {

@@ -1,4 +1,5 @@
-//! The staff's listener: the daily summary as page, JSON and table, and enrolment codes.
+//! The staff's listener: the daily summary as page, JSON and table, enrolment codes, and batches
+//! that were carried by hand.
 //!
 //! Everything here needs a secret: in the printed link (`?key=…`, which becomes a cookie), or as a
 //! bearer token. Reports of violations have another than the office's figures: nobody of the office
@@ -24,7 +25,8 @@ use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
 use super::store::{ContactRef, Kiosk, Matters, Rebuilt, StoreError};
 use super::summary::{self, SummaryError};
-use super::{report, table};
+use super::{report, service, table};
+use crate::domain::batch::MAX_PACKED;
 use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
@@ -54,6 +56,10 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/api/v1/decisions", post(decide))
         .route("/api/v1/contact/{code}", get(contact))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
+    let batches = Router::new()
+        .route("/api/v1/journal", post(service::journal))
+        .layer(DefaultBodyLimit::max(MAX_PACKED))
+        .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let long = Router::new()
         .route("/api/v1/rebuild", post(rebuild))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
@@ -69,6 +75,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .merge(closed)
         .merge(reports)
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        .merge(batches)
         .layer(time_limit())
         .merge(long)
         .with_state(central)

@@ -15,10 +15,11 @@ use crate::clock::Clock;
 use crate::domain::batch::Packed;
 use crate::domain::system_random;
 use crate::kiosk::desk::{Desk, DeskError};
-use crate::kiosk::identity::{Identity, central_keys};
+use crate::kiosk::identity::Identity;
 use crate::kiosk::network::Unreachable;
+use crate::kiosk::sender::Sender;
 use crate::kiosk::transport::{Http, Reply, Transport};
-use crate::kiosk::uploader::{Sender, Standing, Uploader};
+use crate::kiosk::uploader::{Standing, Uploader};
 use crate::kiosk::visit::{Input, Page, TimeOuts, Visit};
 
 /// The network between a kiosk and the central service; it can be cut.
@@ -63,14 +64,7 @@ impl Sending {
         clock: Arc<DemoClock>,
         runtime: &Handle,
     ) -> Result<Self, DemoError> {
-        let enrolled = identity.enrolled.as_ref().ok_or(DeskError::NotEnrolled)?;
-        let (_, receipt_key) =
-            central_keys(enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
-        let sender = Sender {
-            kiosk: enrolled.kiosk.clone(),
-            signing_key: identity.signing_key.clone(),
-            receipt_key,
-        };
+        let sender = Sender::of(identity)?;
         let cable = Arc::new(AtomicBool::new(true));
         let transport = Cable { http: Http::new(service)?, whole: Arc::clone(&cable) };
         let uploader = Uploader::open(folder, sender, transport, clock)?;

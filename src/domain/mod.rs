@@ -9,6 +9,7 @@ pub mod enrolment;
 pub mod fingerprint;
 pub mod form;
 pub mod ids;
+pub mod letter;
 pub mod line;
 pub mod office;
 pub mod rating;

@@ -1,7 +1,6 @@
 //! Who this kiosk is: its keys, and what enrolment gave it, in `identity.json` (mode 0600).
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -12,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::seal::SealingKey;
 use crate::domain::ticket::TicketKey;
+use crate::files::write_whole;
 
 const FILE: &str = "identity.json";
 
@@ -53,12 +53,22 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the identity in `folder`, or draws new keys and keeps them there.
-    pub fn load_or_create(folder: &Path, random: &mut dyn Rng) -> Result<Self, IdentityError> {
+    /// Reads the identity in `folder`, if there is one.
+    pub fn load(folder: &Path) -> Result<Option<Self>, IdentityError> {
         let file = folder.join(FILE);
         match fs::read(&file) {
-            Ok(bytes) => Self::read(file, &Zeroizing::new(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(bytes) => Self::read(file, &Zeroizing::new(bytes)).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(IdentityError::File(file, error)),
+        }
+    }
+
+    /// Reads the identity in `folder`, or draws new keys and keeps them there.
+    pub fn load_or_create(folder: &Path, random: &mut dyn Rng) -> Result<Self, IdentityError> {
+        match Self::load(folder)? {
+            Some(identity) => Ok(identity),
+            None => {
+                let file = folder.join(FILE);
                 fs::create_dir_all(folder)
                     .map_err(|error| IdentityError::File(folder.to_owned(), error))?;
                 let mut secret = Zeroizing::new([0; 32]);
@@ -71,7 +81,6 @@ impl Identity {
                 identity.keep()?;
                 Ok(identity)
             }
-            Err(error) => Err(IdentityError::File(file, error)),
         }
     }
 
@@ -107,26 +116,9 @@ impl Identity {
         let bytes = serde_json::to_vec_pretty(&stored)
             .map(Zeroizing::new)
             .map_err(|error| IdentityError::Damaged(self.file.clone(), error.to_string()))?;
-        write_secret(&self.file, &bytes)
+        write_whole(&self.file, &bytes, true)
             .map_err(|error| IdentityError::File(self.file.clone(), error))
     }
-}
-
-/// Writes `bytes` to `file` with mode 0600, whole or not at all, and syncs file and folder.
-pub fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = file.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut opened = options.open(&beside)?;
-    opened.write_all(bytes)?;
-    opened.sync_all()?;
-    fs::rename(&beside, file)?;
-    if let Some(folder) = file.parent() {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// The public keys of the central service, as enrolment gave them.

@@ -71,6 +71,12 @@ impl JournalReader {
         }))
     }
 
+    /// Whether an epoch is one of this journal.
+    pub fn has_epoch(&self, epoch: Epoch) -> Result<bool, JournalError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM epoch WHERE epoch = ?)";
+        Ok(self.db.prepare_cached(query)?.query_row([epoch.to_string()], |row| row.get(0))?)
+    }
+
     /// Number of the last line, 0 for none.
     pub fn last(&self) -> Result<u64, JournalError> {
         let last: Option<i64> =

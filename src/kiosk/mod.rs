@@ -2,6 +2,7 @@
 //!
 //! The screen never waits for the network, and shows thanks only after the disk has the answer.
 
+pub mod by_hand;
 pub mod config;
 pub mod desk;
 pub mod enrolment;
@@ -17,6 +18,7 @@ pub mod receipts;
 pub mod recorder;
 pub mod rescue;
 pub mod run;
+pub mod sender;
 pub mod sqlite_pages;
 pub mod transport;
 pub mod uploader;

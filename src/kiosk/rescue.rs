@@ -14,6 +14,7 @@ use super::sqlite_pages::{Pages, Value};
 use crate::domain::batch::MAX_LINES;
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, Line};
+use crate::domain::receipt::Receipt;
 use crate::domain::seal::Kind;
 use crate::domain::series::{SealedBody, Tail};
 use crate::sqlite::{Health, Log, log_of};
@@ -196,6 +197,17 @@ impl Rescued {
     /// Notes that everything here is receipted.
     pub fn sent(&self) -> std::io::Result<()> {
         fs::File::create(self.folder.join(SENT))?.sync_all()
+    }
+
+    /// Whether a receipt covers everything here. Lines name the one before them, so whoever has the
+    /// last of them, and all before it, has these.
+    pub fn is_covered(&self, receipt: &Receipt) -> bool {
+        let seq = receipt.watermark;
+        let at_head = self.pieces.iter().find_map(|piece| {
+            piece.lines.get(usize::try_from(seq.checked_sub(piece.first)?).ok()?)
+        });
+        at_head.is_some_and(|line| Hash::of(line) == receipt.head)
+            && self.pieces.iter().all(|piece| piece.first + piece.lines.len() as u64 <= seq + 1)
     }
 
     fn tail(&self) -> Option<Tail> {

@@ -11,12 +11,13 @@ use tokio::sync::{Notify, mpsc};
 use super::config::Config;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
-use super::identity::{Identity, IdentityError, central_keys};
+use super::identity::{Identity, IdentityError};
 use super::network::Unreachable;
 use super::photos::Photos;
 use super::recorder::Recorder;
+use super::sender::Sender;
 use super::transport::Http;
-use super::uploader::{Sender, UploadError, Uploader};
+use super::uploader::{UploadError, Uploader};
 use super::window::{Screen, Setting, WindowError};
 use super::witness::Witness;
 use crate::clock::{Clock, PutForward, SystemClock};
@@ -127,13 +128,7 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
     let (answered, answers) = mpsc::unbounded_channel();
     let recorder = Recorder::start(desk, answered, Arc::clone(&more))?;
 
-    let (_, receipt_key) =
-        central_keys(&enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
-    let sender = Sender {
-        kiosk: enrolled.kiosk.clone(),
-        signing_key: identity.signing_key.clone(),
-        receipt_key,
-    };
+    let sender = Sender::of(&identity)?;
     let transport = Http::new(&config.network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     runtime.spawn(uploader.run(more));

@@ -1,6 +1,6 @@
 //! Sends the journal on: what is not receipted, in order, as often as it takes.
 //!
-//! What to send next is the pure function [`plan`]; how long to wait is the pure function
+//! What to send next is the pure function [`sender::plan`]; how long to wait is the pure function
 //! [`wait`]. The journal is only read here: a tap never waits for this.
 //!
 //! Sending never ends: whatever fails, disk or line, is tried again, with files opened anew. Damage
@@ -12,21 +12,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::{CryptoRng, RngExt};
 use reqwest::StatusCode;
 use tokio::sync::{Notify, watch};
 
 use super::journal::JournalError;
-use super::journal_reader::{EpochSpan, JournalReader};
+use super::journal_reader::JournalReader;
 use super::network::refusal;
-use super::receipts::{Receipts, ReceiptsError};
+use super::receipts::{Receipts, ReceiptsError, reach};
 use super::rescue::{self, Piece, Rescued};
+use super::sender::{self, BadReceipt, Plan, Sender};
 use super::transport::{Reply, Transport};
 use crate::clock::Clock;
-use crate::domain::batch::{BadBatch, MAX_LINES, Packed, Parts, pack};
-use crate::domain::ids::{Hash, KioskId};
-use crate::domain::receipt::{Receipt, verify_receipt};
+use crate::domain::batch::{BadBatch, MAX_LINES, Packed};
+use crate::domain::ids::KioskId;
+use crate::domain::receipt::Receipt;
 use crate::domain::system_random;
 
 /// The first back-off is drawn from zero to this.
@@ -37,36 +37,6 @@ const CAP: Duration = Duration::from_secs(300);
 const MOST_REASONS: usize = 8;
 /// Longest wait that `Retry-After` may ask for.
 const LONGEST: Duration = Duration::from_secs(3_600);
-
-/// What to send next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The epoch.
-    pub span: EpochSpan,
-    /// Number of the first line.
-    pub first: u64,
-    /// Number of the last line.
-    pub last: u64,
-}
-
-/// What to send next: up to `most` lines of one epoch that the last receipt does not cover.
-///
-/// `epoch_of` gives the epoch that holds a line of the journal.
-pub fn plan<E>(
-    watermark: u64,
-    last: u64,
-    most: usize,
-    epoch_of: impl FnOnce(u64) -> Result<Option<EpochSpan>, E>,
-) -> Result<Option<Plan>, E> {
-    if watermark >= last {
-        return Ok(None);
-    }
-    let first = watermark + 1;
-    Ok(epoch_of(first)?.map(|span| {
-        let last = span.last.min(first + most.max(1) as u64 - 1);
-        Plan { span, first, last }
-    }))
-}
 
 /// How long to wait after the `failures`-th failure in a row: exponential with full jitter, and
 /// never shorter than the central service asked for.
@@ -176,15 +146,12 @@ async fn exchange<T: Transport>(
             .map_or_else(|_| reply.status.to_string(), |status| refusal(status, &reply.body));
         return Err(refused(format!("the central service answered {said}")));
     }
-    if !verify_receipt(&sender.receipt_key, &reply.body, &reply.signature) {
-        return Err(refused("the receipt is not signed by the central service".into()));
-    }
-    let Ok(receipt) = serde_json::from_slice::<Receipt>(&reply.body) else {
-        return Err(refused("the receipt cannot be read".into()));
-    };
-    if receipt.kiosk != sender.kiosk || receipt.epoch != batch.header.epoch {
-        return Err(refused("the receipt is for another journal".into()));
-    }
+    let receipt = sender.believe(&reply.body, &reply.signature);
+    let receipt = receipt.and_then(|receipt| {
+        let ours = receipt.epoch == batch.header.epoch;
+        if ours { Ok(receipt) } else { Err(BadReceipt::Another) }
+    });
+    let receipt = receipt.map_err(|bad| refused(bad.to_string()))?;
     for quarantined in &receipt.quarantined {
         tracing::warn!(kiosk = %receipt.kiosk, seq = quarantined.seq, reason = %quarantined.reason, "line quarantined");
     }
@@ -204,16 +171,6 @@ pub struct Uploader<T> {
     sender: Sender,
     most: usize,
     standing: watch::Sender<Standing>,
-}
-
-/// Whom to send as, and whose receipts to believe.
-pub struct Sender {
-    /// The kiosk.
-    pub kiosk: KioskId,
-    /// Signs batches.
-    pub signing_key: SigningKey,
-    /// Signs the central service's receipts.
-    pub receipt_key: VerifyingKey,
 }
 
 impl<T: Transport> Uploader<T> {
@@ -308,19 +265,25 @@ impl<T: Transport> Uploader<T> {
             Some(files) => files,
             none => none.insert(Files::open(&self.folder, &self.sender.kiosk)?),
         };
+        // Somebody may have brought receipts by hand.
+        if files.receipts.look(&files.journal)?
+            && let Some(at) = files.receipts.at()
+        {
+            self.clock.hear(at.timestamp());
+        }
         if let Some(piece) = files.next_rescued()? {
             return self.send_rescued(piece).await;
         }
-        let last = files.journal.last()?;
-        let watermark = files.receipts.watermark();
-        let plan = plan(watermark, last, self.most, |seq| files.journal.epoch_of(seq))?;
-        let Some(plan) = plan else {
-            if watermark < last {
-                return Err(JournalError::Damaged("a line is missing").into());
+        let next = sender::next(&files.journal, files.receipts.watermark(), self.most)?;
+        let Some((plan, piece)) = next else { return Ok(Attempt::Drained) };
+        let batch = match self.sender.pack(&piece) {
+            Ok(batch) => batch,
+            Err(BadBatch::TooLarge) if piece.lines.len() > 1 => {
+                self.most = piece.lines.len() / 2;
+                return Ok(Attempt::Moved);
             }
-            return Ok(Attempt::Drained);
+            Err(bad) => return Err(bad.into()),
         };
-        let Some(batch) = self.make(&plan)? else { return Ok(Attempt::Moved) };
         match exchange(&self.transport, &self.sender, &batch).await {
             Ok((receipt, reply)) => {
                 self.clock.hear(receipt.at.timestamp());
@@ -337,18 +300,7 @@ impl<T: Transport> Uploader<T> {
 
     /// Sends lines of a journal that was moved aside.
     async fn send_rescued(&mut self, piece: Piece) -> Result<Attempt, UploadError> {
-        let parts = Parts {
-            kiosk: &self.sender.kiosk,
-            epoch: piece.epoch,
-            start: piece.start,
-            enc: piece.enc,
-            key: &piece.key,
-            first: piece.first,
-            prev: piece.prev,
-            lines: &piece.lines,
-            bodies: &piece.bodies,
-        };
-        let outcome = match pack(&parts, &self.sender.signing_key) {
+        let outcome = match self.sender.pack(&piece) {
             Ok(batch) => exchange(&self.transport, &self.sender, &batch).await.map(|_| ()),
             Err(BadBatch::TooLarge) => {
                 let why = BadBatch::TooLarge.to_string();
@@ -390,40 +342,6 @@ impl<T: Transport> Uploader<T> {
         }
     }
 
-    /// Packs what is planned, with fewer lines when it does not fit.
-    fn make(&mut self, plan: &Plan) -> Result<Option<Packed>, UploadError> {
-        let Some(Files { journal, .. }) = &self.files else { return Ok(None) };
-        let prev = if plan.first == plan.span.start {
-            plan.span.before
-        } else {
-            match journal.line(plan.first - 1)? {
-                Some(line) => Hash::of(&line),
-                None => return Err(JournalError::Damaged("a line is missing").into()),
-            }
-        };
-        let lines = journal.lines(plan.first, plan.last)?;
-        let bodies = journal.bodies(plan.first, plan.last)?;
-        let parts = Parts {
-            kiosk: &self.sender.kiosk,
-            epoch: plan.span.epoch,
-            start: plan.span.start,
-            enc: plan.span.enc,
-            key: &plan.span.key,
-            first: plan.first,
-            prev,
-            lines: &lines,
-            bodies: &bodies,
-        };
-        match pack(&parts, &self.sender.signing_key) {
-            Ok(packed) => Ok(Some(packed)),
-            Err(BadBatch::TooLarge) if lines.len() > 1 => {
-                self.most = lines.len() / 2;
-                Ok(None)
-            }
-            Err(bad) => Err(bad.into()),
-        }
-    }
-
     /// Goes where the receipt says: forward, or back when the central service has lost lines.
     ///
     /// It may cover lines of this epoch beyond those that were sent. Ours, sent before: then its
@@ -438,17 +356,13 @@ impl<T: Transport> Uploader<T> {
     ) -> Result<Attempt, UploadError> {
         let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
         let Some(files) = &mut self.files else { return failed("the files are closed".into()) };
-        let ours = files.journal.head(receipt.watermark)? == Some(receipt.head);
-        let watermark = if ours {
-            receipt.watermark
+        let watermark = if let Some(watermark) = reach(&files.journal, receipt)? {
+            watermark
         } else if receipt.watermark > plan.last {
             tracing::error!(kiosk = %receipt.kiosk, epoch = %plan.span.epoch, seq = receipt.watermark,
                 "the central service has lines of this epoch that this journal does not have; \
                  was this disk restored or cloned?");
             plan.last
-        } else if receipt.conflicts.contains(&receipt.watermark) {
-            // Both lines are kept there.
-            receipt.watermark
         } else {
             return failed(format!(
                 "the central service has another line {}; a person must look",
@@ -456,7 +370,7 @@ impl<T: Transport> Uploader<T> {
             ));
         };
         let moved = watermark != files.receipts.watermark();
-        files.receipts.keep(watermark, &reply.body, &reply.signature)?;
+        files.receipts.keep(watermark, receipt.at, &reply.body, &reply.signature)?;
         if moved { Ok(Attempt::Moved) } else { failed("the receipt covers nothing new".into()) }
     }
 }
@@ -464,38 +378,8 @@ impl<T: Transport> Uploader<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::Epoch;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
-
-    fn span(start: u64, last: u64) -> EpochSpan {
-        EpochSpan {
-            epoch: Epoch(start),
-            start,
-            last,
-            before: Hash::NONE,
-            enc: [0; 32],
-            key: String::new(),
-        }
-    }
-
-    fn planned(watermark: u64, last: u64, most: usize) -> Option<(u64, u64)> {
-        // Two epochs: lines 1 to 700, and 701 on.
-        plan(watermark, last, most, |seq| {
-            Ok::<_, ()>(Some(if seq <= 700 { span(1, 700) } else { span(701, last) }))
-        })
-        .unwrap()
-        .map(|plan| (plan.first, plan.last))
-    }
-
-    #[test]
-    fn what_is_not_receipted_is_sent_in_order_and_never_across_epochs() {
-        assert_eq!(planned(0, 900, 500), Some((1, 500)));
-        assert_eq!(planned(500, 900, 500), Some((501, 700)));
-        assert_eq!(planned(700, 900, 500), Some((701, 900)));
-        assert_eq!(planned(900, 900, 500), None);
-        assert_eq!(planned(899, 900, 0), Some((900, 900)), "at least one line");
-    }
 
     #[test]
     fn back_off_grows_to_its_cap_is_jittered_and_heeds_retry_after() {

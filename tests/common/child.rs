@@ -20,11 +20,12 @@ use hailong::demo::clock::DemoClock;
 use hailong::domain::{Random, system_random};
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
-use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::identity::Identity;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
+use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::Http;
-use hailong::kiosk::uploader::{Sender, Uploader};
+use hailong::kiosk::uploader::Uploader;
 use hailong::kiosk::visit::{Page, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
 use hailong::texts::Texts;
@@ -316,12 +317,7 @@ impl Seat {
             .expect("a runtime");
         let more = Arc::new(Notify::new());
         if let Some(service) = text(SERVICE) {
-            let (_, receipt_key) = central_keys(&enrolled).expect("keys");
-            let sender = Sender {
-                kiosk: enrolled.kiosk.clone(),
-                signing_key: identity.signing_key.clone(),
-                receipt_key,
-            };
+            let sender = Sender::of(&identity).expect("enrolled");
             let transport = Http::new(&service).expect("a client");
             let uploader = Uploader::open(folder, sender, transport, Arc::clone(&clock))
                 .expect("the uploader opens");

@@ -23,16 +23,19 @@ use hailong::domain::system_random;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
-use hailong::kiosk::identity::{Identity, central_keys};
+use hailong::kiosk::identity::Identity;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::Network;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
+use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::{Http, Transport};
-use hailong::kiosk::uploader::{Sender, Standing, Uploader};
+use hailong::kiosk::uploader::{Standing, Uploader};
 use hailong::kiosk::visit::{Record, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting};
 use hailong::texts::Texts;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use slint::ComponentHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -90,6 +93,30 @@ pub fn has(program: &str) -> bool {
         eprintln!("SKIPPED: {program} is not installed");
     }
     there
+}
+
+/// Checks what holds for each of so many cases, the same in every run; `PROPTEST_CASES` asks for more.
+pub fn for_all<S: Strategy, F: Future<Output = ()>>(
+    cases: u32,
+    of: &S,
+    check: impl Fn(S::Value) -> F,
+) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let config = Cases {
+        cases: asked.unwrap_or(cases),
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..Cases::default()
+    };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let result = TestRunner::new_with_rng(config, random).run(of, |case| {
+        runtime.block_on(check(case));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
 }
 
 /// A central service on loopback with a store of its own. The clock stands until it is set.
@@ -191,6 +218,21 @@ impl TestCentral {
     }
 }
 
+/// Two services with the same keys, and a kiosk enrolled at both.
+pub async fn twins() -> (TestCentral, TestCentral, TestKiosk) {
+    let one = TestCentral::start_at(at("2026-11-24 07:00")).await;
+    let folder = TempDir::new().expect("a folder");
+    let keys = "keys.json";
+    std::fs::copy(one.folder.path().join(keys), folder.path().join(keys)).expect("copied");
+    let other = TestCentral::start_in(folder, Arc::clone(&one.clock)).await;
+    let mut kiosk = one.kiosk("q3").await;
+    let office = other.central.config.offices[0].office.code.clone();
+    let (id, counter) = ("ps-q3".parse().expect("a name"), "q3".parse().expect("a counter"));
+    let code = other.central.offer(id, office, counter).await.expect("a code");
+    enrol(&other.service(), &code, &mut kiosk.identity).await.expect("enrolled");
+    (one, other, kiosk)
+}
+
 /// An enrolled kiosk.
 pub struct TestKiosk {
     pub folder: TempDir,
@@ -248,13 +290,7 @@ impl TestKiosk {
     }
 
     pub fn sender(&self) -> Sender {
-        let enrolled = self.identity.enrolled.as_ref().expect("enrolled");
-        let (_, receipt_key) = central_keys(enrolled).expect("keys");
-        Sender {
-            kiosk: enrolled.kiosk.clone(),
-            signing_key: self.identity.signing_key.clone(),
-            receipt_key,
-        }
+        Sender::of(&self.identity).expect("enrolled")
     }
 
     /// Starts its real uploader over real HTTP. The journal must have been opened once.
