@@ -99,6 +99,7 @@ impl Scene {
             (true, get(&format!("/?key={staff}"), "accept: text/html\r\n")),
             (true, get(&format!("/reports?key={reports}"), "")),
             (true, post("/api/v1/enrolment-codes", json, &bearer, code)),
+            (true, post("/api/v1/journal", "", &format!("{signed}{bearer}"), &self.packed.request)),
         ]
     }
 

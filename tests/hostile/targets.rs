@@ -16,6 +16,7 @@ use hailong::domain::batch::{Header, Lines, MAX_LINES, Unpacker, Unverified, sig
 use hailong::domain::enrolment::Request;
 use hailong::domain::form::{Form, Forms};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
+use hailong::domain::letter::Letter;
 use hailong::domain::line::{By, Event, How, LastRun, Line};
 use hailong::domain::receipt::Receipt;
 use hailong::domain::seal::{Answer, Kind, OpeningKey, Ratchet};
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "answer", read: answer, in_thousand: 500 },
     Target { name: "ticket", read: ticket, in_thousand: 1_000 },
     Target { name: "receipt", read: receipt, in_thousand: 1_000 },
+    Target { name: "letter", read: letter, in_thousand: 1_000 },
     Target { name: "enrolment", read: enrolment, in_thousand: 1_000 },
     Target { name: "address", read: address, in_thousand: 1_000 },
     Target { name: "form", read: form, in_thousand: 500 },
@@ -239,6 +241,13 @@ fn receipt(bytes: &[u8]) -> bool {
     true
 }
 
+/// A batch as it lies on a stick.
+fn letter(bytes: &[u8]) -> bool {
+    let Ok(letter) = Letter::read(bytes) else { return false };
+    assert_eq!(Letter::read(&letter.to_bytes()).unwrap(), letter);
+    Unverified::read(&letter.body).is_ok()
+}
+
 /// What a kiosk asks to be admitted with.
 fn enrolment(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Request>(bytes).is_ok()
@@ -386,6 +395,12 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
                 at: written(2).at,
             };
             vec![serde_json::to_vec(&receipt).unwrap()]
+        }
+        "letter" => {
+            let body = signed(3, Hash::of(&part), &packed);
+            let line = body.split(|byte| *byte == b'\n').next().unwrap();
+            let signature = sign(&LIFE.signing, SIGNED, line);
+            vec![Letter { signature, key: String::new(), body }.to_bytes()]
         }
         "enrolment" => {
             let request = Request {
