@@ -429,10 +429,7 @@ mod staff {
     }
 
     #[cfg(feature = "kiosk")]
-    fn trusted(
-        base: &str,
-        ca: Option<&Path>,
-    ) -> Result<hailong::kiosk::network::Network, Failure> {
+    fn trusted(base: &str, ca: Option<&Path>) -> Result<hailong::kiosk::network::Network, Failure> {
         let network = hailong::kiosk::network::Network::to(base);
         let Some(file) = ca else { return Ok(network) };
         let bad = |error| Failure::new(super::USAGE, format!("--ca: {error}"));

@@ -2,7 +2,6 @@
 //! published, and handed to a folder outside of whoever runs the service.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::root::{BadRoot, Proof, Published, Root, Statement, Tree};
 use crate::domain::time::At;
+use crate::files::write_whole;
 
 /// How often it is looked whether a day has ended.
 const LOOK: Duration = Duration::from_secs(60);
@@ -141,20 +141,12 @@ async fn hand_over(central: &Central, folder: &Path) -> Result<(), RootsError> {
             serde_json::from_str(&root.root.statement).map_err(|_| BadRoot::Statement)?;
         let file = folder.join(format!("{:06}-{}.json", statement.number, statement.day));
         if !file.exists() {
-            write(&file, &root).map_err(failed)?;
+            let bytes = serde_json::to_vec_pretty(&root).map_err(std::io::Error::from);
+            let bytes = bytes.map(|bytes| [&bytes[..], b"\n"].concat());
+            bytes.and_then(|bytes| write_whole(&file, &bytes, false)).map_err(failed)?;
         }
     }
     Ok(())
-}
-
-/// Whole or not at all.
-fn write(file: &Path, root: &Published) -> std::io::Result<()> {
-    let new = file.with_extension("new");
-    let mut opened = std::fs::File::create(&new)?;
-    serde_json::to_writer_pretty(&mut opened, root)?;
-    opened.write_all(b"\n")?;
-    opened.sync_all()?;
-    std::fs::rename(new, file)
 }
 
 /// Makes roots, and does what else is due every day, for as long as the service runs.

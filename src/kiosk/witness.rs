@@ -5,7 +5,6 @@
 //! look. One that does not follow the kept ones is kept beside them as evidence, and noted too.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::network::{Network, Unreachable, refusal};
 use crate::clock::Clock;
 use crate::domain::ids::Hash;
 use crate::domain::root::{BadRoot, Published, Statement};
+use crate::files::write_whole;
 
 const FOLDER: &str = "roots";
 /// How often it is looked whether there is a new root.
@@ -101,7 +101,9 @@ impl Witness {
                 continue;
             }
             std::fs::create_dir_all(&self.folder)?;
-            write(&file, root)?;
+            let mut bytes = serde_json::to_vec_pretty(root)?;
+            bytes.push(b'\n');
+            write_whole(&file, &bytes, false)?;
             if follows {
                 self.key = Some(key);
                 self.kept = Some((number, anchor));
@@ -176,14 +178,4 @@ impl Witness {
             clock.sleep(LOOK).await;
         }
     }
-}
-
-/// Whole or not at all.
-fn write(file: &Path, root: &Published) -> std::io::Result<()> {
-    let new = file.with_extension("new");
-    let mut opened = std::fs::File::create(&new)?;
-    serde_json::to_writer_pretty(&mut opened, root)?;
-    opened.write_all(b"\n")?;
-    opened.sync_all()?;
-    std::fs::rename(new, file)
 }
