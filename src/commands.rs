@@ -205,6 +205,17 @@ pub fn export(asked: &Export) -> Result<(), Failure> {
         return Err(Failure::new(USAGE, "--from: expected a day not after --to"));
     }
     let Export { from, to, opened, .. } = *asked;
+    if let Some(link) = &asked.server {
+        let days = [("from", from), ("to", to)];
+        let days = days.iter().filter_map(|(name, day)| Some(format!("&{name}={}", (*day)?)));
+        let path = format!("/api/v1/export?opened={opened}{}", days.collect::<String>());
+        let bytes = staff::fetch(link, asked.ca.as_deref(), &path, &asked.out)?;
+        println!("{}: {bytes} bytes", asked.out.display());
+        if opened {
+            println!("It holds what was answered: keep it to yourself.");
+        }
+        return Ok(());
+    }
     let exported = of_folder(&asked.data, Asked { from, to, opened }, &asked.out);
     let exported = exported.map_err(|error| {
         let code = match &error {
@@ -403,6 +414,68 @@ mod staff {
     }
 
     #[cfg(not(feature = "kiosk"))]
+    pub fn fetch(_: &str, _: Option<&Path>, _: &str, _: &Path) -> Result<u64, Failure> {
+        Err(super::not_in_this_build("kiosk, which brings the network client"))
+    }
+
+    /// Fetches an archive into a new file, whole or not at all; gives its size.
+    #[cfg(feature = "kiosk")]
+    pub fn fetch(link: &str, ca: Option<&Path>, path: &str, out: &Path) -> Result<u64, Failure> {
+        use std::io::Write;
+
+        use super::{INTERNAL, UNREACHABLE, USAGE};
+        let (network, key) = way(link, ca)?;
+        let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
+        let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
+        let disk =
+            |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
+        let runtime = runtime()?;
+        let mut file = std::fs::File::create_new(out).map_err(disk)?;
+        let fetched = runtime.block_on(async {
+            // It takes as long as the journals are, but never so long between two parts.
+            let request = client.get(network.address(path)).timeout(Duration::from_secs(86_400));
+            let mut reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
+            let status = reply.status();
+            if !status.is_success() {
+                let text = reply.text().await.map_err(unreachable)?;
+                return Err(refused(&network.address(""), status, &text));
+            }
+            let (mut bytes, mut tail) = (0, Vec::new());
+            while let Some(part) = reply.chunk().await.map_err(unreachable)? {
+                file.write_all(&part).map_err(disk)?;
+                bytes += part.len() as u64;
+                tail.extend_from_slice(&part);
+                tail.drain(..tail.len().saturating_sub(512));
+            }
+            file.sync_all().map_err(disk)?;
+            // Its last record says that nothing is missing.
+            let last =
+                tail.strip_suffix(b"\n").and_then(|tail| tail.rsplit(|b| *b == b'\n').next());
+            if last.is_some_and(|last| last.starts_with(b"{\"record\":\"end\"")) {
+                Ok(bytes)
+            } else {
+                let cut = "the archive was cut on its way; ask again";
+                Err(Failure::new(UNREACHABLE, cut))
+            }
+        });
+        if fetched.is_err() {
+            // Half an archive is of no use.
+            let _ = std::fs::remove_file(out);
+        }
+        fetched
+    }
+
+    /// What a refusal says.
+    #[cfg(feature = "kiosk")]
+    fn refused(base: &str, status: reqwest::StatusCode, text: &str) -> Failure {
+        use super::{UNREACHABLE, USAGE};
+        let problem: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let detail = problem["detail"].as_str().unwrap_or(text);
+        let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
+        Failure::new(code, format!("{base} answered {status}: {detail}"))
+    }
+
+    #[cfg(not(feature = "kiosk"))]
     fn ask(
         _: &str,
         _: Option<&Path>,
@@ -469,7 +542,7 @@ mod staff {
         body: Option<String>,
         longest: Duration,
     ) -> Result<String, Failure> {
-        use super::{INTERNAL, UNREACHABLE, USAGE};
+        use super::{INTERNAL, UNREACHABLE};
         let runtime = runtime()?;
         let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
         let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
@@ -491,11 +564,7 @@ mod staff {
             if status.is_success() {
                 return Ok(text);
             }
-            let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-            let detail = problem["detail"].as_str().unwrap_or(&text).to_owned();
-            let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
-            let base = network.address("");
-            Err(Failure::new(code, format!("{base} answered {status}: {detail}")))
+            Err(refused(&network.address(""), status, &text))
         })
     }
 }

@@ -161,6 +161,12 @@ struct Export {
     /// The archive to write; it must not be there yet.
     #[arg(long, value_name = "ARCHIVE")]
     out: PathBuf,
+    /// Ask a running service: the auditor's link that it printed at start.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    server: Option<String>,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
     /// The data folder of a central service that is not running.
     #[arg(long, value_name = "DIR", default_value = "hailong-data")]
     data: PathBuf,

@@ -1,20 +1,24 @@
 //! An archive of journals and roots, for an auditor.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 
 use super::ingest::Intake;
 use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
-use super::report::Setting;
-use super::store::sqlite::SqliteStore;
+use super::service::Central;
 use super::store::{Kiosk, Segment, Store, StoreError};
 use crate::domain::archive::{About, Batch, Body, ERASED, End, ListedKiosk, Raw, Record};
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
+use crate::domain::form::Form;
 use crate::domain::ids::Hash;
+use crate::domain::office::Directory;
 use crate::domain::root::{Root, Statement};
 use crate::domain::time::At;
 
@@ -72,14 +76,17 @@ pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, E
     let failed = |error| ExportError::Archive(file.to_owned(), error);
     here.runtime.block_on(async {
         let store = &here.store;
-        let part = Part::of(store.all_roots().await?, asked)?;
+        let part = Part::of(store, asked).await?;
         let new = std::fs::File::create_new(file).map_err(failed)?;
-        let mut archive = Archive::begin(BufWriter::new(new));
-        let reader = asked.opened.then(|| here.reader());
-        let now = At::new(here.clock.now());
-        let source = Source { store, keys: &here.keys, setting: &here.setting, reader };
-        let written = source.write(&mut archive, part, asked, now).await;
-        match written.and_then(|()| archive.end().map_err(WriteError::Archive)) {
+        let source = Source {
+            store,
+            keys: &here.keys,
+            forms: here.setting.forms.clone(),
+            offices: &here.setting.offices,
+            reader: asked.opened.then(|| Arc::new(here.reader())),
+            now: At::new(here.clock.now()),
+        };
+        match source.write(Archive::begin(BufWriter::new(new)), part, asked).await {
             Ok(exported) => {
                 store.exported(exported.sha256).await?;
                 store.close().await?;
@@ -95,6 +102,43 @@ pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, E
             }
         }
     })
+}
+
+/// Hands the archive of a running service out as it is written. Whatever was handed out, if whoever
+/// asked hangs up, becomes a line of the own series, too.
+pub async fn of_service(
+    central: Arc<Central>,
+    asked: Asked,
+) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, ExportError> {
+    let part = Part::of(central.store.as_ref(), asked).await?;
+    let (to, handed) = mpsc::channel(2);
+    tokio::spawn(async move {
+        let store = central.store.as_ref();
+        let reader = || Intake::new(central.keys.opening.clone(), central.config.forms.clone());
+        let source = Source {
+            store,
+            keys: &central.keys,
+            forms: central.config.forms.iter().cloned().collect(),
+            offices: &central.config.offices,
+            reader: asked.opened.then(|| Arc::new(reader())),
+            now: central.now(),
+        };
+        let hash = match source.write(Archive::begin(to.clone()), part, asked).await {
+            Ok(exported) => exported.sha256,
+            Err(WriteError::Archive(error)) => {
+                tracing::warn!(%error, "an export was not taken to its end");
+                Hash::NONE
+            }
+            Err(WriteError::Store(error)) => {
+                let _ = to.send(Err(io::Error::other(error.to_string()))).await;
+                Hash::NONE
+            }
+        };
+        if let Err(error) = store.exported(hash).await {
+            tracing::error!(%error, "an export is not noted");
+        }
+    });
+    Ok(handed)
 }
 
 enum WriteError {
@@ -114,18 +158,38 @@ impl From<io::Error> for WriteError {
     }
 }
 
+/// Takes an archive's bytes as they come.
+trait Sink: Send {
+    fn take(&mut self, bytes: Vec<u8>) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl Sink for BufWriter<std::fs::File> {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.write_all(&bytes)?;
+        self.flush()
+    }
+}
+
+impl Sink for mpsc::Sender<io::Result<Vec<u8>>> {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.send(Ok(bytes)).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
 /// An archive being written.
-struct Archive<W> {
-    to: W,
+struct Archive<S> {
+    to: S,
+    /// What was not handed on yet.
+    bytes: Vec<u8>,
     hash: Sha256,
     records: u64,
     exported: Exported,
 }
 
-impl<W: Write> Archive<W> {
-    fn begin(to: W) -> Self {
+impl<S: Sink> Archive<S> {
+    fn begin(to: S) -> Self {
         let exported = Exported { batches: 0, lines: 0, roots: 0, sha256: Hash::NONE };
-        Self { to, hash: Sha256::new(), records: 0, exported }
+        Self { to, bytes: Vec::new(), hash: Sha256::new(), records: 0, exported }
     }
 
     fn put(&mut self, record: &Record) -> io::Result<()> {
@@ -133,7 +197,8 @@ impl<W: Write> Archive<W> {
         line.push(b'\n');
         self.hash.update(&line);
         self.records += 1;
-        self.to.write_all(&line)
+        self.bytes.append(&mut line);
+        Ok(())
     }
 
     fn put_roots(&mut self, roots: impl IntoIterator<Item = Root>) -> io::Result<()> {
@@ -143,10 +208,14 @@ impl<W: Write> Archive<W> {
         })
     }
 
-    fn end(mut self) -> io::Result<Exported> {
+    async fn hand_on(&mut self) -> io::Result<()> {
+        self.to.take(std::mem::take(&mut self.bytes)).await
+    }
+
+    async fn end(mut self) -> io::Result<Exported> {
         let sha256 = Hash(self.hash.clone().finalize().into());
         self.put(&Record::End(End { records: self.records, sha256 }))?;
-        self.to.flush()?;
+        self.hand_on().await?;
         Ok(Exported { sha256, ..self.exported })
     }
 }
@@ -164,11 +233,13 @@ struct Part {
 }
 
 impl Part {
-    fn of(roots: Vec<(i64, Root)>, asked: Asked) -> Result<Self, ExportError> {
+    async fn of(store: &dyn Store, asked: Asked) -> Result<Self, ExportError> {
+        let roots = store.all_roots().await?;
+        let end = store.last_segment().await?;
         let day = |root: &Root| {
             serde_json::from_str::<Statement>(&root.statement).map_or(Date::MIN, |said| said.day)
         };
-        let mut part = Self { base: None, after: 0, roots: Vec::new(), end: i64::MAX };
+        let mut part = Self { base: None, after: 0, roots: Vec::new(), end };
         for (covers, root) in roots {
             if asked.from.is_some_and(|from| day(&root) < from) {
                 (part.after, part.base) = (covers, Some(root));
@@ -186,20 +257,51 @@ impl Part {
 
 /// What an archive is made of.
 struct Source<'a> {
-    store: &'a SqliteStore,
+    store: &'a dyn Store,
     keys: &'a Keys,
-    setting: &'a Setting,
+    forms: Vec<Form>,
+    offices: &'a [Directory],
     /// Opens bodies, if that was asked for.
-    reader: Option<Intake>,
+    reader: Option<Arc<Intake>>,
+    now: At,
 }
 
 impl Source<'_> {
-    async fn write<W: Write>(
+    async fn write<S: Sink>(
         &self,
-        archive: &mut Archive<W>,
+        mut archive: Archive<S>,
         part: Part,
         asked: Asked,
-        now: At,
+    ) -> Result<Exported, WriteError> {
+        self.head(&mut archive, asked).await?;
+        let Part { base, mut after, roots, end } = part;
+        archive.put_roots(base)?;
+        let mut roots = roots.into_iter().peekable();
+        while after < end {
+            let mut segments = self.store.segments(after, AT_ONCE).await?;
+            segments.retain(|(place, _)| *place <= end);
+            let Some((last, _)) = segments.last() else { break };
+            after = *last;
+            for (place, batch) in self.batches(segments).await? {
+                // Each root comes after the last batch that it covers.
+                while let Some((_, root)) = roots.next_if(|(covers, _)| *covers < place) {
+                    archive.put_roots([root])?;
+                }
+                archive.exported.batches += 1;
+                archive.exported.lines += batch.lines.len() as u64;
+                archive.put(&Record::Batch(batch))?;
+            }
+            archive.hand_on().await?;
+        }
+        archive.put_roots(roots.map(|(_, root)| root))?;
+        Ok(archive.end().await?)
+    }
+
+    /// What stands before the batches.
+    async fn head<S: Sink>(
+        &self,
+        archive: &mut Archive<S>,
+        asked: Asked,
     ) -> Result<(), WriteError> {
         let hex = |key: &[u8; 32]| data_encoding::HEXLOWER.encode(key);
         archive.put(&Record::Archive(About {
@@ -209,69 +311,65 @@ impl Source<'_> {
             series_key: hex(self.keys.series.verifying_key().as_bytes()),
             root_key: hex(self.keys.root.verifying_key().as_bytes()),
             opened: self.reader.is_some(),
-            at: now,
+            at: self.now,
         }))?;
         for kiosk in self.store.kiosks().await? {
             archive.put(&Record::Kiosk(listed(&kiosk)))?;
         }
-        for form in &self.setting.forms {
+        for form in &self.forms {
             archive.put(&Record::Form(Box::new(form.clone())))?;
         }
-        for directory in &self.setting.offices {
-            archive.put(&Record::Directory(Box::new(directory.clone())))?;
+        let mut directories = self.store.directories().await?;
+        // A store of an earlier version did not keep them.
+        let known: BTreeSet<Hash> = directories.iter().map(Directory::digest).collect();
+        let unknown = self.offices.iter().filter(|one| !known.contains(&one.digest()));
+        directories.extend(unknown.cloned());
+        for directory in directories {
+            archive.put(&Record::Directory(Box::new(directory)))?;
         }
-        let Part { base, after, roots, end } = part;
-        archive.put_roots(base)?;
-        let mut roots = roots.into_iter().peekable();
-        let mut after = after;
-        loop {
-            let segments = self.store.segments(after, AT_ONCE).await?;
-            let last = segments.last().map_or(end, |(place, _)| *place);
-            for (place, segment) in segments.into_iter().take_while(|(place, _)| *place <= end) {
-                // Each root comes after the last batch that it covers.
-                while let Some((_, root)) = roots.next_if(|(covers, _)| *covers < place) {
-                    archive.put_roots([root])?;
-                }
-                archive.exported.batches += 1;
-                archive.exported.lines += Lines::of(&segment.line_part).count() as u64;
-                archive.put(&Record::Batch(self.batch(segment)))?;
-            }
-            if last >= end {
-                archive.put_roots(roots.map(|(_, root)| root))?;
-                return Ok(());
-            }
-            after = last;
-        }
+        Ok(())
     }
 
-    fn batch(&self, segment: Segment) -> Batch {
-        Batch {
-            bodies: self.bodies(&segment),
-            header: Raw::of(&segment.header_line),
-            signature: segment.signature,
-            received: segment.received,
-            lines: Lines::of(&segment.line_part).map(Raw::of).collect(),
-        }
+    /// Stored batches as an archive has them; opening bodies takes a while.
+    async fn batches(
+        &self,
+        segments: Vec<(i64, Segment)>,
+    ) -> Result<Vec<(i64, Batch)>, WriteError> {
+        let reader = self.reader.clone();
+        let batch = move |(place, segment): (i64, Segment)| {
+            let bodies = reader.as_ref().map(|reader| bodies(reader, &segment));
+            let batch = Batch {
+                bodies: bodies.unwrap_or_default(),
+                header: Raw::of(&segment.header_line),
+                signature: segment.signature,
+                received: segment.received,
+                lines: Lines::of(&segment.line_part).map(Raw::of).collect(),
+            };
+            (place, batch)
+        };
+        tokio::task::spawn_blocking(move || segments.into_iter().map(batch).collect())
+            .await
+            .map_err(|error| WriteError::Store(StoreError::Refused(error.to_string())))
     }
+}
 
-    fn bodies(&self, segment: &Segment) -> Vec<Body> {
-        // What cannot be read is exported as it is: that it cannot is for `verify` to find.
-        let (Some(reader), Ok(header), Ok((bodies, strange))) =
-            (&self.reader, Header::read(&segment.header_line), read_body_part(&segment.body_part))
-        else {
-            return Vec::new();
-        };
-        let content = Content {
-            line_part: segment.line_part.clone(),
-            body_part: segment.body_part.clone(),
-            bodies,
-            strange,
-        };
-        let mut bodies = reader.open_bodies(&header, &content);
-        let erased = segment.erased.iter();
-        bodies.extend(erased.map(|(seq, kind)| Body::closed(*seq, *kind, ERASED.to_owned())));
-        bodies
-    }
+fn bodies(reader: &Intake, segment: &Segment) -> Vec<Body> {
+    // What cannot be read is exported as it is: that it cannot is for `verify` to find.
+    let (Ok(header), Ok((bodies, strange))) =
+        (Header::read(&segment.header_line), read_body_part(&segment.body_part))
+    else {
+        return Vec::new();
+    };
+    let content = Content {
+        line_part: segment.line_part.clone(),
+        body_part: segment.body_part.clone(),
+        bodies,
+        strange,
+    };
+    let mut bodies = reader.open_bodies(&header, &content);
+    let erased = segment.erased.iter();
+    bodies.extend(erased.map(|(seq, kind)| Body::closed(*seq, *kind, ERASED.to_owned())));
+    bodies
 }
 
 fn listed(kiosk: &Kiosk) -> ListedKiosk {

@@ -67,6 +67,8 @@ pub struct Keys {
     /// What opens the reports of violations, for a reader outside the office. It follows from the
     /// form secret, so that a folder of an earlier version has it, too.
     pub reports: Zeroizing<String>,
+    /// What opens archives with answers, for an auditor. It follows likewise.
+    pub auditor: Zeroizing<String>,
     /// Whether they were drawn for a demo: no real service uses them.
     pub demo: bool,
 }
@@ -144,7 +146,8 @@ impl Keys {
             receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
             series: SigningKey::from_bytes(&*key(&stored.series)?),
             root: SigningKey::from_bytes(&derived(&*key(&stored.series)?, b"hailong root key 1")),
-            reports: reports_key(&*key(&stored.form)?),
+            reports: secret_of(&*key(&stored.form)?, b"hailong reports 1"),
+            auditor: secret_of(&*key(&stored.form)?, b"hailong auditor 1"),
             form: key(&stored.form)?,
             staff: stored.staff.clone(),
             demo: stored.demo,
@@ -156,14 +159,19 @@ impl Keys {
         Hash::of(given.as_bytes()) == Hash::of(self.staff.as_bytes())
     }
 
+    /// Whether `given` is the auditor's secret, compared likewise.
+    pub fn is_auditor(&self, given: &str) -> bool {
+        Hash::of(given.as_bytes()) == Hash::of(self.auditor.as_bytes())
+    }
+
     /// Whether `given` is the secret of the reports' reader, compared likewise.
     pub fn is_reports(&self, given: &str) -> bool {
         Hash::of(given.as_bytes()) == Hash::of(self.reports.as_bytes())
     }
 }
 
-fn reports_key(form: &[u8; 32]) -> Zeroizing<String> {
-    let bytes: Zeroizing<[u8; 16]> = derived(form, b"hailong reports 1");
+fn secret_of(form: &[u8; 32], info: &[u8]) -> Zeroizing<String> {
+    let bytes: Zeroizing<[u8; 16]> = derived(form, info);
     Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
 }
 

@@ -162,7 +162,7 @@ impl Central {
         report::keep_setting(&config)
             .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
         for directory in &config.offices {
-            store.direct(&directory.office.code, directory.digest()).await?;
+            store.direct(directory).await?;
         }
         Ok(Arc::new(Self {
             intake: Intake::new(keys.opening.clone(), config.forms.clone()),
@@ -313,6 +313,8 @@ pub fn run(config: Config, backup: Option<&Path>) -> Result<(), ServiceError> {
         println!("citizens and kiosks  {}", central.config.public_url);
         let staff_url = central.config.staff_url.clone().unwrap_or_else(|| format!("http://{at}"));
         println!("staff                {staff_url}/?key={}", *central.keys.staff);
+        println!("archives with answers, for an auditor");
+        println!("                     {staff_url}/?key={}", *central.keys.auditor);
         println!("reports of violations, for a reader outside the office");
         println!("                     {staff_url}/reports?key={}", *central.keys.reports);
         let (end, ended) = watch::channel(false);

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -16,9 +17,11 @@ use axum::{Json, Router};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::address::is_https;
 use super::decide::DecideError;
+use super::export::{self, ExportError};
 use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
@@ -44,6 +47,7 @@ struct Door {
 }
 
 const STAFF: Door = Door { cookie: "hailong_staff", opens: Keys::is_staff };
+const AUDITOR: Door = Door { cookie: "hailong_auditor", opens: Keys::is_auditor };
 const REPORTS: Door = Door { cookie: "hailong_reports", opens: Keys::is_reports };
 
 pub(super) fn routes(central: Arc<Central>) -> Router {
@@ -63,6 +67,9 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
     let long = Router::new()
         .route("/api/v1/rebuild", post(rebuild))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
+    let long = long.merge(Router::new().route("/api/v1/export", get(whole_export)).route_layer(
+        middleware::from_fn_with_state((Arc::clone(&central), AUDITOR), holders_only),
+    ));
     let reports = Router::new()
         .route("/reports", get(reports))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), REPORTS), holders_only));
@@ -511,6 +518,33 @@ async fn decide(
         Err(DecideError::Store(error)) => Err(error.into()),
         Err(error) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
     }
+}
+
+/// Which days, and whether with answers.
+#[derive(Debug, Deserialize)]
+struct ExportQuery {
+    from: Option<Date>,
+    to: Option<Date>,
+    #[serde(default)]
+    opened: bool,
+}
+
+/// An archive as it is written, for an auditor.
+async fn whole_export(
+    State(central): State<Arc<Central>>,
+    Query(ExportQuery { from, to, opened }): Query<ExportQuery>,
+) -> Result<Response, Problem> {
+    let asked = export::Asked { from, to, opened };
+    let handed = match export::of_service(central, asked).await {
+        Ok(handed) => handed,
+        Err(ExportError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()));
+        }
+    };
+    let next = |mut handed: mpsc::Receiver<_>| async { Some((handed.recv().await?, handed)) };
+    let body = Body::from_stream(futures_util::stream::unfold(handed, next));
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
 }
 
 /// Takes as long as the journals are.

@@ -4,7 +4,7 @@
 use clap::Subcommand;
 use hailong::central::decide::{DecideError, contact_in, matters_in, take_in};
 use hailong::central::staff::Taken;
-use hailong::central::store::{ContactRef, Matters, Standing};
+use hailong::central::store::{ContactRef, Fork, ForkKind, Matters, Standing};
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{CounterId, Epoch, KioskId, OfficeCode, OfficialId};
@@ -256,6 +256,13 @@ pub fn matters(place: &Place, all: bool) -> Result<(), Failure> {
             "  {} {} {} {}: {}{state}",
             finding.kind, finding.kiosk, finding.epoch, finding.seq, finding.reason
         );
+        if let Some(Fork { how, early, first, last }) = &matter.fork {
+            let what = match how {
+                ForkKind::RolledBack => "an older state of its disk was put back",
+                ForkKind::Cloned => "a copy of its disk runs in a second machine",
+            };
+            println!("    {what}; lines {first}–{last} of {early} are not known to the other");
+        }
     }
     if all {
         println!("decisions");

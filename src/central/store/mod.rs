@@ -21,6 +21,7 @@ use crate::domain::enrolment::Counters;
 use crate::domain::form::Reader;
 use crate::domain::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
+use crate::domain::office::Directory;
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
 use crate::domain::root::Root;
@@ -174,6 +175,32 @@ pub struct FindingMatter {
     pub finding: Finding,
     /// Whether nothing more is to be done.
     pub settled: bool,
+    /// Of a fork: what happened, as far as the lines tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<Fork>,
+}
+
+/// What the lines tell of a fork.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// What happened.
+    pub how: ForkKind,
+    /// The branch that was there first.
+    pub early: Epoch,
+    /// Lines of it from here on the other branch does not know.
+    pub first: u64,
+    /// The last of them that is here.
+    pub last: u64,
+}
+
+/// How a journal came to have two branches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForkKind {
+    /// The one ended before the other began: an older state of the disk was put back.
+    RolledBack,
+    /// Both went on at the same time: a copy of the disk runs in a second machine.
+    Cloned,
 }
 
 /// A one-time enrolment code, by its hash.
@@ -521,8 +548,12 @@ pub trait Store: Send + Sync + 'static {
     /// Makes check codes under roots that are new quick to find; they are found without it, too.
     async fn gather_codes(&self) -> Result<(), StoreError>;
 
-    /// Writes a `directory` line, unless the last one of the office names the same digest.
-    async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError>;
+    /// Keeps a directory and writes a `directory` line, unless the last one of the office names the
+    /// same digest.
+    async fn direct(&self, directory: &Directory) -> Result<(), StoreError>;
+
+    /// All directories that were ever in force and were kept, in the order kept.
+    async fn directories(&self) -> Result<Vec<Directory>, StoreError>;
 
     /// One office's day.
     async fn day(&self, office: &OfficeCode, date: Date) -> Result<DayRecord, StoreError>;
@@ -580,6 +611,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The next `most` stored batches after a place, with their places, in the order stored.
     async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError>;
+
+    /// The place of the last stored batch, 0 before the first.
+    async fn last_segment(&self) -> Result<i64, StoreError>;
 
     /// The next `most` roots after a number, the first first.
     async fn roots_after(&self, number: u64, most: usize) -> Result<Vec<Root>, StoreError>;

@@ -507,17 +507,15 @@ impl Check {
         let named = statement.summaries.iter();
         let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
         for (day, (office, digest)) in named {
-            let directory = self.directories.iter().find(|one| one.office.code == *office);
-            let Some(directory) = directory else {
-                wrong.push(format!("{day}: the directory of {office} is missing"));
-                continue;
-            };
-            if self.in_force.get(office) != Some(&directory.digest()) {
+            let in_force = self.in_force.get(office);
+            let of_then =
+                |one: &&Directory| one.office.code == *office && Some(&one.digest()) == in_force;
+            let Some(directory) = self.directories.iter().find(of_then) else {
                 self.report.notes.push(format!(
-                    "{day}: {office} had another directory then: its summary was not checked"
+                    "{day}: the directory of {office} is not here: its summary was not checked"
                 ));
                 continue;
-            }
+            };
             match summary::of_day(store, directory, &self.forms, day, statement.at).await {
                 Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
                 Ok(_) => self.other_summaries.push(format!(
@@ -625,8 +623,10 @@ fn replica(
         sealing_key: opening.sealing_key(),
         clock: Arc::new(SystemClock::start()),
         forms: forms.clone(),
+        // The latest one first.
         closes: directories
             .iter()
+            .rev()
             .map(|one| (one.office.code.clone(), one.office.closes))
             .collect(),
     };

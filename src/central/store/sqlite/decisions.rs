@@ -9,7 +9,8 @@ use super::counting::Touched;
 use super::reading;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{
-    ContactRef, Decided, FindingMatter, Hole, KioskMatter, Matters, Standing, StoreError,
+    ContactRef, Decided, Finding, FindingMatter, Fork, ForkKind, Hole, KioskMatter, Matters,
+    Standing, StoreError,
 };
 use crate::domain::decision::{Decision, What};
 use crate::domain::fingerprint::fingerprint;
@@ -245,10 +246,40 @@ impl Writer {
                     }
                     _ => false,
                 });
-                FindingMatter { finding, settled }
+                let fork = self.fork_of(&finding)?;
+                Ok(FindingMatter { finding, settled, fork })
             })
-            .collect();
+            .collect::<Result<_, StoreError>>()?;
         Ok(Matters { kiosks, holes, findings, decisions })
+    }
+
+    /// What the lines tell of a fork.
+    fn fork_of(&mut self, finding: &Finding) -> Result<Option<Fork>, StoreError> {
+        let early = finding.reason.strip_prefix("beside_").and_then(|hex| hex.parse().ok());
+        let (Some(early), Ok(kiosk), Ok(late)) =
+            (early, finding.kiosk.parse::<KioskId>(), finding.epoch.parse::<Epoch>())
+        else {
+            return Ok(None);
+        };
+        let state = self.state(&kiosk)?;
+        let branch = |epoch| state.branches.place(epoch).map(|place| &state.branches.0[place]);
+        let (Some(early), Some(late)) = (branch(early), branch(late)) else { return Ok(None) };
+        let at = |branch: i64, seq| -> Result<Option<At>, StoreError> {
+            let line = self.line_and_when(branch, seq)?;
+            Ok(line.and_then(|(bytes, _)| Some(serde_json::from_slice::<Line>(&bytes).ok()?.at)))
+        };
+        let (Some(last), Some(first)) = (early.ranges.last(), late.ranges.0.first()) else {
+            return Ok(None);
+        };
+        let (ended, began) = (at(early.id, last)?, at(late.id, first.0)?);
+        let how = match (ended, began) {
+            (Some(ended), Some(began)) if ended > began => ForkKind::Cloned,
+            (Some(_), Some(_)) => ForkKind::RolledBack,
+            _ => return Ok(None),
+        };
+        // Two that follow one epoch part after the last line of it that the later one knows.
+        let from = late.prev.map_or(late.start, |(_, seq)| seq + 1);
+        Ok(Some(Fork { how, early: early.epoch, first: from.max(early.start), last }))
     }
 
     /// When the first line above a number arrived.

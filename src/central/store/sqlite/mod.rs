@@ -348,13 +348,18 @@ impl Store for SqliteStore {
         self.write(|writer| codes::gather(&writer.db)).await
     }
 
-    async fn direct(&self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError> {
-        let office = office.clone();
-        self.write(move |writer| {
-            if reading::knows_directory(&writer.db, &office, digest)? {
-                return Ok(());
-            }
-            writer.direct(&office, digest)
+    async fn direct(&self, directory: &Directory) -> Result<(), StoreError> {
+        let directory = directory.clone();
+        self.write(move |writer| writer.direct(&directory)).await
+    }
+
+    async fn directories(&self) -> Result<Vec<Directory>, StoreError> {
+        self.read(reading::directories).await
+    }
+
+    async fn last_segment(&self) -> Result<i64, StoreError> {
+        self.read(|db| {
+            Ok(db.query_row("SELECT coalesce(max(id), 0) FROM segment", [], |row| row.get(0))?)
         })
         .await
     }

@@ -17,6 +17,7 @@ use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::Line;
+use crate::domain::office::Directory;
 use crate::domain::rating::{Key, Outcome};
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
@@ -152,6 +153,13 @@ pub(super) fn knows_directory(
         })
         .optional()?;
     Ok(known == Some(digest.0))
+}
+
+pub(super) fn directories(db: &Connection) -> Result<Vec<Directory>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT directory FROM directory_version ORDER BY number")?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
 }
 
 pub(super) fn tallies(

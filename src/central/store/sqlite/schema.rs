@@ -9,7 +9,7 @@ use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
 const SCHEMA: Schema = Schema {
-    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS],
+    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS, DIRECTORIES],
     unnumbered: false,
 };
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -222,6 +222,15 @@ const DECISIONS: &str = "
     ALTER TABLE kiosk ADD COLUMN retired TEXT;
     -- Bodies that were here and were erased: “seq:kind”, with commas.
     ALTER TABLE segment ADD COLUMN erased TEXT NOT NULL DEFAULT '';
+";
+
+/// Directories as they were in force, for whoever checks old figures.
+const DIRECTORIES: &str = "
+    CREATE TABLE directory_version (
+        number    INTEGER PRIMARY KEY,
+        digest    BLOB NOT NULL UNIQUE,
+        directory TEXT NOT NULL
+    ) STRICT;
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

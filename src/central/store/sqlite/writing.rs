@@ -18,6 +18,7 @@ use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{By, Event, How, Line};
+use crate::domain::office::Directory;
 use crate::domain::rating::Cell;
 use crate::domain::seal::Answer;
 use crate::domain::series::{Before, Series, Tail};
@@ -435,8 +436,18 @@ impl Writer {
         Ok(Answered::Kept(self.own.as_ref().map_or(Hash::NONE, Series::head)))
     }
 
-    /// Notes a directory in the own series, and as the one in force.
-    pub(super) fn direct(&mut self, office: &OfficeCode, digest: Hash) -> Result<(), StoreError> {
+    /// Keeps a directory, and notes it in the own series, unless it is the one in force.
+    pub(super) fn direct(&mut self, directory: &Directory) -> Result<(), StoreError> {
+        let (office, digest) = (&directory.office.code, directory.digest());
+        let text = serde_json::to_string(directory)
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        self.db.execute(
+            "INSERT OR IGNORE INTO directory_version (digest, directory) VALUES (?, ?)",
+            params![digest.0, text],
+        )?;
+        if reading::knows_directory(&self.db, office, digest)? {
+            return Ok(());
+        }
         let line = Line {
             office: Some(office.to_string()),
             digest: Some(digest),
