@@ -2,6 +2,8 @@
 //! taken back.
 
 mod common;
+#[path = "common/installed.rs"]
+mod installed;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use common::{TestCentral, TestKiosk, at, batch, rate};
 use hailong::central::decide::DecideError;
-use hailong::central::store::{Hole, Matters};
+use hailong::central::store::{ForkKind, Hole, Matters};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::rating::{Key, Outcome};
@@ -328,4 +330,70 @@ async fn an_administrator_compares_the_words_of_a_kiosk_by_command() {
     let (code, said) = run(all).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("Lê Thị Hoa") && said.contains(": in use"), "{said}");
+}
+
+/// What the only fork here is taken for: how, and the lines in doubt.
+async fn fork(central: &TestCentral) -> (ForkKind, u64, u64) {
+    let forks = matters(central).await.findings.into_iter().filter_map(|matter| matter.fork);
+    let forks: Vec<_> = forks.collect();
+    assert_eq!(forks.len(), 1, "{forks:?}");
+    (forks[0].how, forks[0].first, forks[0].last)
+}
+
+async fn all_sent(kiosk: &TestKiosk) {
+    kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+}
+
+fn rated(central: &TestCentral, kiosk: &mut TestKiosk, time: &str) {
+    central.clock.set(at(&format!("2026-11-24 {time}")));
+    let mut desk = kiosk.desk();
+    rate(&mut desk, "hai_long", &[]);
+    desk.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_disk_a_copied_one_and_a_lost_one_are_told_apart() {
+    for how in [ForkKind::RolledBack, ForkKind::Cloned, ForkKind::Lost] {
+        let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+        let mut kiosk = central.kiosk("q3").await;
+        rated(&central, &mut kiosk, "08:10"); // lines 1 to 6
+        all_sent(&kiosk).await;
+        let mut copy = installed::twin(&kiosk, central.service());
+        rated(&central, &mut kiosk, "09:00"); // 7 to 12
+        all_sent(&kiosk).await;
+        match how {
+            // Yesterday's disk is put into the same machine.
+            ForkKind::RolledBack => {
+                rated(&central, &mut copy, "10:00");
+                all_sent(&copy).await;
+            }
+            // The first machine goes on, too: its epoch has not ended.
+            ForkKind::Cloned => {
+                let mut desk = kiosk.desk(); // 13 and on
+                rate(&mut desk, "hai_long", &[]);
+                rated(&central, &mut copy, "10:00");
+                central.clock.set(at("2026-11-24 11:00"));
+                rate(&mut desk, "hai_long", &[]);
+                drop(desk);
+                all_sent(&kiosk).await;
+                all_sent(&copy).await;
+            }
+            ForkKind::Lost => {
+                for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+                    let _ = std::fs::remove_file(kiosk.path().join(file));
+                }
+                rated(&central, &mut kiosk, "10:00");
+                all_sent(&kiosk).await;
+            }
+        }
+        let found = matters(&central).await.findings;
+        let forks: Vec<_> = found.iter().filter_map(|matter| matter.fork.as_ref()).collect();
+        assert!(
+            !forks.is_empty() && forks.iter().all(|fork| fork.how == how),
+            "{how:?}: {found:?}"
+        );
+        if how == ForkKind::RolledBack {
+            assert_eq!(fork(&central).await, (how, 7, 12));
+        }
+    }
 }

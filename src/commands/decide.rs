@@ -260,6 +260,7 @@ pub fn matters(place: &Place, all: bool) -> Result<(), Failure> {
             let what = match how {
                 ForkKind::RolledBack => "an older state of its disk was put back",
                 ForkKind::Cloned => "a copy of its disk runs in a second machine",
+                ForkKind::Lost => "its journal was lost and begun anew",
             };
             println!("    {what}; lines {first}–{last} of {early} are not known to the other");
         }

@@ -201,6 +201,8 @@ pub enum ForkKind {
     RolledBack,
     /// Both went on at the same time: a copy of the disk runs in a second machine.
     Cloned,
+    /// The journal was lost with its disk or file, and begun anew: numbers are given twice.
+    Lost,
 }
 
 /// A one-time enrolment code, by its hash.

@@ -285,6 +285,18 @@ impl Branches {
         holes
     }
 
+    /// A branch and all that go on from it.
+    pub fn from(&self, place: usize) -> Vec<&Branch> {
+        let mut from = vec![&self.0[place]];
+        let mut at = 0;
+        while at < from.len() && from.len() <= self.0.len() {
+            let follow = self.0.iter().filter(|branch| branch.follows(from[at]));
+            from.extend(follow.collect::<Vec<_>>());
+            at += 1;
+        }
+        from
+    }
+
     /// What is missing on the ways to all last lines, by epoch, as far as it is known.
     pub fn missing(&self) -> Vec<(Epoch, u64, u64)> {
         let mut missing = Vec::new();

@@ -262,8 +262,12 @@ impl Writer {
             return Ok(None);
         };
         let state = self.state(&kiosk)?;
-        let branch = |epoch| state.branches.place(epoch).map(|place| &state.branches.0[place]);
-        let (Some(early), Some(late)) = (branch(early), branch(late)) else { return Ok(None) };
+        let (Some(early), Some(late)) = (state.branches.place(early), state.branches.place(late))
+        else {
+            return Ok(None);
+        };
+        let went_on = state.branches.from(early);
+        let (early, late) = (&state.branches.0[early], &state.branches.0[late]);
         let at = |branch: i64, seq| -> Result<Option<At>, StoreError> {
             let line = self.line_and_when(branch, seq)?;
             Ok(line.and_then(|(bytes, _)| Some(serde_json::from_slice::<Line>(&bytes).ok()?.at)))
@@ -271,8 +275,16 @@ impl Writer {
         let (Some(last), Some(first)) = (early.ranges.last(), late.ranges.0.first()) else {
             return Ok(None);
         };
-        let (ended, began) = (at(early.id, last)?, at(late.id, first.0)?);
+        let began = at(late.id, first.0)?;
+        // The first may have gone on in further epochs.
+        let mut ended = None;
+        for branch in went_on {
+            if let Some(last) = branch.ranges.last() {
+                ended = ended.max(at(branch.id, last)?);
+            }
+        }
         let how = match (ended, began) {
+            _ if late.rooted => ForkKind::Lost,
             (Some(ended), Some(began)) if ended > began => ForkKind::Cloned,
             (Some(_), Some(_)) => ForkKind::RolledBack,
             _ => return Ok(None),
