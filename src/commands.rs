@@ -381,6 +381,9 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             Ok(())
         }
         Admin::Import { folder, place } => by_hand::import(&folder, &place),
+        Admin::RenewKeys { data, backup, person, reason } => {
+            decide::renew_keys(&data, &backup, person, reason)
+        }
         Admin::Matters { place, all } => decide::matters(&place, all),
         Admin::Decide { place, person, reason, what } => {
             decide::decide(&place, &person, &reason, what)

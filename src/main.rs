@@ -269,6 +269,22 @@ enum Admin {
         #[arg(long, value_name = "NAME")]
         kiosk: String,
     },
+    /// Draw new keys for opening answers, receipts and roots; the old ones are kept for what was
+    /// begun under them. Kiosks have the new ones once they are enrolled again.
+    RenewKeys {
+        /// The data folder of a central service that is not running.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Write all keys into this new file first, on a medium that is kept apart.
+        #[arg(long, value_name = "FILE")]
+        backup: PathBuf,
+        /// Who decides: name and office.
+        #[arg(long, value_name = "NAME")]
+        person: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// List what a person should look at: kiosks, missing lines, findings.
     Matters {
         #[command(flatten)]

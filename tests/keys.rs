@@ -1,6 +1,8 @@
 //! The central service's keys: nothing begins before a backup of them lies elsewhere, and a demo's
 //! are no real service's.
 
+#[path = "common/archives.rs"]
+mod archives;
 mod common;
 #[path = "common/installed.rs"]
 mod installed;
@@ -10,10 +12,19 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
-use common::at;
+use archives::{ALL, Archive};
+use common::{TestCentral, TestKiosk, at, first_counter, rate};
 use hailong::central::keys::Keys;
+use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
-use installed::{Installed, hailong};
+use hailong::domain::line::By;
+use hailong::domain::root::verifying_key;
+use hailong::kiosk::enrolment::{EnrolmentError, enrol};
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::network::{Network, client};
+use hailong::kiosk::visit::Record;
+use hailong::kiosk::witness::Witness;
+use installed::{Installed, hailong, twin};
 
 /// Starts the service; for as long as it is refused, as it then ends by itself.
 fn refused(installed: &Installed, more: &[&str]) -> (i32, String) {
@@ -66,4 +77,114 @@ fn keys_of_a_demo_are_refused_by_a_real_service() {
     let backup = installed.folder.path().join("stick.json").display().to_string();
     let (code, said) = refused(&installed, &["--backup", &backup]);
     assert_eq!((code, said.contains("a demo's")), (2, true), "{said}");
+}
+
+async fn rated(central: &TestCentral, kiosk: &mut TestKiosk, day: u8) {
+    central.clock.set(at(&format!("2026-11-{day} 09:00")));
+    make(&central.central).await.unwrap();
+    kiosk.service = central.service();
+    let mut desk = kiosk.desk();
+    for _ in 0..5 {
+        rate(&mut desk, "hai_long", &["niem_no"]);
+    }
+    drop(desk);
+    kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+}
+
+/// Enrols once more, under a code for the same kiosk.
+async fn again(central: &TestCentral, kiosk: &mut TestKiosk) -> Result<(), EnrolmentError> {
+    let enrolled = kiosk.identity.enrolled.as_ref().unwrap();
+    let office = central.central.config.offices[0].office.code.clone();
+    let (id, counters) = (enrolled.kiosk.clone(), enrolled.counters.clone());
+    let code = central.central.offer(id, office, counters).await.unwrap();
+    enrol(&central.service(), &code, &mut kiosk.identity).await
+}
+
+fn seals_for(kiosk: &TestKiosk, central: &TestCentral) -> bool {
+    let key = central.central.keys.opening.sealing_key().to_bytes();
+    let enrolled = kiosk.identity.enrolled.as_ref().unwrap();
+    enrolled.opening_key == data_encoding::HEXLOWER.encode(&key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_renewed_and_everything_begun_under_the_old_ones_goes_on() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    rated(&central, &mut kiosk, 24).await;
+    rated(&central, &mut kiosk, 25).await;
+    let mut desk = kiosk.desk();
+    let open = Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
+    let ticket = desk.keep(&open).unwrap().ticket.unwrap();
+    drop(desk);
+    let old_key = verifying_key(&kiosk.identity.enrolled.as_ref().unwrap().root_key);
+    let mut witness = Witness::open(&kiosk.path(), old_key);
+    assert_eq!(witness.look(&Network::to(&central.service())).await.unwrap().len(), 1);
+    let (folder, clock) = central.stop().await;
+
+    let backup = folder.path().join("new-backup.json");
+    let renew = hailong(&["admin", "renew-keys", "--data"])
+        .arg(folder.path())
+        .arg("--backup")
+        .arg(&backup)
+        .args(["--person", "Lê Thị Hoa", "--reason", "thay người quản trị"])
+        .output()
+        .unwrap();
+    assert!(renew.status.success(), "{}", String::from_utf8_lossy(&renew.stderr));
+    let keys = folder.path().join("keys.json");
+    assert_eq!(std::fs::read(&keys).unwrap(), std::fs::read(&backup).unwrap());
+    assert_eq!((mode(&keys), mode(&backup)), (0o600, 0o600));
+
+    // The kiosk goes on as it is: it believes its receipts, and its answers are opened.
+    let central = TestCentral::start_in(folder, clock).await;
+    assert!(!seals_for(&kiosk, &central));
+    rated(&central, &mut kiosk, 26).await;
+    let page = ticket.rsplit_once('/').unwrap().1;
+    let page = format!("{}/R/{page}", central.service());
+    assert_eq!(client().unwrap().get(page).send().await.unwrap().status().as_u16(), 200);
+    // Enrolled again it seals for the new key; a copy with a key of its own is refused.
+    let mut thief = twin(&kiosk, central.service());
+    thief.identity.signing_key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    let refused = again(&central, &mut thief).await;
+    assert!(matches!(refused, Err(EnrolmentError::Refused(_))), "{refused:?}");
+    let number = kiosk.identity.enrolled.as_ref().unwrap().number;
+    again(&central, &mut kiosk).await.unwrap();
+    assert!(seals_for(&kiosk, &central));
+    assert_eq!(kiosk.identity.enrolled.as_ref().unwrap().number, number);
+    rated(&central, &mut kiosk, 27).await;
+    // And another kiosk begins with the new ones.
+    central.clock.set(at("2026-11-27 09:05"));
+    let mut other = central.kiosk("q5").await;
+    assert!(seals_for(&other, &central));
+    let mut desk = other.desk();
+    for _ in 0..5 {
+        rate(&mut desk, "hai_long", &[]);
+    }
+    drop(desk);
+    other.sent(13).await;
+
+    // Every answer counts, and the roots follow each other.
+    let store = central.store();
+    assert_eq!(store.findings().await.unwrap(), []);
+    assert_eq!(store.rated_contacts().await.unwrap().len(), 25);
+    let rebuilt = central.central.rebuild().await.unwrap().unwrap();
+    assert_eq!((rebuilt.differ, &rebuilt.unread[..]), (0, &[][..]));
+    let seen = witness.look(&Network::to(&central.service())).await.unwrap();
+    let seen: Vec<(u64, bool)> = seen.iter().map(|one| (one.number, one.refused)).collect();
+    assert_eq!(seen, [(2, false), (3, false)]);
+    let again = Witness::open(&kiosk.path(), old_key);
+    assert_eq!(again.kept().unwrap().0, 3);
+    let (folder, _) = central.stop().await;
+    let checked = tokio::task::spawn_blocking(move || {
+        let mut archive = Archive::of(folder.path(), ALL);
+        let right = archive.check(None).problems;
+        // Without the former key's word the new one is anybody's.
+        let root = archive.places("root")[1];
+        let statement = archive.records[root]["statement"].as_str().unwrap();
+        assert!(statement.contains("\"renewed\":{"), "{statement}");
+        archive.records[0]["root_key"] = "11".repeat(32).into();
+        (right, archive.check(None).problems)
+    });
+    let (right, wrong) = checked.await.unwrap();
+    assert_eq!(right, [""; 0]);
+    assert!(wrong.iter().any(|told| told.contains("root 1 of the archive")), "{wrong:?}");
 }

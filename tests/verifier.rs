@@ -13,7 +13,7 @@ use archives::{ALL, Archive, lived, replace};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use common::{TestCentral, TestKiosk, at, rate};
-use hailong::central::decide::take_in;
+use hailong::central::decide::{renew_keys_in, take_in};
 use hailong::central::export::Asked;
 use hailong::central::roots::make;
 use hailong::central::store::Store;
@@ -171,6 +171,31 @@ fn decisions_mean_the_same_to_whoever_reads_the_document() {
     archive.records.truncate(erased.unwrap());
     for (code, said) in both(python, &archive.written(), None) {
         assert!(code == Some(5) && said.contains("nobody decided it"), "{said}");
+    }
+}
+
+#[test]
+fn a_renewed_root_key_is_vouched_for_to_whoever_reads_the_document() {
+    let Some(python) = python() else { return };
+    let service = lived();
+    let backup = service.path().join("new-backup.json");
+    renew_keys_in(service.path(), &backup, "Lê Thị Hoa".into(), "đến hạn".into()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let service = runtime.block_on(async {
+        let clock = Arc::new(DemoClock::standing(at("2026-11-26 09:00")));
+        let central = TestCentral::start_in(service, clock).await;
+        central.clock.set(at("2026-11-27 00:01"));
+        make(&central.central).await.unwrap();
+        central.stop().await.0
+    });
+    let mut archive = Archive::of(service.path(), ALL);
+    for (code, said) in both(python, &archive.written(), None) {
+        assert_eq!(code, Some(0), "{said}");
+    }
+    // Without the word of the former key.
+    archive.records[0]["root_key"] = "11".repeat(32).into();
+    for (code, said) in both(python, &archive.written(), None) {
+        assert!(code == Some(5) && said.contains("not signed by the root key"), "{said}");
     }
 }
 

@@ -166,6 +166,7 @@ impl Folder {
             .intake
             .verify(unverified, &batch.signature, &kiosk.key, received)
             .map_err(|bad| refused(&bad))?;
-        runtime.block_on(take(store, keys, verified)).map_err(NotTaken::Ended)
+        let receipt_key = kiosk.receipt_key.as_deref();
+        runtime.block_on(take(store, keys, receipt_key, verified)).map_err(NotTaken::Ended)
     }
 }

@@ -3,12 +3,15 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
+use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
+use super::service::ServiceError;
 use super::store::{ContactRef, Matters, Store, StoreError};
 use crate::domain::check::CheckCode;
 use crate::domain::decision::{BadDecision, Decision, What};
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::office::Directory;
+use crate::domain::seal::key_id;
 
 /// Why a decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,34 @@ pub fn take_in(folder: &std::path::Path, decision: Decision) -> Result<(Epoch, u
         here.store.close().await?;
         taken
     })
+}
+
+/// Draws new keys for the service of a folder, in which it does not run; a backup of all of them
+/// goes into a new file first. Gives the line that says so.
+pub fn renew_keys_in(
+    folder: &std::path::Path,
+    backup: &std::path::Path,
+    person: String,
+    reason: String,
+) -> Result<(Epoch, u64), DecideError> {
+    // Nothing is renewed for a decision that cannot be taken.
+    let empty = || String::new();
+    let what = What::KeysRenewed { opening: empty(), receipt: empty(), root: empty() };
+    Decision { what, person: person.clone(), reason: reason.clone() }.check()?;
+    let keys = {
+        let here = Offline::take(folder)?;
+        here.runtime.block_on(here.store.close())?;
+        Keys::renew(&here.folder, backup)
+            .map_err(ServiceError::from)
+            .map_err(OfflineError::from)?;
+        Keys::load(&here.folder).map_err(ServiceError::from).map_err(OfflineError::from)?
+    };
+    let what = What::KeysRenewed {
+        opening: keys.opening.sealing_key().id(),
+        receipt: key_id(keys.receipt.verifying_key().as_bytes()),
+        root: key_id(keys.root.verifying_key().as_bytes()),
+    };
+    take_in(folder, Decision { what, person, reason })
 }
 
 /// Everything that a person should look at, of a folder in which no service runs.

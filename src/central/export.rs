@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -114,7 +115,7 @@ pub async fn of_service(
     let (to, handed) = mpsc::channel(2);
     tokio::spawn(async move {
         let store = central.store.as_ref();
-        let reader = || Intake::new(central.keys.opening.clone(), central.config.forms.clone());
+        let reader = || Intake::new(central.keys.openings(), central.config.forms.clone());
         let source = Source {
             store,
             keys: &central.keys,
@@ -273,7 +274,9 @@ impl Source<'_> {
         part: Part,
         asked: Asked,
     ) -> Result<Exported, WriteError> {
-        self.head(&mut archive, asked).await?;
+        let first = part.base.iter().chain(part.roots.iter().map(|(_, root)| root)).next();
+        let root_key = first.and_then(|root| self.keys.signer_of(root));
+        self.head(&mut archive, asked, root_key).await?;
         let Part { base, mut after, roots, end } = part;
         archive.put_roots(base)?;
         let mut roots = roots.into_iter().peekable();
@@ -302,14 +305,16 @@ impl Source<'_> {
         &self,
         archive: &mut Archive<S>,
         asked: Asked,
+        root_key: Option<VerifyingKey>,
     ) -> Result<(), WriteError> {
+        let root_key = root_key.unwrap_or_else(|| self.keys.root.verifying_key());
         let hex = |key: &[u8; 32]| data_encoding::HEXLOWER.encode(key);
         archive.put(&Record::Archive(About {
             v: 1,
             from: asked.from,
             to: asked.to,
             series_key: hex(self.keys.series.verifying_key().as_bytes()),
-            root_key: hex(self.keys.root.verifying_key().as_bytes()),
+            root_key: hex(root_key.as_bytes()),
             opened: self.reader.is_some(),
             at: self.now,
         }))?;

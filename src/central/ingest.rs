@@ -27,7 +27,8 @@ const REMEMBERED: usize = 4_096;
 
 /// Verifies and opens batches.
 pub struct Intake {
-    opening_key: OpeningKey,
+    /// By the id that headers name.
+    opening_keys: HashMap<String, OpeningKey>,
     forms: Forms,
     ratchets: Mutex<HashMap<(KioskId, Epoch), Ratchet>>,
     /// As many as were ever at work at once.
@@ -35,9 +36,15 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// With the key that opens bodies and the forms that are known.
-    pub fn new(opening_key: OpeningKey, forms: Forms) -> Self {
-        Self { opening_key, forms, ratchets: Mutex::default(), unpackers: Mutex::default() }
+    /// With the keys that open bodies and the forms that are known.
+    pub fn new(opening_keys: impl IntoIterator<Item = OpeningKey>, forms: Forms) -> Self {
+        let named = opening_keys.into_iter().map(|key| (key.sealing_key().id(), key));
+        Self {
+            opening_keys: named.collect(),
+            forms,
+            ratchets: Mutex::default(),
+            unpackers: Mutex::default(),
+        }
     }
 
     fn unpackers(&self) -> MutexGuard<'_, Vec<Unpacker>> {
@@ -149,7 +156,8 @@ impl Intake {
         let mut ratchet = match remembered {
             Some(ratchet) => ratchet,
             None => {
-                Ratchet::reopen(&header.kiosk, header.epoch, &header.enc, &self.opening_key).ok()?
+                let key = self.opening_keys.get(&header.key)?;
+                Ratchet::reopen(&header.kiosk, header.epoch, &header.enc, key).ok()?
             }
         };
         while ratchet.position() < position {

@@ -4,14 +4,16 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::domain::ids::Hash;
-use crate::domain::seal::OpeningKey;
+use crate::domain::root::Root;
+use crate::domain::seal::{OpeningKey, key_id};
 use crate::domain::system_random;
+use crate::files::write_whole;
 
 const FILE: &str = "keys.json";
 /// Says which secrets have a backup, by their hash.
@@ -44,9 +46,33 @@ struct Stored {
     form: Zeroizing<String>,
     /// What opens the staff's pages.
     staff: Zeroizing<String>,
+    /// Ed25519: signs roots, once it was renewed; the first follows from `series`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<Zeroizing<String>>,
+    /// What was renewed, the first first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former: Vec<StoredFormer>,
     /// Whether they were drawn for a demo, in which nobody keeps them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     demo: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredFormer {
+    opening: Zeroizing<String>,
+    receipt: Zeroizing<String>,
+    root: Zeroizing<String>,
+}
+
+/// Keys that were renewed. They still open, sign and vouch for what was begun under them.
+pub struct Former {
+    /// Opens bodies that were sealed for it.
+    pub opening: OpeningKey,
+    /// Signs receipts for kiosks that were given it.
+    pub receipt: SigningKey,
+    /// Vouches for the root key after it.
+    pub root: SigningKey,
 }
 
 /// The central service's secrets.
@@ -57,9 +83,11 @@ pub struct Keys {
     pub receipt: SigningKey,
     /// Signs the own series.
     pub series: SigningKey,
-    /// Signs the roots of days. It follows from the own series' secret, so that a folder of an
-    /// earlier version has it, too.
+    /// Signs the roots of days. Until it is renewed it follows from the own series' secret, so that
+    /// a folder of an earlier version has it, too.
     pub root: SigningKey,
+    /// What was renewed, the first first.
+    pub former: Vec<Former>,
     /// Makes the tokens of phone forms.
     pub form: Zeroizing<[u8; 32]>,
     /// What opens the staff's pages.
@@ -113,6 +141,69 @@ impl Keys {
         fs::write(&mark, Hash::of(&bytes).to_string()).map_err(failed(&mark))
     }
 
+    /// Draws new keys for opening, receipts and roots in the place of those in `folder`, which are
+    /// kept as former ones, after a backup of all of it was written into a new file.
+    pub fn renew(folder: &Path, backup: &Path) -> Result<(), KeysError> {
+        let file = folder.join(FILE);
+        let failed = |file: &Path| {
+            let file = file.to_owned();
+            move |error| KeysError::File(file, error)
+        };
+        let damaged = |why: String| KeysError::Damaged(file.clone(), why);
+        let bytes = Zeroizing::new(fs::read(&file).map_err(failed(&file))?);
+        let mut stored: Stored =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let root = match stored.root.take() {
+            Some(root) => root,
+            None => {
+                let first = first_root(&*key(&stored.series).map_err(damaged)?);
+                Zeroizing::new(data_encoding::HEXLOWER.encode(first.as_bytes()))
+            }
+        };
+        let opening = std::mem::replace(&mut stored.opening, draw_opening());
+        let receipt = std::mem::replace(&mut stored.receipt, draw_secret());
+        stored.former.push(StoredFormer { opening, receipt, root });
+        stored.root = Some(draw_secret());
+        let bytes = serde_json::to_vec_pretty(&stored).map(Zeroizing::new);
+        let bytes = bytes.map_err(|error| damaged(error.to_string()))?;
+        write(backup, &bytes).map_err(failed(backup))?;
+        if Zeroizing::new(fs::read(backup).map_err(failed(backup))?) != bytes {
+            return Err(KeysError::Backup(backup.to_owned()));
+        }
+        write_whole(&file, &bytes, true).map_err(failed(&file))?;
+        let mark = folder.join(BACKED_UP);
+        fs::write(&mark, Hash::of(&bytes).to_string()).map_err(failed(&mark))
+    }
+
+    /// What opens bodies, whichever key they were sealed for.
+    pub fn openings(&self) -> Vec<OpeningKey> {
+        let former = self.former.iter().rev().map(|former| former.opening.clone());
+        std::iter::once(self.opening.clone()).chain(former).collect()
+    }
+
+    /// Opens a ticket key, whichever key it was sealed for.
+    pub fn open_small(&self, info: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.openings().iter().find_map(|key| key.open_small(info, sealed).ok())
+    }
+
+    /// What signs receipts for a kiosk that believes the key of this id; one that was enrolled before
+    /// there was any other believes the first.
+    pub fn receipt_for(&self, id: Option<&str>) -> &SigningKey {
+        let mut all = self.former.iter().map(|one| &one.receipt).chain([&self.receipt]);
+        let first = self.former.first().map_or(&self.receipt, |former| &former.receipt);
+        match id {
+            Some(id) => all.find(|key| key_id(key.verifying_key().as_bytes()) == id),
+            None => Some(first),
+        }
+        .unwrap_or(&self.receipt)
+    }
+
+    /// The root key that signed a root, if it is one of these.
+    pub fn signer_of(&self, root: &Root) -> Option<VerifyingKey> {
+        let former = self.former.iter().map(|former| former.root.verifying_key());
+        former.chain([self.root.verifying_key()]).find(|key| root.verify(key).is_ok())
+    }
+
     /// Whether a backup was made of the secrets in `folder` as they are.
     pub fn are_backed_up(folder: &Path) -> bool {
         let secrets = fs::read(folder.join(FILE)).map(Zeroizing::new);
@@ -132,20 +223,16 @@ impl Keys {
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let key = |hex: &str| -> Result<Zeroizing<[u8; 32]>, String> {
-            data_encoding::HEXLOWER
-                .decode(hex.as_bytes())
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-                .map(Zeroizing::new)
-                .ok_or_else(|| "a key is not 64 hex digits".to_owned())
-        };
         Ok(Self {
             opening: OpeningKey::from_bytes(&*key(&stored.opening)?)
                 .map_err(|error| error.to_string())?,
             receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
             series: SigningKey::from_bytes(&*key(&stored.series)?),
-            root: SigningKey::from_bytes(&derived(&*key(&stored.series)?, b"hailong root key 1")),
+            root: match &stored.root {
+                Some(root) => SigningKey::from_bytes(&*key(root)?),
+                None => first_root(&*key(&stored.series)?),
+            },
+            former: stored.former.iter().map(former).collect::<Result<_, _>>()?,
             reports: secret_of(&*key(&stored.form)?, b"hailong reports 1"),
             auditor: secret_of(&*key(&stored.form)?, b"hailong auditor 1"),
             form: key(&stored.form)?,
@@ -170,6 +257,28 @@ impl Keys {
     }
 }
 
+fn key(hex: &str) -> Result<Zeroizing<[u8; 32]>, String> {
+    data_encoding::HEXLOWER
+        .decode(hex.as_bytes())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(Zeroizing::new)
+        .ok_or_else(|| "a key is not 64 hex digits".to_owned())
+}
+
+fn former(stored: &StoredFormer) -> Result<Former, String> {
+    Ok(Former {
+        opening: OpeningKey::from_bytes(&*key(&stored.opening)?)
+            .map_err(|error| error.to_string())?,
+        receipt: SigningKey::from_bytes(&*key(&stored.receipt)?),
+        root: SigningKey::from_bytes(&*key(&stored.root)?),
+    })
+}
+
+fn first_root(series: &[u8; 32]) -> SigningKey {
+    SigningKey::from_bytes(&derived(series, b"hailong root key 1"))
+}
+
 fn secret_of(form: &[u8; 32], info: &[u8]) -> Zeroizing<String> {
     let bytes: Zeroizing<[u8; 16]> = derived(form, info);
     Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
@@ -184,18 +293,25 @@ fn derived<const N: usize>(secret: &[u8; 32], info: &[u8]) -> Zeroizing<[u8; N]>
     bytes
 }
 
+fn draw_secret() -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    system_random().fill_bytes(&mut *bytes);
+    Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
+}
+
+fn draw_opening() -> Zeroizing<String> {
+    let (_, opening) = OpeningKey::generate(&mut system_random());
+    Zeroizing::new(data_encoding::HEXLOWER.encode(&opening))
+}
+
 fn draw(demo: bool) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut random = system_random();
-    let mut secret = || {
-        let mut bytes = Zeroizing::new([0; 32]);
-        random.fill_bytes(&mut *bytes);
-        Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
-    };
+    let secret = draw_secret;
     let (receipt, series, form, staff) = (secret(), secret(), secret(), secret());
-    let (_, opening) = OpeningKey::generate(&mut random);
     let stored = Stored {
-        opening: Zeroizing::new(data_encoding::HEXLOWER.encode(&opening)),
+        opening: draw_opening(),
         receipt,
+        root: None,
+        former: Vec::new(),
         series,
         form,
         staff: Zeroizing::new(staff[..32].to_owned()),

@@ -1,6 +1,6 @@
 //! The data folder of a central service that does not run, taken for one command.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -37,6 +37,8 @@ impl OfflineError {
 
 /// A folder that is ours until this is dropped.
 pub(super) struct Offline {
+    /// The service's folder.
+    pub folder: PathBuf,
     pub store: SqliteStore,
     pub keys: Keys,
     pub setting: Setting,
@@ -59,11 +61,11 @@ impl Offline {
             .build()
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         let store = SqliteStore::open(&folder, author)?;
-        Ok(Self { store, keys, setting, clock, runtime, _lock: lock })
+        Ok(Self { folder, store, keys, setting, clock, runtime, _lock: lock })
     }
 
     /// What judges stored batches and opens their bodies.
     pub fn reader(&self) -> Intake {
-        Intake::new(self.keys.opening.clone(), Forms::new(self.setting.forms.clone()))
+        Intake::new(self.keys.openings(), Forms::new(self.setting.forms.clone()))
     }
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 use super::decide;
+use super::keys::Former;
 use super::pages::Asked;
 use super::phone;
 use super::problem::Problem;
@@ -25,7 +26,7 @@ use super::store::{StoreError, Unrooted};
 use super::summary::{self, SummaryError};
 use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::ids::{Hash, OfficeCode};
-use crate::domain::root::{BadRoot, Proof, Published, Root, Statement, Tree};
+use crate::domain::root::{BadRoot, Proof, Published, Renewed, Root, Statement, Tree};
 use crate::domain::time::At;
 use crate::files::write_whole;
 
@@ -98,9 +99,22 @@ async fn of(central: &Central, unrooted: &Unrooted, now: At) -> Result<Root, Roo
         kiosks: unrooted.kiosks,
         findings: unrooted.findings,
         summaries,
+        renewed: renewed(central).await?,
         at: now,
     };
     Ok(Root::sign(&statement, &central.keys.root)?)
+}
+
+/// How the key of the root before vouches for another that is in use now.
+async fn renewed(central: &Central) -> Result<Option<Renewed>, RootsError> {
+    let Some(last) = central.store.roots(1).await?.pop() else { return Ok(None) };
+    let key = central.keys.root.verifying_key();
+    if last.verify(&key).is_ok() {
+        return Ok(None);
+    }
+    let signed = |former: &&Former| last.verify(&former.root.verifying_key()).is_ok();
+    let former = central.keys.former.iter().find(signed).ok_or(BadRoot::Signature)?;
+    Ok(Some(Renewed::by(&former.root, &key)))
 }
 
 /// Digests of a day's summaries, of offices that have one.
@@ -129,7 +143,11 @@ async fn published(central: &Central) -> Result<Vec<Published>, StoreError> {
 }
 
 fn publish(central: &Central, root: Root) -> Published {
-    let key = data_encoding::HEXLOWER.encode(central.keys.root.verifying_key().as_bytes());
+    let key = central
+        .keys
+        .signer_of(&root)
+        .map(|key| data_encoding::HEXLOWER.encode(key.as_bytes()))
+        .unwrap_or_default();
     Published { anchor: root.anchor(), root, key }
 }
 

@@ -165,7 +165,7 @@ impl Central {
             store.direct(directory).await?;
         }
         Ok(Arc::new(Self {
-            intake: Intake::new(keys.opening.clone(), config.forms.clone()),
+            intake: Intake::new(keys.openings(), config.forms.clone()),
             store,
             keys,
             pages: Pages::new(config.citizens_base())?,
@@ -211,7 +211,7 @@ impl Central {
 
     /// The ticket key of a kiosk.
     pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
-        let opened = self.keys.opening.open_small(TICKET_KEY_INFO, &kiosk.ticket_key).ok()?;
+        let opened = self.keys.open_small(TICKET_KEY_INFO, &kiosk.ticket_key)?;
         opened.as_slice().try_into().ok()
     }
 
@@ -220,7 +220,7 @@ impl Central {
     pub async fn rebuild(&self) -> Result<Option<Rebuilt>, StoreError> {
         let Ok(_one) = self.rebuilding.try_acquire() else { return Ok(None) };
         // With ratchets of its own: those in use stay where kiosks are.
-        let reader = Intake::new(self.keys.opening.clone(), self.config.forms.clone());
+        let reader = Intake::new(self.keys.openings(), self.config.forms.clone());
         self.store.rebuild(Arc::new(reader)).await.map(Some)
     }
 
@@ -228,8 +228,13 @@ impl Central {
     pub async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), DecideError> {
         let _placing = self.placing.read().await;
         let taken = decide::take(self.store.as_ref(), &self.config.offices, decision).await?;
-        self.admitted.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget_kiosks();
         Ok(taken)
+    }
+
+    /// What is remembered of kiosks has changed.
+    fn forget_kiosks(&self) {
+        self.admitted.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].
@@ -397,6 +402,7 @@ pub(super) async fn journal(
         .unwrap_or_default()
         .to_owned();
     let received = central.now();
+    let receipt_key = kiosk.receipt_key.clone();
     let Header { start, first, count, .. } = unverified.header;
     let verified = if count <= FEW && first - start < NEAR {
         central.intake.verify(unverified, &signature, &kiosk.key, received)?
@@ -413,7 +419,7 @@ pub(super) async fn journal(
     };
     let receipt = {
         let _placing = central.placing.read().await;
-        take(central.store.as_ref(), &central.keys, verified).await?
+        take(central.store.as_ref(), &central.keys, receipt_key.as_deref(), verified).await?
     };
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
@@ -427,6 +433,7 @@ pub(super) async fn journal(
 pub(super) async fn take(
     store: &dyn Store,
     keys: &Keys,
+    receipt_key: Option<&str>,
     batch: Verified,
 ) -> Result<Letter, StoreError> {
     let (kiosk, epoch, at) = (batch.header.kiosk.clone(), batch.header.epoch, batch.received);
@@ -443,8 +450,9 @@ pub(super) async fn take(
     };
     let body = serde_json::to_vec(&receipt)
         .map_err(|error| StoreError::Refused(format!("no receipt could be written: {error}")))?;
-    let signature = sign_receipt(&keys.receipt, &body);
-    let key = key_id(keys.receipt.verifying_key().as_bytes());
+    let signing_key = keys.receipt_for(receipt_key);
+    let signature = sign_receipt(signing_key, &body);
+    let key = key_id(signing_key.verifying_key().as_bytes());
     Ok(Letter { signature, key, body })
 }
 
@@ -506,8 +514,9 @@ async fn enrol(
     if !opened.is_ok_and(|key| key.len() == 32) {
         return Err(bad("ticket_key is not sealed to this service's opening key"));
     }
+    let receipt_key = key_id(central.keys.receipt.verifying_key().as_bytes());
     let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
-    let kiosk = match central.store.admit(code, key, sealed, central.now()).await? {
+    let kiosk = match central.store.admit(code, key, sealed, receipt_key, central.now()).await? {
         Admission::Admitted(kiosk) => kiosk,
         Admission::WrongCode => {
             return Err(Problem::new(
@@ -516,6 +525,7 @@ async fn enrol(
             ));
         }
     };
+    central.forget_kiosks();
     let directory = central
         .directory(&kiosk.office)
         .ok_or_else(|| bad("the kiosk's office is no longer in central.toml"))?;

@@ -477,8 +477,12 @@ async fn enrolment_code(
     if asked.kiosk.is_central() {
         return Err(bad("central is the service's own name".into()));
     }
-    if central.store.kiosk(&asked.kiosk).await?.is_some() {
-        return Err(bad(format!("a kiosk {} is admitted already", asked.kiosk)));
+    let known = central.store.kiosk(&asked.kiosk).await?;
+    if known.is_some_and(|known| {
+        (known.office, known.counters) != (asked.office.clone(), asked.counter.clone())
+    }) {
+        let why = "is admitted already, for other counters; give the new one another name";
+        return Err(bad(format!("a kiosk {} {why}", asked.kiosk)));
     }
     let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
     Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))

@@ -1,8 +1,10 @@
 //! `hailong admin matters` and `hailong admin decide`: what a person should look at, and what they
 //! decide.
 
+use std::path::Path;
+
 use clap::Subcommand;
-use hailong::central::decide::{DecideError, contact_in, matters_in, take_in};
+use hailong::central::decide::{DecideError, contact_in, matters_in, renew_keys_in, take_in};
 use hailong::central::staff::Taken;
 use hailong::central::store::{ContactRef, Fork, ForkKind, Matters, Standing};
 use hailong::domain::check::CheckCode;
@@ -185,6 +187,19 @@ pub fn decide(place: &Place, person: &str, reason: &str, decide: Decide) -> Resu
     } else {
         println!("taken as {epoch} {seq}; `hailong admin decide … withdraw` takes it back");
     }
+    Ok(())
+}
+
+/// Draws new keys.
+pub fn renew_keys(
+    data: &Path,
+    backup: &Path,
+    person: String,
+    reason: String,
+) -> Result<(), Failure> {
+    let (epoch, seq) = renew_keys_in(data, backup, person, reason).map_err(failed)?;
+    println!("done, as {epoch} {seq}; lock {} away beside the older ones", backup.display());
+    println!("kiosks seal for the new key once they are enrolled again under the same name");
     Ok(())
 }
 

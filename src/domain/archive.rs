@@ -51,7 +51,8 @@ pub struct About {
     pub to: Option<Date>,
     /// The key that signs the central service's own series, 64 hex digits.
     pub series_key: String,
-    /// The key that signs roots, 64 hex digits.
+    /// The key that signs the first root here, 64 hex digits; of another that signs later ones, the
+    /// one before vouches.
     pub root_key: String,
     /// Whether bodies are here, opened.
     pub opened: bool,

@@ -98,6 +98,15 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaced_by: Option<KioskId>,
     },
+    /// The service has new keys for opening, receipts and roots. It cannot be withdrawn.
+    KeysRenewed {
+        /// Id of the opening key.
+        opening: String,
+        /// Id of the receipt key.
+        receipt: String,
+        /// Id of the root key.
+        root: String,
+    },
     /// What was answered in one contact is erased, on a lawful request: its bodies here go, its lines
     /// stay. A rating whose level is erased no longer counts. It cannot be withdrawn.
     Erased {
@@ -168,7 +177,8 @@ impl What {
 
     /// Whether it cannot be taken back.
     pub fn is_final(&self) -> bool {
-        self.erases() || matches!(self, Self::Withdrawn { .. } | Self::Unknown)
+        self.erases()
+            || matches!(self, Self::KeysRenewed { .. } | Self::Withdrawn { .. } | Self::Unknown)
     }
 
     /// Its word in the store.
@@ -181,6 +191,7 @@ impl What {
             Self::Confirmed { .. } => "confirmed",
             Self::Suspended { .. } => "suspended",
             Self::Retired { .. } => "retired",
+            Self::KeysRenewed { .. } => "keys_renewed",
             Self::Erased { .. } => "erased",
             Self::WordsErased { .. } => "words_erased",
             Self::Withdrawn { .. } => "withdrawn",
@@ -199,6 +210,7 @@ impl What {
             | Self::Erased { kiosk, .. }
             | Self::Retired { kiosk, .. } => Some(kiosk),
             Self::Attributed { .. }
+            | Self::KeysRenewed { .. }
             | Self::WordsErased { .. }
             | Self::Withdrawn { .. }
             | Self::Unknown => None,

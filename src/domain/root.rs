@@ -21,6 +21,7 @@ use super::ids::{Hash, OfficeCode};
 use super::time::At;
 
 const SIGNED: &[u8] = b"hailong root 1\n";
+const RENEWED: &[u8] = b"hailong root key 1\n";
 
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +47,38 @@ pub struct Statement {
     /// Digests of the summaries, as published when this was made, of the days that were over since
     /// the statement before; more than one when the service was down at midnight.
     pub summaries: BTreeMap<Date, BTreeMap<OfficeCode, Hash>>,
+    /// In the first that another key signs than the one before: how that one vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Renewed>,
     /// When this was made.
     pub at: At,
+}
+
+/// A root key that takes the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewed {
+    /// The new key, 64 hex digits.
+    pub key: String,
+    /// Ed25519 by the key before over `hailong root key 1\n` and the 32 bytes of the new one,
+    /// base64url.
+    pub by_former: String,
+}
+
+impl Renewed {
+    /// The one key vouches for the other.
+    pub fn by(former: &SigningKey, key: &VerifyingKey) -> Self {
+        Self {
+            key: data_encoding::HEXLOWER.encode(key.as_bytes()),
+            by_former: sign(former, RENEWED, key.as_bytes()),
+        }
+    }
+
+    /// The new key, if `former` vouches for it.
+    pub fn verify(&self, former: &VerifyingKey) -> Option<VerifyingKey> {
+        let key = verifying_key(&self.key)?;
+        verify(former, RENEWED, key.as_bytes(), &self.by_former).then_some(key)
+    }
 }
 
 /// A statement's bytes with their signature.
@@ -83,6 +114,18 @@ impl Root {
             return Err(BadRoot::Signature);
         }
         serde_json::from_str(&self.statement).map_err(|_| BadRoot::Statement)
+    }
+
+    /// The statement and the key that signed it: `key`, or another that `key` vouches for.
+    pub fn verify_after(&self, key: &VerifyingKey) -> Result<(Statement, VerifyingKey), BadRoot> {
+        if let Ok(statement) = self.verify(key) {
+            return Ok((statement, *key));
+        }
+        let claimed: Statement =
+            serde_json::from_str(&self.statement).map_err(|_| BadRoot::Statement)?;
+        let renewed = claimed.renewed.and_then(|renewed| renewed.verify(key));
+        let renewed = renewed.ok_or(BadRoot::Signature)?;
+        Ok((self.verify(&renewed)?, renewed))
     }
 
     /// What anchors it: the hash of the statement, 64 hex digits to write down or to hand over.
@@ -252,6 +295,7 @@ mod tests {
                 Date::constant(2026, 11, 24),
                 BTreeMap::from([("phu-sa".parse().unwrap(), Hash::of(b"s"))]),
             )]),
+            renewed: None,
             at: At::try_from("2026-11-25T00:00:01.000+07:00".to_owned()).unwrap(),
         };
         let root = Root::sign(&statement, &key).unwrap();

@@ -68,7 +68,8 @@ impl Witness {
         });
         let last = read.max_by_key(|(number, _)| *number);
         let first_seen = || last.as_ref().and_then(|(_, root)| root.verifying_key());
-        let key = key.or_else(first_seen);
+        // One that the last kept root was signed with has taken the place of that of the enrolment.
+        let key = first_seen().or(key);
         Self { folder, key, kept: last.map(|(number, root)| (number, root.root.anchor())) }
     }
 
@@ -84,8 +85,10 @@ impl Witness {
         for root in published {
             let anchor = root.root.anchor();
             let Some(key) = self.key.or_else(|| root.verifying_key()) else { continue };
-            let (number, follows) = match root.root.verify(&key) {
-                Ok(statement) => (statement.number, self.follows(&statement, anchor)),
+            let verified = root.root.verify_after(&key);
+            let key = verified.as_ref().map_or(key, |(_, key)| *key);
+            let (number, follows) = match verified {
+                Ok((statement, _)) => (statement.number, self.follows(&statement, anchor)),
                 Err(BadRoot::Signature | BadRoot::Statement) => {
                     let claimed = serde_json::from_str::<Statement>(&root.root.statement);
                     (claimed.map_or(0, |statement| statement.number), false)

@@ -157,7 +157,7 @@ fn content(bytes: &[u8]) -> bool {
 fn intake(request: &[u8]) -> Option<Vec<hailong::central::store::Entry>> {
     static INTAKE: OnceLock<Intake> = OnceLock::new();
     let intake =
-        INTAKE.get_or_init(|| Intake::new(LIFE.opening.clone(), Forms::new([FORM.clone()])));
+        INTAKE.get_or_init(|| Intake::new([LIFE.opening.clone()], Forms::new([FORM.clone()])));
     let unverified = Unverified::read(request).expect("the header is right");
     let signature = sign(&LIFE.signing, SIGNED, unverified.header_line);
     let key: VerifyingKey = LIFE.signing.verifying_key();

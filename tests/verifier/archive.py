@@ -72,6 +72,7 @@ class Archive:
 
     def check(self, anchor):
         leaves, previous, anchors = [], None, []
+        self.root_key = self.head["root_key"]
         if self.head["opened"] and not self.part:
             self.count = counting.Count(self.kiosks.values(), self.forms)
         for number, record in enumerate(self.order, 1):
@@ -242,8 +243,12 @@ class Archive:
         statement = record["statement"].encode()
         read = read_object(statement)
         name, anchor = f"root {read['number']} of {read['day']}", wire.digest(statement)
-        root_key = self.head["root_key"]
-        if not wire.signed(root_key, b"hailong root 1\n", statement, record["signature"]):
+        renewed, former = read.get("renewed"), self.root_key
+        if renewed:
+            key = bytes.fromhex(renewed["key"])
+            if wire.signed(former, b"hailong root key 1\n", key, renewed["by_former"]):
+                self.root_key = renewed["key"]
+        if not wire.signed(self.root_key, b"hailong root 1\n", statement, record["signature"]):
             self.wrong(f"{name}: not signed by the root key")
         base = self.part and previous is None
         number, before = previous or (0, wire.NONE)

@@ -59,6 +59,9 @@ pub struct Kiosk {
     pub key: VerifyingKey,
     /// Its ticket key, sealed to the opening key.
     pub ticket_key: Vec<u8>,
+    /// The receipt key that it believes, by its id; none of one that was enrolled before there was
+    /// another than the first.
+    pub receipt_key: Option<String>,
     /// When it was admitted.
     pub enrolled: At,
     /// Whether it may send.
@@ -520,12 +523,14 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps an enrolment code.
     async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError>;
 
-    /// Admits the kiosk that a code was made for, and writes a line of it.
+    /// Admits the kiosk that a code was made for, and writes a line of it; or one that is admitted
+    /// already once more, with the same key. `receipt_key` is the id of the one that it is given.
     async fn admit(
         &self,
         code: Hash,
         key: VerifyingKey,
         ticket_key: Vec<u8>,
+        receipt_key: String,
         now: At,
     ) -> Result<Admission, StoreError>;
 

@@ -443,8 +443,11 @@ impl Check {
     async fn root(&mut self, root: &Root) -> Result<(), StoreError> {
         let Some(root_key) = self.root_key else { return Ok(()) };
         self.report.roots += 1;
-        let statement = match root.verify(&root_key) {
-            Ok(statement) => statement,
+        let statement = match root.verify_after(&root_key) {
+            Ok((statement, key)) => {
+                self.root_key = Some(key);
+                statement
+            }
             Err(error) => {
                 self.wrong(format!("root {} of the archive: {error}", self.report.roots));
                 self.leaves.clear();
@@ -601,6 +604,7 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
         counters: listed.counters.parse().ok()?,
         key: verifying_key(&listed.key)?,
         ticket_key: Vec::new(),
+        receipt_key: None,
         enrolled: listed.enrolled,
         standing: Standing::InUse,
     })

@@ -88,7 +88,7 @@ impl Writer {
             .db
             .query_row(
                 "UPDATE decision SET withdrawn = 1 WHERE epoch = ? AND seq = ?
-                 AND what NOT IN ('withdrawn', 'erased', 'words_erased') RETURNING decision",
+                 AND what NOT IN ('withdrawn', 'erased', 'words_erased', 'keys_renewed') RETURNING decision",
                 params![epoch.to_string(), seq as i64],
                 |row| row.get(0),
             )
@@ -140,6 +140,7 @@ impl Writer {
             What::Settled { .. }
             | What::Confirmed { .. }
             | What::Suspended { .. }
+            | What::KeysRenewed { .. }
             | What::Withdrawn { .. }
             | What::Unknown => Ok(()),
         }

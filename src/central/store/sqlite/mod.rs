@@ -313,9 +313,10 @@ impl Store for SqliteStore {
         code: Hash,
         key: VerifyingKey,
         ticket_key: Vec<u8>,
+        receipt_key: String,
         now: At,
     ) -> Result<Admission, StoreError> {
-        self.write(move |writer| writer.admit(code, key, &ticket_key, now)).await
+        self.write(move |writer| writer.admit(code, key, (&ticket_key, &receipt_key), now)).await
     }
 
     async fn kiosk(&self, id: &KioskId) -> Result<Option<Kiosk>, StoreError> {

@@ -27,16 +27,18 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(what.to_owned())
 }
 
-const KIOSK: &str = "SELECT number, id, office, counter, key, ticket_key, enrolled FROM kiosk";
+const KIOSK: &str =
+    "SELECT number, id, office, counter, key, ticket_key, enrolled, receipt_key FROM kiosk";
 
-type KioskRow = (u32, String, String, String, [u8; 32], Vec<u8>, String);
+type KioskRow = (u32, String, String, String, [u8; 32], Vec<u8>, String, Option<String>);
 
 fn kiosk_row(row: &Row<'_>) -> rusqlite::Result<KioskRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+    let (number, id, office, counter) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    Ok((number, id, office, counter, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
 }
 
 fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
-    let (number, id, office, counter, key, ticket_key, enrolled) = row;
+    let (number, id, office, counter, key, ticket_key, enrolled, receipt_key) = row;
     let id: KioskId = id.parse().map_err(|_| damaged("a kiosk's name"))?;
     Ok(Kiosk {
         standing: decisions::standing(db, &id)?,
@@ -46,6 +48,7 @@ fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
         counters: counter.parse().map_err(|_| damaged("a kiosk's counters"))?,
         key: VerifyingKey::from_bytes(&key).map_err(|_| damaged("a kiosk's key"))?,
         ticket_key,
+        receipt_key,
         enrolled: At::try_from(enrolled).map_err(|_| damaged("a moment"))?,
     })
 }

@@ -231,6 +231,8 @@ const DIRECTORIES: &str = "
         digest    BLOB NOT NULL UNIQUE,
         directory TEXT NOT NULL
     ) STRICT;
+    -- Which receipt key a kiosk was given, by its id; null is the first of all.
+    ALTER TABLE kiosk ADD COLUMN receipt_key TEXT;
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

@@ -347,7 +347,7 @@ impl Writer {
         &mut self,
         code: Hash,
         key: VerifyingKey,
-        ticket_key: &[u8],
+        (ticket_key, receipt_key): (&[u8], &str),
         now: At,
     ) -> Result<Admission, StoreError> {
         type Row = (String, String, String, String, Option<Vec<u8>>);
@@ -375,18 +375,40 @@ impl Writer {
             });
         }
         let expires = At::try_from(expires).map_err(|_| damaged())?;
-        if now > expires || reading::kiosk(&self.db, &id)?.is_some() {
+        let known = reading::kiosk(&self.db, &id)?;
+        let another = known.as_ref().is_some_and(|known| {
+            (known.key, known.office.as_str(), known.counters.to_string())
+                != (key, office.as_str(), counter.clone())
+        });
+        if now > expires || another {
             return Ok(Admission::WrongCode);
         }
         self.db.execute(
             "UPDATE enrolment_code SET used_by = ? WHERE code = ?",
             params![key.as_bytes(), code.0],
         )?;
-        self.db.execute(
-            "INSERT INTO kiosk (number, id, office, counter, key, ticket_key, enrolled)
-             VALUES ((SELECT coalesce(max(number), 0) + 1 FROM kiosk), ?, ?, ?, ?, ?, ?)",
-            params![id.as_str(), office, counter, key.as_bytes(), ticket_key, now.to_string()],
-        )?;
+        if known.is_some() {
+            // It stays as it was admitted, and has the service's keys of today.
+            self.db.execute(
+                "UPDATE kiosk SET ticket_key = ?2, receipt_key = ?3 WHERE id = ?1",
+                params![id.as_str(), ticket_key, receipt_key],
+            )?;
+        } else {
+            self.db.execute(
+                "INSERT INTO kiosk
+                 (number, id, office, counter, key, ticket_key, receipt_key, enrolled)
+                 VALUES ((SELECT coalesce(max(number), 0) + 1 FROM kiosk), ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    id.as_str(),
+                    office,
+                    counter,
+                    key.as_bytes(),
+                    ticket_key,
+                    receipt_key,
+                    now.to_string()
+                ],
+            )?;
+        }
         self.kiosks.remove(&id);
         let line = Line {
             of_kiosk: Some(id.clone()),
