@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{TestCentral, TestKiosk, at, batch, rate};
 use hailong::central::decide::DecideError;
-use hailong::central::store::{ForkKind, Hole, Matters};
+use hailong::central::store::{ForkKind, Hole, HoleState, Matters};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::rating::{Key, Outcome};
@@ -185,12 +185,21 @@ async fn a_day_waits_for_missing_lines_until_a_person_signs_them_off_as_lost() {
     assert_eq!(state(&central, day(24)).await, "provisional");
     let kiosk = journal_kiosk(&kiosk);
     let since = Some(at("2026-11-25 09:00"));
-    let hole =
-        |epoch, first, last, lost| Hole { kiosk: kiosk.clone(), epoch, first, last, since, lost };
+    let hole = |epoch, first, last| Hole {
+        kiosk: kiosk.clone(),
+        epoch,
+        first,
+        last,
+        since,
+        state: HoleState::Pending,
+    };
     let holes = matters(&central).await.holes;
-    let first = hole(spans[0].epoch, 5, 6, false);
-    let started = hole(spans[1].epoch, spans[1].start, spans[1].start, false);
+    let first = hole(spans[0].epoch, 5, 6);
+    let started = hole(spans[1].epoch, spans[1].start, spans[1].start);
     assert_eq!(holes, [first, started]);
+    central.clock.set(at("2026-11-28 09:00"));
+    let late = matters(&central).await.holes;
+    assert!(late.iter().all(|hole| hole.state == HoleState::Late), "{late:?}");
     let lost = |hole: &Hole| What::Lost {
         kiosk: hole.kiosk.clone(),
         epoch: hole.epoch,
@@ -200,13 +209,15 @@ async fn a_day_waits_for_missing_lines_until_a_person_signs_them_off_as_lost() {
     let taken = decide(&central, lost(&holes[0])).await;
     // Up to its last line the first day's epoch is whole; the second's way is not known.
     assert_eq!(state(&central, day(24)).await, "provisional");
-    let marked: Vec<bool> = matters(&central).await.holes.iter().map(|hole| hole.lost).collect();
+    let marked: Vec<bool> =
+        matters(&central).await.holes.iter().map(|hole| hole.state == HoleState::Lost).collect();
     assert_eq!(marked, [true, false]);
     decide(&central, lost(&holes[1])).await;
     assert_eq!(state(&central, day(24)).await, "complete");
     assert_eq!(state(&central, day(25)).await, "provisional", "it may still come");
     withdraw(&central, taken).await;
-    let marked: Vec<bool> = matters(&central).await.holes.iter().map(|hole| hole.lost).collect();
+    let marked: Vec<bool> =
+        matters(&central).await.holes.iter().map(|hole| hole.state == HoleState::Lost).collect();
     assert_eq!(marked, [false, true]);
     assert_eq!(state(&central, day(24)).await, "provisional");
 }
@@ -299,7 +310,7 @@ async fn an_administrator_compares_the_words_of_a_kiosk_by_command() {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let done = hailong(&arguments);
             let said =
-                String::from_utf8(done.stdout).unwrap() + &String::from_utf8_lossy(&done.stderr);
+                String::from_utf8(done.stdout).unwrap() + &*String::from_utf8_lossy(&done.stderr);
             (done.status.code().unwrap(), said)
         })
         .await

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Subcommand;
 use hailong::central::decide::{DecideError, contact_in, matters_in, renew_keys_in, take_in};
 use hailong::central::staff::Taken;
-use hailong::central::store::{ContactRef, Fork, ForkKind, Matters, Standing};
+use hailong::central::store::{ContactRef, Fork, ForkKind, HoleState, Matters, Standing};
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{CounterId, Epoch, KioskId, OfficeCode, OfficialId};
@@ -255,10 +255,14 @@ pub fn matters(place: &Place, all: bool) -> Result<(), Failure> {
         );
     }
     println!("missing lines");
-    for hole in matters.holes.iter().filter(|hole| all || !hole.lost) {
-        open += u32::from(!hole.lost);
+    for hole in matters.holes.iter().filter(|hole| all || hole.state != HoleState::Lost) {
+        open += u32::from(hole.state != HoleState::Lost);
         let since = hole.since.map_or(String::new(), |at| format!(", later ones since {at}"));
-        let state = if hole.lost { "signed off as lost" } else { "pending" };
+        let state = match hole.state {
+            HoleState::Pending => "pending",
+            HoleState::Late => "late",
+            HoleState::Lost => "signed off as lost",
+        };
         let (kiosk, epoch) = (&hole.kiosk, hole.epoch);
         println!("  {kiosk} {epoch} {}–{}: {state}{since}", hole.first, hole.last);
     }

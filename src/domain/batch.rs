@@ -4,7 +4,7 @@
 //! line, the header carries the hashes of the packed frame and of the line part; so a batch is
 //! judged before anything is unpacked, and its signature outlives the erasure of bodies.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Epoch, Hash, KioskId};
@@ -196,7 +196,7 @@ pub struct Packed {
 /// # Errors
 /// [`BadBatch::Numbers`] without lines or with too many, [`BadBatch::TooLarge`] when packed or
 /// unpacked size is over the limit: then take fewer lines.
-pub fn pack(parts: &Parts<'_>, key: &SigningKey) -> Result<Packed, BadBatch> {
+pub fn pack(parts: &Parts<'_>, key: &dyn Signer<Signature>) -> Result<Packed, BadBatch> {
     if parts.lines.is_empty() || parts.lines.len() > MAX_LINES {
         return Err(BadBatch::Numbers("1 to 500 lines"));
     }
@@ -375,7 +375,7 @@ impl Unpacker {
 }
 
 /// Signs `bytes` under a domain prefix: Ed25519, base64url without padding.
-pub fn sign(key: &SigningKey, domain: &[u8], bytes: &[u8]) -> String {
+pub fn sign(key: &dyn Signer<Signature>, domain: &[u8], bytes: &[u8]) -> String {
     let signature = key.sign(&[domain, bytes].concat());
     data_encoding::BASE64URL_NOPAD.encode(&signature.to_bytes())
 }
@@ -392,6 +392,7 @@ pub fn verify(key: &VerifyingKey, domain: &[u8], bytes: &[u8], signature: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ed25519_dalek::SigningKey;
 
     fn example(lines: &[Vec<u8>]) -> (Packed, SigningKey) {
         let key = SigningKey::from_bytes(&[7; 32]);

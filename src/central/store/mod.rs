@@ -166,8 +166,20 @@ pub struct Hole {
     pub last: u64,
     /// When the first line after them arrived.
     pub since: Option<At>,
-    /// Whether a person signed them off as lost.
-    pub lost: bool,
+    /// How it stands.
+    pub state: HoleState,
+}
+
+/// How missing lines stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoleState {
+    /// They may be on their way.
+    Pending,
+    /// Later ones came three days ago or more: somebody should look at the kiosk.
+    Late,
+    /// A person signed them off.
+    Lost,
 }
 
 /// A finding, and whether a person looked at it.

@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::branches::Branch;
 use super::counting::Touched;
 use super::reading;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{
-    ContactRef, Decided, Finding, FindingMatter, Fork, ForkKind, Hole, KioskMatter, Matters,
-    Standing, StoreError,
+    ContactRef, Decided, Finding, FindingMatter, Fork, ForkKind, Hole, HoleState, KioskMatter,
+    Matters, Standing, StoreError,
 };
 use crate::domain::decision::{Decision, What};
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::Line;
 use crate::domain::time::{At, Day};
+
+/// Missing lines are late when later ones came so long ago: three days.
+const LATE_MINUTES: i64 = 3 * 24 * 60;
 
 /// Those that judge contacts and lines, in the order taken: the later one holds.
 pub(super) type Judgements = Vec<What>;
@@ -195,6 +199,7 @@ impl Writer {
     /// Everything that a person should look at, and how it stands.
     pub(super) fn matters(&mut self) -> Result<Matters, StoreError> {
         let decisions = all(&self.db)?;
+        let now = At::new(self.author.clock.now());
         let in_force = |what: &dyn Fn(&What) -> bool| {
             decisions.iter().any(|decided| !decided.withdrawn && what(&decided.decision.what))
         };
@@ -216,7 +221,13 @@ impl Writer {
                     _ => false,
                 });
                 let since = self.after(&state, last)?;
-                holes.push(Hole { kiosk: kiosk.id.clone(), epoch, first, last, since, lost });
+                let late = since.is_some_and(|since| since.plus_minutes(LATE_MINUTES) <= now);
+                let state = match (lost, late) {
+                    (true, _) => HoleState::Lost,
+                    (false, true) => HoleState::Late,
+                    (false, false) => HoleState::Pending,
+                };
+                holes.push(Hole { kiosk: kiosk.id.clone(), epoch, first, last, since, state });
             }
             kiosks.push(KioskMatter {
                 fingerprint: fingerprint(kiosk.key.as_bytes()),
@@ -256,43 +267,44 @@ impl Writer {
 
     /// What the lines tell of a fork.
     fn fork_of(&mut self, finding: &Finding) -> Result<Option<Fork>, StoreError> {
-        let early = finding.reason.strip_prefix("beside_").and_then(|hex| hex.parse().ok());
-        let (Some(early), Ok(kiosk), Ok(late)) =
-            (early, finding.kiosk.parse::<KioskId>(), finding.epoch.parse::<Epoch>())
+        let other = finding.reason.strip_prefix("beside_").and_then(|hex| hex.parse().ok());
+        let (Some(other), Ok(kiosk), Ok(one)) =
+            (other, finding.kiosk.parse::<KioskId>(), finding.epoch.parse::<Epoch>())
         else {
             return Ok(None);
         };
         let state = self.state(&kiosk)?;
-        let (Some(early), Some(late)) = (state.branches.place(early), state.branches.place(late))
+        let (Some(one), Some(other)) = (state.branches.place(one), state.branches.place(other))
         else {
             return Ok(None);
         };
-        let went_on = state.branches.from(early);
-        let (early, late) = (&state.branches.0[early], &state.branches.0[late]);
-        let at = |branch: i64, seq| -> Result<Option<At>, StoreError> {
-            let line = self.line_and_when(branch, seq)?;
+        let at = |branch: &Branch, seq: Option<u64>| -> Result<Option<At>, StoreError> {
+            let line = seq.map(|seq| self.line_and_when(branch.id, seq)).transpose()?.flatten();
             Ok(line.and_then(|(bytes, _)| Some(serde_json::from_slice::<Line>(&bytes).ok()?.at)))
         };
-        let (Some(last), Some(first)) = (early.ranges.last(), late.ranges.0.first()) else {
-            return Ok(None);
+        let begins = |place: usize| {
+            let branch = &state.branches.0[place];
+            at(branch, branch.ranges.0.first().map(|(first, _)| *first))
         };
-        let began = at(late.id, first.0)?;
-        // The first may have gone on in further epochs.
+        // The one that began first, by the kiosks' clocks.
+        let (early, late) = if begins(one)? < begins(other)? { (one, other) } else { (other, one) };
+        let began = begins(late)?;
+        // It may have gone on in further epochs.
         let mut ended = None;
-        for branch in went_on {
-            if let Some(last) = branch.ranges.last() {
-                ended = ended.max(at(branch.id, last)?);
-            }
+        for branch in state.branches.from(early) {
+            ended = ended.max(at(branch, branch.ranges.last())?);
         }
+        let (early, late) = (&state.branches.0[early], &state.branches.0[late]);
         let how = match (ended, began) {
             _ if late.rooted => ForkKind::Lost,
             (Some(ended), Some(began)) if ended > began => ForkKind::Cloned,
             (Some(_), Some(_)) => ForkKind::RolledBack,
             _ => return Ok(None),
         };
-        // Two that follow one epoch part after the last line of it that the later one knows.
-        let from = late.prev.map_or(late.start, |(_, seq)| seq + 1);
-        Ok(Some(Fork { how, early: early.epoch, first: from.max(early.start), last }))
+        // They part after the last line that the later one knows.
+        let first = late.prev.map_or(late.start, |(_, seq)| seq + 1).max(early.start);
+        let last = early.ranges.last().unwrap_or(first);
+        Ok(Some(Fork { how, early: early.epoch, first, last }))
     }
 
     /// When the first line above a number arrived.
