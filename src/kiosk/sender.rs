@@ -1,7 +1,9 @@
 //! What a kiosk sends next, packed and signed, and which receipts it believes: the same over the
 //! network and by hand.
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use std::sync::Arc;
+
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 
 use super::desk::DeskError;
 use super::identity::{Identity, central_keys};
@@ -93,8 +95,8 @@ pub enum BadReceipt {
 pub struct Sender {
     /// The kiosk.
     pub kiosk: KioskId,
-    /// Signs batches.
-    pub signing_key: SigningKey,
+    /// Signs batches: a key in memory, or what stands for one, such as a security chip.
+    pub signing_key: Arc<dyn Signer<Signature> + Send + Sync>,
     /// Signs the central service's receipts.
     pub receipt_key: VerifyingKey,
 }
@@ -105,7 +107,7 @@ impl Sender {
         let enrolled = identity.enrolled.as_ref().ok_or(DeskError::NotEnrolled)?;
         let (_, receipt_key) =
             central_keys(enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
-        let signing_key = identity.signing_key.clone();
+        let signing_key = Arc::new(identity.signing_key.clone());
         Ok(Self { kiosk: enrolled.kiosk.clone(), signing_key, receipt_key })
     }
 
@@ -125,7 +127,7 @@ impl Sender {
             lines: &piece.lines,
             bodies: &piece.bodies,
         };
-        pack(&parts, &self.signing_key)
+        pack(&parts, &*self.signing_key)
     }
 
     /// Reads a receipt, if the central service signed it for this kiosk.
