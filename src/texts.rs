@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
+use crate::domain::ids::CounterId;
 use crate::domain::office::Counter;
+use crate::domain::signals::{Kind, Signal};
+use crate::domain::time::At;
 
 /// Most languages that a screen offers: more do not fit its header.
 pub const MOST: usize = 4;
@@ -113,8 +116,9 @@ texts! {
         in_fives, choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,
         of_ratings, interval, satisfied_ratings, ratings, too_few_for_rate, too_few, usual,
         formula, response, served_unknown, of_served, invited, unserved, contacts, opened, rated,
-        later, timed_out, interrupted, attention, attention_none, down, silent, silent_ever,
-        ratings_n, off_shift, in_review, unconfirmed, phone_waiting_n, phone_waiting, commended, commended_for, levels,
+        later, timed_out, interrupted, day_off, attention, attention_none, down, silent, silent_ever,
+        ratings_n, off_shift, in_review, unconfirmed, phone_waiting_n, phone_waiting, available,
+        available_caption, device, running, office_hours, duration, duration_hours, review, review_n, review_note, signal_burst, signal_even, signal_quick, signal_closed_hours, signal_unattributed, signal_phone_differs, signal_some, signal_share, signal_from_to, signal_minute, commended, commended_for, levels,
         levels_caption, level, count, counts, share, hours, hours_caption, hour, hour_range,
         reasons, reasons_none, reasons_note, reason, about_official, about_procedure, channels,
         channels_caption, at_counter, by_phone, all_ratings, phone, phone_beside, phone_note,
@@ -122,7 +126,7 @@ texts! {
         rate_and_interval, satisfied_of, no_ratings, unattributed, digest, formula_number,
         whole_digest, as_json, print, table_state, table_open, table_provisional, table_complete,
         table_final, table_usual, table_none, table_contacts, table_waiting, table_unattributed,
-        table_silent, reports, reports_n, reports_none, report_no_counter, refused_title,
+        table_available, table_silent, reports, reports_n, reports_none, report_no_counter, refused_title,
         refused_text, refused_hint, missing_title, no_page, no_page_hint, no_office,
         no_office_hint, no_date, no_date_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
     }
@@ -225,6 +229,44 @@ pub fn fill(text: &str, values: &[(&str, &dyn std::fmt::Display)]) -> String {
 }
 
 impl SummaryTexts {
+    /// “9 giờ 30 phút”.
+    pub fn duration(&self, minutes: u64) -> String {
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        let text = if minutes == 0 { &self.duration_hours } else { &self.duration };
+        fill(text, &[("hours", &hours), ("minutes", &minutes)])
+    }
+
+    /// What signals say of their counters: one sentence a counter and kind.
+    pub fn signals(&self, signals: &[Signal]) -> Vec<(CounterId, String)> {
+        let alike = |a: &Signal, b: &Signal| (&a.counter, a.kind) == (&b.counter, b.kind);
+        let say = |of_kind: &[Signal]| {
+            let first = of_kind.first()?;
+            let text = match first.kind {
+                Kind::Burst => &self.signal_burst,
+                Kind::Even => &self.signal_even,
+                Kind::Quick => &self.signal_quick,
+                Kind::ClosedHours => &self.signal_closed_hours,
+                Kind::Unattributed => &self.signal_unattributed,
+                Kind::PhoneDiffers => &self.signal_phone_differs,
+            };
+            let times: Vec<String> = of_kind.iter().map(|one| self.evidence(one)).collect();
+            Some((first.counter.clone(), fill(text, &[("times", &times.join("; "))])))
+        };
+        signals.chunk_by(alike).filter_map(say).collect()
+    }
+
+    /// “6 lượt từ 09:00 đến 09:02”.
+    fn evidence(&self, signal: &Signal) -> String {
+        let time = |at: At| at.civil().strftime("%H:%M").to_string();
+        let same = signal.from == signal.to;
+        let when = if same { &self.signal_minute } else { &self.signal_from_to };
+        let when = fill(when, &[("from", &time(signal.from)), ("to", &time(signal.to))]);
+        match &signal.of {
+            Some(of) => fill(&self.signal_share, &[("n", &signal.n), ("of", of), ("when", &when)]),
+            None => fill(&self.signal_some, &[("n", &signal.n), ("when", &when)]),
+        }
+    }
+
     /// “Thứ Ba, 24/11/2026”.
     pub fn date(&self, date: Date) -> String {
         let day = match date.weekday() {

@@ -210,6 +210,10 @@ fn a_mistake_in_the_central_services_file_is_pointed_at() {
             ("opens = \"07:30\"", "opens = ‸\"7h30\"", "hour"),
             ("closes = \"17:00\"", "closes = ‸\"07:30\"", "expected a time after opens"),
             ("closes = \"17:00\"", "closes = ‸17", "expected"),
+            ("even_ms = 500", "‸even_s = 1", "expected a threshold of a signal"),
+            ("quick_ratings = 5", "quick_ratings = ‸4", "expected 5 to 1000000"),
+            ("phone_percent = 50", "phone_percent = ‸0", "expected 1 to 100"),
+            ("burst_seconds = 180", "burst_seconds = ‸-1", "expected u32"),
             ("directory = \"phu-sa\"", "directory = ‸\"phu-cu\"", "counters.csv, officials.csv"),
             ("directory = \"phu-sa\"", "‸folder = \"phu-sa\"", "unknown field `folder`"),
             ("[[offices]]", "[[‸office]]", "unknown field `office`"),
@@ -453,6 +457,61 @@ fn a_mistake_in_the_roster_is_pointed_at() {
         (q1, "# ai đó\n\n# khác\n1-5,‸q9,cb01,07:30,17:00", "found q9"),
     ];
     assert_each_points_there("phu-sa/roster.csv", &cases);
+}
+
+#[test]
+fn a_mistake_in_hours_or_calendar_is_pointed_at() {
+    let day = "2026-09-02,Quốc khánh,,";
+    let cases: Vec<Case> = vec![
+        (day, "‸2026-02-30,Tết,,", "date: "),
+        (day, "2026-09-02,‸,,", "expected what the day is called"),
+        (day, "2026-09-02,Quốc khánh,‸07:00,12:00", "expected 07:30:00 or later, when the office"),
+        (day, "2026-09-02,Quốc khánh,07:30,‸17:01", "expected 17:00:00 or earlier"),
+        (day, "2026-09-02,Quốc khánh,08:00,‸08:00", "expected a time after from"),
+        (day, "2026-09-02,Quốc khánh,08:00,‸", "to: "),
+        (day, "2026-09-02,Quốc khánh,,\n‸2026-09-02,Quốc khánh,08:00,11:00", "not named before"),
+        (
+            day,
+            "2026-09-02,Bù,08:00,11:00\n2026-09-02,Bù,13:30,17:00\n‸2026-09-02,Bù,10:00,12:00",
+            "not named before",
+        ),
+        ("date,name,from,to", "date,‸from,to", "expected the columns date,name and perhaps from"),
+        (day, "‸2026-09-02,Quốc khánh", "found 2 fields"),
+    ];
+    assert_each_points_there("phu-sa/calendar.csv", &cases);
+    for (hours, telling) in [
+        ("‸", "expected the columns weekdays,from,to"),
+        ("weekdays,from,to\n‸8,07:30,17:00\n", "expected weekdays such as 1-5 or 6"),
+        ("weekdays,from,to\n1-5,‸07:00,17:00\n", "expected 07:30:00 or later"),
+        ("weekdays,from,to\n1-5,07:30,‸18:00\n", "expected 17:00:00 or earlier"),
+        ("weekdays,from,to\n1-5,07:30,12:00\n5,‸11:00,12:00\n", "not named before"),
+    ] {
+        let folder = sample_folder();
+        let place = write_marked(&folder.path().join("phu-sa/hours.csv"), hours);
+        assert_points_there("phu-sa/hours.csv", folder.path(), &place, telling);
+    }
+}
+
+#[test]
+fn without_hours_an_office_is_open_when_somebody_is_on_the_roster() {
+    let open = |hours: Option<&str>, date: &str| {
+        let folder = sample_folder();
+        if let Some(hours) = hours {
+            std::fs::write(folder.path().join("phu-sa/hours.csv"), hours).unwrap();
+        }
+        let config = CentralConfig::read(&folder.path().join("central.toml")).unwrap();
+        let open = config.offices[0].open_on(date.parse().unwrap());
+        let time = |at: hailong::domain::time::At| at.to_string()[11..16].to_owned();
+        open.into_iter()
+            .map(|(from, to)| format!("{}-{}", time(from), time(to)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(open(None, "2026-11-24"), ["07:30-17:00"]);
+    assert_eq!(open(None, "2026-11-28"), [""; 0], "a Saturday");
+    assert_eq!(open(None, "2026-09-02"), [""; 0], "a Wednesday off");
+    let hours = Some("weekdays,from,to\n6,07:30,11:30\n");
+    assert_eq!(open(hours, "2026-11-24"), [""; 0]);
+    assert_eq!(open(hours, "2026-11-28"), ["07:30-11:30"]);
 }
 
 #[test]

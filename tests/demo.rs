@@ -45,6 +45,12 @@ fn a_day_is_lived_complete_drawn_and_the_same_again_from_the_same_seed() {
     assert_eq!(figures["down"][0]["kiosk"], "ps-q6", "its power failed");
     assert_eq!(figures["down"][0]["from"], "2026-12-01T13:42:00.000+07:00");
 
+    assert_eq!(figures.get("signals"), None, "an honest day: {figures}");
+    let running = figures["available"].as_array().unwrap();
+    let minutes =
+        |id: &str| running.iter().find(|one| one["kiosk"] == id).unwrap()["minutes"].clone();
+    assert_eq!((minutes("ps-q1"), minutes("ps-q6")), (570.into(), (570 - 88).into()));
+
     let pictures: BTreeSet<String> = std::fs::read_dir(one.path().join("screens"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

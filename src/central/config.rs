@@ -1,23 +1,23 @@
 //! `central.toml`, the forms and the offices it names.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use jiff::civil::Time;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::address::{base_path, check_public_url, check_staff_url, is_https};
+use super::directory;
 use super::listener::{Bounds, Listener, Tls};
-use super::photo::{self, Photos};
+use super::photo::Photos;
 use super::source::is_loopback;
 use crate::config::{ConfigError, Source};
 use crate::domain::form::{Form, Forms};
-use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
-use crate::domain::office::{Counter, Directory, Office, Official, Shift};
+use crate::domain::ids::OfficeCode;
+use crate::domain::office::{Directory, Office};
+use crate::domain::signals::Thresholds;
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -38,6 +38,8 @@ struct File {
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
     offices: Vec<OfficeFile>,
+    #[serde(default)]
+    signals: BTreeMap<Spanned<String>, Spanned<u32>>,
 }
 
 fn ninety() -> Spanned<u16> {
@@ -110,6 +112,7 @@ impl Config {
             forms.push(form);
         }
         let forms = Forms::new(forms);
+        let signals = thresholds(&source, &read.signals)?;
         let (mut offices, mut photos) = (Vec::new(), Photos::new());
         let mut codes = BTreeSet::new();
         for office in read.offices {
@@ -139,7 +142,8 @@ impl Config {
                 opens: office.opens,
                 closes: office.closes.into_inner(),
             };
-            offices.push(read_directory(&folder, office, &mut photos)?);
+            let directory = directory::read(&folder, office, &mut photos)?;
+            offices.push(Directory { signals: Some(signals), ..directory });
         }
         let keep_words_days = *read.keep_words_days.get_ref();
         if !(1..=3_650).contains(&keep_words_days) {
@@ -246,182 +250,22 @@ pub fn read_form(file: &Path) -> Result<Form, ConfigError> {
     Ok(form)
 }
 
-fn read_directory(
-    folder: &Path,
-    office: Office,
-    photos: &mut Photos,
-) -> Result<Directory, ConfigError> {
-    let file = folder.join("counters.csv");
-    let mut counters: Vec<Counter> = Vec::new();
-    for row in table(&Source::read(&file)?, ["id", "number", "name"], 0)? {
-        let counter = Counter { id: row.read(0)?, number: row.read(1)?, name: row.read(2)? };
-        if counters.iter().any(|other| other.id == counter.id) {
-            return Err(row.wrong(0, "expected a code of its own"));
-        }
-        counters.push(counter);
-    }
-    let file = folder.join("officials.csv");
-    let mut officials: Vec<Official> = Vec::new();
-    for row in table(&Source::read(&file)?, ["id", "name", "title", "photo"], 1)? {
-        let (id, name, title) = (row.read(0)?, row.read(1)?, row.read(2)?);
-        let file: String = row.read(3)?;
-        let photo = if file.is_empty() {
-            None
-        } else {
-            let (hash, bytes) =
-                photo::read(&folder.join(file)).map_err(|error| row.wrong(3, error))?;
-            photos.insert(hash, bytes);
-            Some(hash)
+/// The thresholds named, and the others as they are by default.
+fn thresholds(
+    source: &Source<'_>,
+    named: &BTreeMap<Spanned<String>, Spanned<u32>>,
+) -> Result<Thresholds, ConfigError> {
+    let mut all = serde_json::to_value(Thresholds::default()).unwrap_or_default();
+    for (name, value) in named {
+        let Some(threshold) = all.get_mut(name.get_ref()) else {
+            return Err(source.error(name.span(), "expected a threshold of a signal"));
         };
-        let official = Official { id, name, title, photo };
-        if officials.iter().any(|other| other.id == official.id) {
-            return Err(row.wrong(0, "expected a code of its own"));
+        let bounds = Thresholds::bounds(name.get_ref());
+        if !bounds.contains(value.get_ref()) {
+            let expected = format!("expected {} to {}", bounds.start(), bounds.end());
+            return Err(source.error(value.span(), expected));
         }
-        officials.push(official);
+        *threshold = (*value.get_ref()).into();
     }
-    let file = folder.join("roster.csv");
-    let mut roster: Vec<Shift> = Vec::new();
-    for row in table(&Source::read(&file)?, ["weekdays", "counter", "official", "from", "to"], 0)? {
-        let days: String = row.read(0)?;
-        let weekdays = weekdays(&days).ok_or_else(|| {
-            let expected = "expected weekdays such as 1-5 or 6 (1 is Monday)";
-            row.wrong(0, format!("{expected}, found {days:?}"))
-        })?;
-        let counter: CounterId = row.read(1)?;
-        if !counters.iter().any(|known| known.id == counter) {
-            return Err(
-                row.wrong(1, format!("expected a counter of counters.csv, found {counter}"))
-            );
-        }
-        let official: OfficialId = row.read(2)?;
-        if !officials.iter().any(|known| known.id == official) {
-            return Err(
-                row.wrong(2, format!("expected an official of officials.csv, found {official}"))
-            );
-        }
-        let (from, to): (Time, Time) = (row.read(3)?, row.read(4)?);
-        if to <= from {
-            return Err(row.wrong(4, "expected a time after from"));
-        }
-        for weekday in weekdays {
-            let clash = roster.iter().any(|other| {
-                other.weekday == weekday
-                    && other.counter == counter
-                    && other.from < to
-                    && from < other.to
-            });
-            if clash {
-                let expected = "expected one official at a time";
-                return Err(row.wrong(3, format!("{expected}; {counter} has another then")));
-            }
-            let (counter, official) = (counter.clone(), official.clone());
-            roster.push(Shift { weekday, counter, official, from, to });
-        }
-    }
-    Ok(Directory { office, counters, officials, roster })
-}
-
-fn weekdays(text: &str) -> Option<Vec<i8>> {
-    let day = |text: &str| text.trim().parse::<i8>().ok().filter(|day| (1..=7).contains(day));
-    match text.split_once('-') {
-        Some((from, to)) => {
-            let (from, to) = (day(from)?, day(to)?);
-            (from <= to).then(|| (from..=to).collect())
-        }
-        None => day(text).map(|day| vec![day]),
-    }
-}
-
-/// A row of a CSV file, and where each of its fields begins.
-struct Row<'a, const N: usize> {
-    source: &'a Source<'a>,
-    columns: [&'static str; N],
-    record: csv::StringRecord,
-    fields: Vec<usize>,
-}
-
-impl<const N: usize> Row<'_, N> {
-    fn read<T: FromStr<Err: fmt::Display>>(&self, column: usize) -> Result<T, ConfigError> {
-        let field = self.record.get(column).unwrap_or_default();
-        field.parse().map_err(|error| {
-            let name = self.columns.get(column).copied().unwrap_or_default();
-            self.wrong(column, format!("{name}: {error}"))
-        })
-    }
-
-    fn wrong(&self, column: usize, message: impl fmt::Display) -> ConfigError {
-        let at = self.fields.get(column).or(self.fields.last()).copied().unwrap_or_default();
-        self.source.error(at..at, message)
-    }
-}
-
-/// The rows of a CSV file that has exactly these columns; the last `optional` ones may be missing,
-/// and then read as empty.
-fn table<'a, const N: usize>(
-    source: &'a Source<'a>,
-    columns: [&'static str; N],
-    optional: usize,
-) -> Result<Vec<Row<'a, N>>, ConfigError> {
-    let least = N - optional;
-    let mut expected = format!("expected the columns {}", columns[..least].join(","));
-    for column in &columns[least..] {
-        expected = format!("{expected} and perhaps {column}");
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(source.text().as_bytes());
-    let mut rows = Vec::new();
-    let mut headed: Option<usize> = None;
-    for record in reader.records() {
-        let record = record.map_err(|error| source.error(0..0, error))?;
-        let after = record.position().map_or(0, |position| position.byte() as usize);
-        let fields = fields(source.text(), after);
-        let row = Row { source, columns, record, fields };
-        match headed {
-            None => {
-                let same = row.record.iter().zip(columns).take_while(|(a, b)| a == b).count();
-                if same < least || row.record.len() > same {
-                    return Err(row.wrong(same, expected));
-                }
-                headed = Some(same);
-            }
-            Some(columns) if row.record.len() != columns => {
-                let found = row.record.len();
-                return Err(row.wrong(0, format!("{expected}, found {found} fields")));
-            }
-            Some(_) => rows.push(row),
-        }
-    }
-    if headed.is_some() { Ok(rows) } else { Err(source.error(0..0, expected)) }
-}
-
-/// Where each field of the record after `after` begins; comments and empty lines are passed over.
-fn fields(text: &str, after: usize) -> Vec<usize> {
-    let mut start = after;
-    for line in text.get(after..).unwrap_or_default().split_inclusive('\n') {
-        if !line.trim_end_matches(['\r', '\n']).is_empty() && !line.starts_with('#') {
-            break;
-        }
-        start += line.len();
-    }
-    let record = text.get(start..).unwrap_or_default();
-    let mut fields = vec![start];
-    let mut quoted = false;
-    for (place, letter) in record.char_indices() {
-        match letter {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(start + place + 1),
-            '\n' if !quoted => break,
-            _ => {}
-        }
-    }
-    // A field begins with its first letter.
-    let blank = |at: usize| {
-        let field = &text[at..];
-        field.len() - field.trim_start_matches(' ').len()
-    };
-    fields.into_iter().map(|at| at + blank(at)).collect()
+    serde_json::from_value(all).map_err(|error| source.error(0..0, error))
 }

@@ -5,6 +5,7 @@ pub mod by_hand;
 pub mod check;
 pub mod config;
 pub mod decide;
+mod directory;
 pub mod door;
 pub mod export;
 pub mod ingest;

@@ -539,7 +539,7 @@ async fn enrol(
         receipt_key: keys.receipt_key,
         root_key: keys.root_key,
         public_url: central.config.public_url.clone(),
-        directory: directory.clone(),
+        directory: directory.for_kiosk(),
         forms: central
             .config
             .forms

@@ -296,10 +296,21 @@ async fn page(
     let mut kiosks = serde_json::Map::new();
     let named = summary.down.iter().map(|down| &down.kiosk);
     let named = named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id));
+    let named = named.chain(summary.available.iter().map(|available| &available.kiosk));
     for kiosk in named.chain(&doubts.unconfirmed) {
         let name = kiosk_name(&central, texts, directory, kiosk).await;
         kiosks.insert(kiosk.to_string(), json!(name));
     }
+    let signals: Vec<serde_json::Value> = (texts.summary.signals(&summary.signals).into_iter())
+        .map(|(counter, text)| json!({ "counter": counter, "text": text }))
+        .collect();
+    let available: Vec<serde_json::Value> = (summary.available.iter())
+        .map(|one| {
+            let duration = |minutes| texts.summary.duration(minutes);
+            let (running, open) = (duration(one.minutes), duration(one.open_minutes));
+            json!({ "kiosk": one.kiosk, "running": running, "open": open })
+        })
+        .collect();
     let base = central.config.staff_base();
     let other_day = |date: Option<Date>| {
         date.map(|date| {
@@ -314,6 +325,8 @@ async fn page(
     let next = summary.date.tomorrow().ok().filter(|next| *next <= today);
     let context = json!({
         "s": summary,
+        "signals": signals,
+        "available": available,
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,

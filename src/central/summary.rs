@@ -3,10 +3,14 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::store::{DayRecord, Store, StoreError};
+use super::store::{DayRecord, Gap, Progress, Store, StoreError};
+use crate::domain::calendar::ms_within;
 use crate::domain::form::Forms;
 use crate::domain::office::Directory;
-use crate::domain::summary::{Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, publish};
+use crate::domain::signals;
+use crate::domain::summary::{
+    Available, Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, publish,
+};
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
 
@@ -49,6 +53,14 @@ pub async fn of_day(
             all.in_steps(&ratings, forms, in_fives)
         }
     };
+    let open = directory.open_on(date);
+    let signals = match (&directory.signals, state) {
+        (Some(thresholds), State::Complete | State::Final) => {
+            let ratings = store.timed(&office.code, date).await?;
+            signals::of(&ratings, &open, state == State::Final, thresholds)
+        }
+        _ => Vec::new(),
+    };
     let back = |days: u32| date.checked_sub(i64::from(days).days()).unwrap_or(Date::MIN);
     let usual = store.tallies(&office.code, back(USUAL_DAYS), back(1)).await?;
     let setting = Setting {
@@ -58,7 +70,12 @@ pub async fn of_day(
         date,
         state,
         usual: &Figures::of_tallies(usual, forms),
-        down: down(directory, &record, date),
+        down: down(&open, &record),
+        available: match (&directory.calendar, state) {
+            (Some(_), State::Complete | State::Final) => available(&open, &record, date),
+            _ => Vec::new(),
+        },
+        signals,
         silent: silent(directory, &record, date, state, now),
     };
     Ok(publish(&figures, setting))
@@ -68,7 +85,7 @@ fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> Stat
     if now < At::from_civil(date.to_datetime(directory.office.closes)) {
         return State::Open;
     }
-    let passed = |progress: &super::store::Progress| {
+    let passed = |progress: &Progress| {
         progress.enrolled.date() > date || progress.passed.is_some_and(|passed| passed >= date)
     };
     if !record.progress.iter().all(passed) {
@@ -79,24 +96,43 @@ fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> Stat
 }
 
 /// Gaps in opening hours, long enough to matter.
-fn down(directory: &Directory, record: &DayRecord, date: Date) -> Vec<Down> {
-    if !directory.works_on(date.weekday()) {
-        return Vec::new();
-    }
-    let opens = At::from_civil(date.to_datetime(directory.office.opens));
-    let closes = At::from_civil(date.to_datetime(directory.office.closes));
-    record
-        .gaps
-        .iter()
-        .filter_map(|gap| {
-            let (from, to) = (gap.from.max(opens), gap.to.min(closes));
-            (from.plus_minutes(DOWN_MINUTES) <= to).then(|| Down {
-                kiosk: gap.kiosk.clone(),
-                from,
-                to,
-            })
+fn down(open: &[(At, At)], record: &DayRecord) -> Vec<Down> {
+    let within = |gap: &Gap| {
+        let (kiosk, from, to) = (gap.kiosk.clone(), gap.from, gap.to);
+        open.iter().filter_map(move |(opens, closes)| {
+            let (from, to) = (from.max(*opens), to.min(*closes));
+            let long = from.plus_minutes(DOWN_MINUTES) <= to;
+            long.then(|| Down { kiosk: kiosk.clone(), from, to })
         })
-        .collect()
+    };
+    record.gaps.iter().flat_map(within).collect()
+}
+
+/// How long each kiosk that was admitted by the day's end was running: not before it was admitted
+/// and first started, and not in any gap.
+fn available(open: &[(At, At)], record: &DayRecord, date: Date) -> Vec<Available> {
+    let (Some((opens, _)), Some((_, closes))) = (open.first(), open.last()) else {
+        return Vec::new();
+    };
+    let open_minutes = ms_within((*opens, *closes), open) / 60_000;
+    let of = |progress: &Progress| {
+        let here = progress.first_started.map_or(progress.enrolled, |at| at.max(progress.enrolled));
+        let mut away: Vec<(At, At)> = vec![(*opens, here)];
+        let gaps = record.gaps.iter().filter(|gap| gap.kiosk == progress.kiosk);
+        away.extend(gaps.map(|gap| (gap.from, gap.to)));
+        // Gaps of two runs may overlap when a disk was restored.
+        away.sort();
+        let mut running = Vec::new();
+        let mut since = *opens;
+        for (from, to) in away {
+            running.push((since, from));
+            since = since.max(to);
+        }
+        running.push((since, *closes));
+        let ms: u64 = running.into_iter().map(|span| ms_within(span, open)).sum();
+        Available { kiosk: progress.kiosk.clone(), minutes: ms / 60_000, open_minutes }
+    };
+    record.progress.iter().filter(|one| one.enrolled.date() <= date).map(of).collect()
 }
 
 fn silent(
@@ -107,6 +143,7 @@ fn silent(
     now: At,
 ) -> Vec<Silent> {
     let opened = At::from_civil(date.to_datetime(directory.office.opens));
+    let works = directory.day_off(date).is_none();
     let overdue = |heard: Option<At>| {
         heard.map_or(opened, |heard| heard.max(opened)).plus_minutes(SILENT_MINUTES) < now
     };
@@ -115,7 +152,7 @@ fn silent(
         .iter()
         .filter(|progress| progress.enrolled.date() <= date)
         .filter(|progress| progress.passed.is_none_or(|passed| passed < date))
-        .filter(|progress| state != State::Open || overdue(progress.last_heard))
+        .filter(|progress| state != State::Open || (works && overdue(progress.last_heard)))
         .map(|progress| Silent { id: progress.kiosk.clone(), last_heard: progress.last_heard })
         .collect()
 }

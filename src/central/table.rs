@@ -49,6 +49,9 @@ impl Table<'_> {
     fn write(&self, out: &mut String, summary: &Summary) -> std::fmt::Result {
         let t = self.t;
         writeln!(out, "{} · {}", self.directory.office.name, t.date(summary.date))?;
+        if let Some(name) = &summary.day_off {
+            writeln!(out, "{}", fill(&t.day_off, &[("name", name)]))?;
+        }
         writeln!(out, "{} {}", t.table_state, self.state(summary.state))?;
         writeln!(out)?;
         self.write_rates(out, summary)?;
@@ -177,8 +180,23 @@ impl Table<'_> {
             let text = fill(&t.down, &[("from", &from), ("to", &to)]);
             writeln!(out, "{} {text}", down.kiosk)?;
         }
+        for available in &summary.available {
+            let duration = |minutes| t.duration(minutes);
+            let (running, open) = (duration(available.minutes), duration(available.open_minutes));
+            let values: [(&str, &dyn std::fmt::Display); 3] =
+                [("kiosk", &available.kiosk), ("running", &running), ("open", &open)];
+            writeln!(out, "{}", fill(&t.table_available, &values))?;
+        }
         for silent in &summary.silent_kiosks {
             writeln!(out, "{}: {}", silent.id, t.table_silent)?;
+        }
+        if !summary.signals.is_empty() {
+            writeln!(out, "\n{}: {}", t.review, t.review_note)?;
+        }
+        for (id, text) in t.signals(&summary.signals) {
+            let counter = self.directory.counter(&id);
+            let counter = counter.map(|one| self.texts.counter_of(one.number));
+            writeln!(out, "  {}: {text}", counter.unwrap_or_else(|| id.to_string()))?;
         }
         let formula = fill(&t.formula_number, &[("n", &summary.formula)]);
         writeln!(out, "{} {} · {formula}", t.digest, summary.digest)

@@ -12,7 +12,7 @@ use crate::domain::office::Directory;
 use crate::domain::time::At;
 
 /// The sample configuration, for a program that runs away from its source.
-const SAMPLE: [(&str, &str); 11] = [
+const SAMPLE: [(&str, &str); 12] = [
     ("central.toml", include_str!("../../kiosk-config/central.toml")),
     ("forms/nam-muc.toml", include_str!("../../kiosk-config/forms/nam-muc.toml")),
     ("forms/nam-muc-2.toml", include_str!("../../kiosk-config/forms/nam-muc-2.toml")),
@@ -23,6 +23,7 @@ const SAMPLE: [(&str, &str); 11] = [
     ("texts/en.toml", include_str!("../../kiosk-config/texts/en.toml")),
     ("phu-sa/counters.csv", include_str!("../../kiosk-config/phu-sa/counters.csv")),
     ("phu-sa/officials.csv", include_str!("../../kiosk-config/phu-sa/officials.csv")),
+    ("phu-sa/calendar.csv", include_str!("../../kiosk-config/phu-sa/calendar.csv")),
     ("phu-sa/roster.csv", include_str!("../../kiosk-config/phu-sa/roster.csv")),
 ];
 
@@ -102,7 +103,7 @@ impl Folder {
                     self.data.display()
                 )));
             }
-            if !directory.works_on(date.weekday()) {
+            if !directory.works_on(date.weekday()) || directory.open_on(date).is_empty() {
                 return Err(DemoError::Usage(format!("--date: nobody works on {date}")));
             }
             if date.year() < 2026 {
@@ -113,7 +114,7 @@ impl Folder {
         let mut date = At::new(Timestamp::now()).date();
         for _ in 0..10_000 {
             let new = last.is_none_or(|last| date > last);
-            if new && directory.works_on(date.weekday()) {
+            if new && directory.works_on(date.weekday()) && !directory.open_on(date).is_empty() {
                 return Ok(date);
             }
             date = date.saturating_add(1.day());

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod batch;
+pub mod calendar;
 pub mod check;
 pub mod decision;
 pub mod enrolment;
@@ -17,6 +18,7 @@ pub mod receipt;
 pub mod root;
 pub mod seal;
 pub mod series;
+pub mod signals;
 pub mod statistics;
 pub mod summary;
 pub mod ticket;

@@ -1,9 +1,12 @@
 //! An office's directory: its counters, its officials, and who is on shift where and when.
 
-use jiff::civil::{DateTime, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use serde::{Deserialize, Serialize};
 
+use super::calendar::Calendar;
 use super::ids::{CounterId, Hash, OfficeCode, OfficialId};
+use super::signals::Thresholds;
+use super::time::At;
 
 /// An office (*Bộ phận Một cửa*).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +97,13 @@ pub struct Directory {
     pub officials: Vec<Official>,
     /// Who is where when.
     pub roster: Vec<Shift>,
+    /// When the office is open. A directory of before there was one has none: its summaries, which
+    /// roots name, tell of no availability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
+    /// From when on a pattern is a signal; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<Thresholds>,
 }
 
 impl Directory {
@@ -122,6 +132,28 @@ impl Directory {
     /// Whether the office works on this weekday: whether anybody is on the roster.
     pub fn works_on(&self, weekday: Weekday) -> bool {
         self.roster.iter().any(|shift| shift.weekday == weekday.to_monday_one_offset())
+    }
+
+    /// From when to when the office is open on a day, in order.
+    pub fn open_on(&self, date: Date) -> Vec<(At, At)> {
+        match &self.calendar {
+            Some(calendar) => calendar.open_on(date),
+            None if self.works_on(date.weekday()) => {
+                let at = |time| At::from_civil(date.to_datetime(time));
+                vec![(at(self.office.opens), at(self.office.closes))]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What a day off is called.
+    pub fn day_off(&self, date: Date) -> Option<&str> {
+        self.calendar.as_ref()?.day_off(date)
+    }
+
+    /// What a kiosk needs of it: it judges nobody.
+    pub fn for_kiosk(&self) -> Self {
+        Self { calendar: None, signals: None, ..self.clone() }
     }
 
     /// The hash by which a `directory` line names this state.
@@ -160,6 +192,8 @@ mod tests {
             counters: vec![],
             officials: vec![official("cb07", "Nguyễn Thị Thanh Lan"), official("cb08", "Đỗ An")],
             roster: vec![shift("cb07", "07:30", "12:00"), shift("cb08", "12:00", "17:00")],
+            calendar: None,
+            signals: None,
         };
         let q3 = "q3".parse().unwrap();
         // 2026-11-24 is a Tuesday.

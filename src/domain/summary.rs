@@ -18,6 +18,7 @@ use super::form::{About, Form, Forms};
 use super::ids::{CounterId, FormRef, Hash, KioskId, OfficeCode, OfficialId};
 use super::office::Directory;
 use super::rating::{Channel, Compared, Key, Outcome};
+use super::signals::Signal;
 use super::statistics::{self, Interval};
 use super::time::At;
 use super::withholding::Withheld;
@@ -177,6 +178,17 @@ pub struct Down {
     pub to: At,
 }
 
+/// How long a kiosk was running while the office was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Available {
+    /// Which.
+    pub kiosk: KioskId,
+    /// Minutes in which it was running.
+    pub minutes: u64,
+    /// Minutes in which the office was open.
+    pub open_minutes: u64,
+}
+
 /// A kiosk whose journal has not passed the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silent {
@@ -229,6 +241,16 @@ pub struct Summary {
     pub unattributed: u64,
     /// Kiosks not running in opening hours.
     pub down: Vec<Down>,
+    /// How long each kiosk was running in opening hours; empty until the day is complete, on days
+    /// off, and by a directory without a calendar.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub available: Vec<Available>,
+    /// What the day is called if the office is closed on it; null on other days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_off: Option<String>,
+    /// What somebody should look at again; empty until the day is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
     /// Kiosks whose journal has not passed the day.
     pub silent_kiosks: Vec<Silent>,
     /// Version of the rules, [`FORMULA`].
@@ -454,6 +476,10 @@ pub struct Setting<'a> {
     pub usual: &'a Figures,
     /// Down-times.
     pub down: Vec<Down>,
+    /// How long kiosks were running.
+    pub available: Vec<Available>,
+    /// Signals.
+    pub signals: Vec<Signal>,
     /// Silent kiosks.
     pub silent: Vec<Silent>,
 }
@@ -543,6 +569,9 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
             phone_waiting: figures.waiting,
             unattributed: figures.officials.get(&None).map_or(0, |slice| slice.n),
             down: setting.down,
+            available: setting.available,
+            day_off: setting.directory.day_off(setting.date).map(str::to_owned),
+            signals: setting.signals,
             silent_kiosks: setting.silent,
             formula: FORMULA,
             digest: String::new(),

@@ -46,6 +46,12 @@ impl At {
         Self(HANOI.to_timestamp(civil).unwrap_or(Timestamp::MAX))
     }
 
+    /// The beginning of its minute.
+    pub fn minute(self) -> Self {
+        let ms = self.0.as_millisecond();
+        Self(Timestamp::from_millisecond(ms - ms.rem_euclid(60_000)).unwrap_or(self.0))
+    }
+
     /// Whether a kiosk can have been in use then: from 2026 on.
     pub fn is_possible(self) -> bool {
         self.civil().year() >= 2026

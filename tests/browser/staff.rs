@@ -106,6 +106,10 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     looker.look_at("day-complete", &day).await;
     looker.says("All data from the counters received").await;
     looker.says("of which already rated at the counter").await;
+    looker.says("To be reviewed").await;
+    looker.says("7 h 55 min").await;
+    looker.look_at("day-off", &format!("{here}/summary/phu-sa/2026-09-02")).await;
+    looker.says("Day off: Quốc khánh").await;
     looker.look_at("day-few", &format!("{here}/summary/phu-sa/2026-11-20")).await;
     looker.says("too few ratings").await;
     looker.end().await;

@@ -296,8 +296,13 @@ fn told(error: &str, file: &Path) -> bool {
 }
 
 /// The files that `office` changes, by the first byte.
-pub const FILES: [&str; 4] =
-    ["phu-sa/counters.csv", "phu-sa/officials.csv", "phu-sa/roster.csv", "central.toml"];
+pub const FILES: [&str; 5] = [
+    "phu-sa/counters.csv",
+    "phu-sa/officials.csv",
+    "phu-sa/roster.csv",
+    "central.toml",
+    "phu-sa/calendar.csv",
+];
 
 /// One file of an office; the first byte says which.
 fn office(bytes: &[u8]) -> bool {

@@ -26,6 +26,7 @@ use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
 use crate::domain::root::Root;
 use crate::domain::seal::Answer;
+use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::At;
@@ -480,6 +481,8 @@ pub struct Progress {
     pub kiosk: KioskId,
     /// When it was admitted.
     pub enrolled: At,
+    /// When its process first started, once that line is here.
+    pub first_started: Option<At>,
     /// The last day that its journal, as far as it is here without a hole, has passed.
     pub passed: Option<Date>,
     /// When its last batch arrived.
@@ -579,6 +582,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The day's counted ratings in placing order.
     async fn ratings(&self, office: &OfficeCode, date: Date) -> Result<Vec<Rated>, StoreError>;
+
+    /// When the day's counted ratings were given that were given at counters.
+    async fn timed(&self, office: &OfficeCode, date: Date) -> Result<Vec<Timed>, StoreError>;
 
     /// Tallies of ratings of the days `from..=to`, summed.
     async fn tallies(

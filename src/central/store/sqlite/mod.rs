@@ -20,6 +20,7 @@ mod reading;
 mod rebuilding;
 mod roots;
 mod schema;
+mod timing;
 mod writing;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ use crate::domain::office::Directory;
 use crate::domain::rating::Key;
 use crate::domain::root::Root;
 use crate::domain::seal::SealingKey;
+use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::At;
@@ -373,6 +375,11 @@ impl Store for SqliteStore {
     async fn ratings(&self, office: &OfficeCode, date: Date) -> Result<Vec<Rated>, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::ratings(db, &office, date)).await
+    }
+
+    async fn timed(&self, office: &OfficeCode, date: Date) -> Result<Vec<Timed>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| timing::timed(db, &office, date)).await
     }
 
     async fn tallies(

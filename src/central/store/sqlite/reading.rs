@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
-use super::decisions;
 use super::erasure::read_erased;
+use super::{decisions, timing};
 use crate::central::store::{
     ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
     TicketState, Written,
@@ -131,7 +131,7 @@ pub(super) fn ticket(
     Ok(TicketState { used, opening })
 }
 
-fn line(db: &Connection, branch: i64, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn line(db: &Connection, branch: i64, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let row: Option<(i64, Vec<u8>)> = db
         .prepare_cached(
             "SELECT first, lines FROM segment
@@ -233,6 +233,7 @@ pub(super) fn day(
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         progress.push(Progress {
+            first_started: timing::first_started(db, &id)?,
             kiosk: id.parse().map_err(|_| damaged("a kiosk's name"))?,
             enrolled: moment(row.get(1)?)?,
             passed: row.get::<_, Option<String>>(2)?.and_then(|date| date.parse().ok()),
