@@ -149,7 +149,9 @@ pub fn day(
             if kind > 93 {
                 // Has more to say, on the phone.
                 at(wait(3_000, 8_000, &mut random), Action::Scan(visitor));
-                let level = self::level(&mut random, kiosk, form);
+                // Most say the same again.
+                let other = self::level(&mut random, kiosk, form);
+                let level = if kind > 97 { other } else { level };
                 at(
                     wait(1_000, 2_000, &mut random) + 15_000,
                     Action::Phone { visitor, level, reasons: Vec::new() },
