@@ -30,6 +30,7 @@ use hailong::kiosk::identity::central_keys;
 use hailong::kiosk::journal::FILE;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::transport::{Http, Transport};
+use hailong::kiosk::witness::Seen;
 use hkdf::Hkdf;
 use serde_json::Value;
 use sha2::Sha256;
@@ -196,6 +197,29 @@ fn a_renewed_root_key_is_vouched_for_to_whoever_reads_the_document() {
     archive.records[0]["root_key"] = "11".repeat(32).into();
     for (code, said) in both(python, &archive.written(), None) {
         assert!(code == Some(5) && said.contains("not signed by the root key"), "{said}");
+    }
+}
+
+#[test]
+fn a_copied_disk_and_a_root_that_is_gone_are_wrong_to_whoever_reads_the_document() {
+    let Some(python) = python() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let service = runtime.block_on(async {
+        let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+        let (mut kiosk, mut witness) = (central.kiosk("q3").await, central.kiosk("q5").await);
+        let noted = Seen { number: 7, anchor: Hash::of(b"a root"), refused: false };
+        witness.desk().note_root(noted).unwrap();
+        let mut second = kiosk.copied();
+        for kiosk in [&mut kiosk, &mut second, &mut witness] {
+            rate(&mut kiosk.desk(), "hai_long", &[]);
+            kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+        }
+        central.stop().await.0
+    });
+    for (code, said) in both(python, &Archive::of(service.path(), ALL).written(), None) {
+        assert_eq!(code, Some(5), "{said}");
+        assert!(said.contains("ps-q3: two journals from line 1 on"), "{said}");
+        assert!(said.contains("ps-q5 saw a root of number 7, which is not here"), "{said}");
     }
 }
 

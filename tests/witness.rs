@@ -8,10 +8,9 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use archives::{ALL, Archive};
+use archives::verified;
 use common::{TestCentral, TestKiosk, at, first_counter, rate};
 use hailong::central::roots::make;
-use hailong::central::verify::Report;
 use hailong::domain::check::CheckCode;
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{By, How};
@@ -21,7 +20,6 @@ use hailong::kiosk::network::Network;
 use hailong::kiosk::visit::Record;
 use hailong::kiosk::witness::{Seen, Witness};
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 /// A rating whose code is taken along, sent at once.
 async fn rated(central: &TestCentral, kiosk: &mut TestKiosk, day: u8) -> CheckCode {
@@ -78,14 +76,6 @@ fn rewrite(central: &TestCentral, folder: &Path, number: i64) -> Hash {
     )
     .unwrap();
     root.anchor()
-}
-
-/// What is said of an archive of a copy of a service's folder.
-async fn verified(folder: &Path, anchor: Option<Hash>) -> Report {
-    let copy = TempDir::new().unwrap();
-    common::copy(folder, copy.path());
-    let check = move || Archive::of(copy.path(), ALL).check(anchor);
-    tokio::task::spawn_blocking(check).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,6 +149,10 @@ impl Witness {
             }
             let published: Vec<Published> = serde_json::from_slice(&body)
                 .map_err(|error| WitnessError::Refused(error.to_string()))?;
+            if let (Some((number, _)), true) = (self.kept, published.is_empty()) {
+                let why = format!("the last one kept here, of number {number}, is no longer there");
+                return Err(WitnessError::Refused(why));
+            }
             let before = self.kept;
             seen.extend(self.take(&published)?);
             if self.kept == before {

@@ -105,6 +105,14 @@ impl Archive {
     }
 }
 
+/// What is said of an archive of a copy of a service's folder.
+pub async fn verified(folder: &Path, anchor: Option<Hash>) -> Report {
+    let copy = TempDir::new().unwrap();
+    crate::common::copy(folder, copy.path());
+    let check = move || Archive::of(copy.path(), ALL).check(anchor);
+    tokio::task::spawn_blocking(check).await.unwrap()
+}
+
 pub fn replace(value: &mut Value, from: &str, to: &str) {
     let text = value.as_str().unwrap();
     assert!(text.contains(from), "{text}");

@@ -246,6 +246,15 @@ impl TestKiosk {
         self.folder.path().to_owned()
     }
 
+    /// A second machine with a copy of its disk.
+    pub fn copied(&self) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        let identity = Identity::load_or_create(folder.path(), &mut system_random());
+        let (clock, service) = (Arc::clone(&self.clock), self.service.clone());
+        Self { folder, identity: identity.expect("an identity"), clock, service }
+    }
+
     /// Opens its journal: a new epoch.
     pub fn desk(&mut self) -> Desk {
         let clock = Arc::clone(&self.clock) as _;

@@ -12,6 +12,7 @@ from wire import raw, read_object
 LEVEL = (("body", wire.LEVEL),)
 CLOSED = (("body", wire.REASONS), ("words", wire.WORDS))
 BODY_OF = {"contact": LEVEL, "changed": LEVEL, "closed": CLOSED}
+SEEN = ("root", "root_refused")
 LISTED = ("number", "id", "office", "counters", "key", "enrolled")
 
 
@@ -93,6 +94,7 @@ class Archive:
             self.wrong(f"no root here is {anchor}: this is not what was published")
         self.chains()
         self.admitted()
+        self.witnessed()
         self.tell_figures()
         if self.head["opened"]:
             self.answers()
@@ -145,7 +147,7 @@ class Archive:
     # Lines: each number once, each naming the one before.
 
     def chains(self):
-        seqs, epochs = {}, {}
+        seqs, heirs = {}, {}
         for kiosk, epoch, seq in sorted(self.lines):
             seqs.setdefault((kiosk, epoch), []).append(seq)
             if len(self.lines[kiosk, epoch, seq]) > 1:
@@ -161,7 +163,13 @@ class Archive:
                     self.follows(kiosk, epoch, seq, judged(line, kiosk, epoch, seq)[0])
             started = self.lines.get((kiosk, epoch, start), {"": b""})
             started = read_object(next(iter(started.values())))
-            if started and started.get("last_run") != "journal_lost" and started.get("prev_epoch"):
+            if not started or started.get("last_run") == "journal_lost":
+                continue
+            before = (kiosk, started.get("prev_epoch"), started.get("prev_seq"))
+            other = heirs.setdefault(before, epoch)
+            if other != epoch:
+                self.wrong(f"{kiosk}: two journals from line {start} on ({epoch}, {other})")
+            if started.get("prev_epoch"):
                 past = (kiosk, started["prev_epoch"])
                 last = seqs.get(past, [0])[-1]
                 if last > started["prev_seq"]:
@@ -202,6 +210,25 @@ class Archive:
                 continue
             say = self.notes if self.part else self.problems
             say.append(f"{name}: no line of the central service says that its key was admitted")
+
+    # The roots that kiosks saw, against those that are here.
+
+    def witnessed(self):
+        here = {}
+        for record in self.order:
+            if record["record"] == "root":
+                statement = record["statement"].encode()
+                here[(read_object(statement) or {}).get("number")] = wire.digest(statement)
+        last = max((number for number in here if isinstance(number, int)), default=0)
+        for (kiosk, _, _), lines in self.lines.items():
+            for read in map(read_object, lines.values()):
+                if kiosk == "central" or not read or read.get("event") not in SEEN:
+                    continue
+                number, refused = read.get("of_seq"), read["event"] == "root_refused"
+                if number in here and (refused or here[number] != read.get("digest")):
+                    self.wrong(f"{kiosk} saw another root of number {number} than the one here")
+                elif number not in here and number > last:
+                    self.wrong(f"{kiosk} saw a root of number {number}, which is not here")
 
     # Bodies against the hashes in their lines.
 

@@ -21,6 +21,8 @@ struct Run {
     follows: Option<(Epoch, u64)>,
     /// Whether its chain begins with it.
     rooted: bool,
+    /// Whether a journal was lost before it.
+    lost: bool,
 }
 
 /// All chains of an archive.
@@ -61,6 +63,7 @@ impl Chains {
             let line = Line::read(bytes, kiosk, epoch, seq).ok();
             if let Some(line) = line.as_ref().filter(|line| line.event == Event::Started) {
                 let lost = line.last_run == Some(LastRun::JournalLost);
+                run.lost = lost;
                 run.follows = line.prev_epoch.zip(line.prev_seq).filter(|_| !lost);
                 run.rooted = run.follows.is_none();
             }
@@ -94,6 +97,20 @@ impl Chains {
     /// the archive is `whole`.
     pub fn problems(self, whole: bool) -> Vec<String> {
         let mut problems = self.problems;
+        // Who goes on from the same line, or begins where another began.
+        let mut heirs = BTreeMap::new();
+        for ((kiosk, epoch), run) in &self.runs {
+            if (run.rooted || run.follows.is_some())
+                && !run.lost
+                && let Some(other) = heirs.insert((kiosk, run.follows), epoch)
+            {
+                let from = run.follows.map_or(1, |(_, seq)| seq + 1);
+                problems.push(format!(
+                    "{kiosk}: two journals from line {from} on: a disk was restored or copied \
+                     ({epoch}, {other})"
+                ));
+            }
+        }
         for ((kiosk, epoch), run) in &self.runs {
             let Some(first) = run.links.keys().next() else { continue };
             let named = |what: String| format!("{kiosk}: {what}");

@@ -399,6 +399,8 @@ impl Check {
     /// Whether the roots that kiosks saw are those that are here.
     fn witnessed(&mut self) {
         let mut agreed: BTreeSet<&KioskId> = BTreeSet::new();
+        // Nobody sees a root before it is made: one of a later number was here once.
+        let last = self.anchors.last().map_or(0, |(statement, _)| statement.number);
         for (kiosk, number, seen, refused) in &self.seen {
             let here = self.anchors.iter().find(|(statement, _)| statement.number == *number);
             match here {
@@ -410,6 +412,10 @@ impl Check {
                     ));
                 }
                 Some(_) => drop(agreed.insert(kiosk)),
+                None if *number > last => self.report.problems.push(format!(
+                    "{kiosk} saw a root of number {number}, which is not here: it was taken away"
+                )),
+                // A part begins later.
                 None => {}
             }
         }
