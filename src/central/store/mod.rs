@@ -316,7 +316,7 @@ pub struct Rebuilt {
     pub before: Hash,
     /// The same of what the journals give.
     pub after: Hash,
-    /// In how many rows of the canonical dump they differ.
+    /// In how many rows of the canonical dump, and of decisions, used tickets and words, they differ.
     pub differ: u64,
     /// The first of these rows, at most 20: `-` what stood there, `+` what the journals give.
     pub rows: Vec<String>,

@@ -420,6 +420,34 @@ pub(super) fn canonical_dump(db: &Connection) -> Result<Vec<String>, StoreError>
     Ok(lines)
 }
 
+/// What else follows from the journals, for comparing within one service: decisions, used tickets,
+/// words (by their hash: whoever compares need not read them), times out of use.
+pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut lines = Vec::new();
+    for sql in [
+        "SELECT 'decision', epoch, seq, at, what, kiosk, withdrawn, decision FROM decision",
+        "SELECT 'ticket', kiosk, prefix, seq, day, level, reasons FROM phone",
+        "SELECT 'gap', kiosk, alive, started FROM gap",
+        "SELECT 'retired', id, retired FROM kiosk WHERE retired IS NOT NULL",
+    ] {
+        dump(db, sql, &mut lines)?;
+    }
+    let mut words = db.prepare(
+        "SELECT office, day, reader, kiosk, prefix, seq, line, text FROM words ORDER BY line",
+    )?;
+    let mut rows = words.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |at: usize| row.get::<_, String>(at);
+        let number = |at: usize| row.get::<_, i64>(at);
+        let hash = Hash::of(text(7)?.as_bytes());
+        let (office, day, reader, kiosk) = (text(0)?, text(1)?, text(2)?, text(3)?);
+        let (prefix, seq, line) = (number(4)?, number(5)?, number(6)?);
+        let row = serde_json::json!(["words", office, day, reader, kiosk, prefix, seq, line, hash]);
+        lines.push(row.to_string());
+    }
+    Ok(lines)
+}
+
 /// The dump's lines hashed, with a newline after each.
 pub(super) fn digest_of(dump: &[String]) -> Hash {
     let mut hash = Sha256::new();

@@ -98,15 +98,20 @@ impl Anew {
         let db = schema::open_reader(path)?;
         db.execute_batch("BEGIN")?;
         anew.follow(&db)?;
-        let (before, after) =
-            (reading::canonical_dump(&db)?, reading::canonical_dump(&anew.writer.db)?);
+        let made = &anew.writer.db;
+        let (before, after) = (reading::canonical_dump(&db)?, reading::canonical_dump(made)?);
+        let others = (reading::other_dump(&db)?, reading::other_dump(made)?);
         db.execute_batch("COMMIT")?;
-        let rebuilt = anew.compare(&before, &after);
+        let rebuilt = anew.compare((&before, &others.0), (&after, &others.1));
         Ok((anew, rebuilt))
     }
 
-    fn compare(&self, before: &[String], after: &[String]) -> Rebuilt {
-        let (there, given) = (BTreeSet::from_iter(before), BTreeSet::from_iter(after));
+    /// Each side's canonical dump, and what else follows from the journals.
+    fn compare(&self, before: (&[String], &[String]), after: (&[String], &[String])) -> Rebuilt {
+        let all = |side: (&[String], &[String])| -> BTreeSet<String> {
+            side.0.iter().chain(side.1).cloned().collect()
+        };
+        let (there, given) = (all(before), all(after));
         let gone = there.difference(&given).map(|row| format!("-{row}"));
         let come = given.difference(&there).map(|row| format!("+{row}"));
         let mut rows: Vec<String> = gone.chain(come).collect();
@@ -116,8 +121,8 @@ impl Anew {
             batches: self.batches,
             lines: self.lines,
             unread: self.unread.clone(),
-            before: reading::digest_of(before),
-            after: reading::digest_of(after),
+            before: reading::digest_of(before.0),
+            after: reading::digest_of(after.0),
             differ,
             rows,
         }
