@@ -1363,14 +1363,17 @@ async fn an_expired_ticket_and_one_that_is_not_valid_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_sent_at_once_with_one_ticket_count_once() {
-    let central = TestCentral::start().await;
+    let mut config = common::sample_config();
+    // All of them are this machine.
+    config.citizens.bounds.share = None;
+    let central = TestCentral::with_config(config, at("2026-11-24 07:30")).await;
     let mut kiosk = central.kiosk("q3").await;
     let mut desk = kiosk.desk();
     let (contact, ticket) = later(&mut desk);
     close(&mut desk, contact, How::Left, &[]);
     send_all(&kiosk).await;
     let token = get(&ticket).await.token();
-    let posts: Vec<_> = (0..8)
+    let posts: Vec<_> = (0..100)
         .map(|_| {
             let (ticket, token) = (ticket.clone(), token.clone());
             tokio::spawn(async move {
@@ -1382,8 +1385,8 @@ async fn answers_sent_at_once_with_one_ticket_count_once() {
     for post in posts {
         statuses.push(post.await.unwrap());
     }
-    statuses.sort();
-    assert_eq!(statuses, [200, 410, 410, 410, 410, 410, 410, 410]);
+    let heard = |status| statuses.iter().filter(|one| **one == status).count();
+    assert_eq!((heard(200), heard(410)), (1, 99), "{statuses:?}");
     assert_eq!(levels(&central).await, counts([("phone/hai_long", 1)]));
 }
 

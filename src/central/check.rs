@@ -19,7 +19,8 @@ use super::store::Checked;
 use crate::domain::check::CheckCode;
 use crate::texts::{Texts, fill};
 
-/// How often one source may ask: people of one house or hall, but nobody who tries codes.
+/// How often one source may ask, here and for an enrolment: people of one house or hall, but nobody
+/// who tries codes.
 pub const PACE: Pace = {
     const PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
     const AT_ONCE: NonZeroU32 = NonZeroU32::new(30).unwrap(); // ok: at compile time

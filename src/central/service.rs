@@ -15,7 +15,7 @@ use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -27,7 +27,7 @@ use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
-use super::source::Gate;
+use super::source::{Gate, Peer};
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
@@ -142,6 +142,8 @@ pub struct Central {
     rebuilding: Semaphore,
     /// Keeps every source from trying check codes.
     pub(super) checking: Gate,
+    /// Keeps every source from trying enrolment codes.
+    enrolling: Gate,
     /// One proof at a time.
     pub(super) proving: Semaphore,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
@@ -171,6 +173,7 @@ impl Central {
             pages: Pages::new(config.citizens_base())?,
             staff_pages: Pages::new(config.staff_base())?,
             checking: Gate::new(check::PACE, config.citizens.bounds.proxied),
+            enrolling: Gate::new(check::PACE, config.citizens.bounds.proxied),
             config,
             clock,
             admitted: RwLock::default(),
@@ -486,6 +489,7 @@ fn central_keys(central: &Central) -> CentralKeys {
 
 async fn enrol(
     State(central): State<Arc<Central>>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     request: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Enrolled>, Problem> {
@@ -515,6 +519,7 @@ async fn enrol(
         return Err(bad("ticket_key is not sealed to this service's opening key"));
     }
     let receipt_key = key_id(central.keys.receipt.verifying_key().as_bytes());
+    central.enrolling.ask(peer, &headers).map_err(Problem::too_often)?;
     let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
     let kiosk = match central.store.admit(code, key, sealed, receipt_key, central.now()).await? {
         Admission::Admitted(kiosk) => kiosk,

@@ -161,7 +161,7 @@ async fn a_source_that_sends_without_end_is_told_to_wait_and_others_are_served()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn enrolment_codes_cannot_be_tried_out() {
-    const TRIES: usize = 1_500;
+    const TRIES: usize = 300;
     let installed = Installed::new();
     let service = installed.start();
     let code = hailong(&["admin", "enrol-code", "--office", "phu-sa", "--server", &service.link])
@@ -199,7 +199,8 @@ async fn enrolment_codes_cannot_be_tried_out() {
     }
     println!("{statuses:?} in {:?}", began.elapsed());
     assert!(statuses.keys().all(|status| matches!(status, 403 | 429)), "{statuses:?}");
-    let most = 1_000 + 100 * (began.elapsed().as_secs() as usize + 1);
+    // Thirty at once, then one a second: in the 15 minutes of a code fewer than 1,000 of 2^50.
+    let most = 30 + began.elapsed().as_secs() as usize + 1;
     assert!(statuses[&403] <= most, "{statuses:?}");
     // Who tries them out does not lock out who has the right one.
     assert_eq!(ask(&code, &signing, "203.0.113.8").await, 200);
