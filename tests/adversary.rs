@@ -420,3 +420,20 @@ async fn a_ticket_that_was_forged_or_changed_in_any_bit_opens_no_form() {
     let nobody = Claims::new(4_711, seq, epoch, now).unwrap();
     assert_eq!(status(nobody.ticket(&kiosks[0].identity.ticket_key)).await, 404);
 }
+
+#[test]
+fn every_test_that_the_table_of_threats_names_is_there() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(project.join("docs/threats.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        page.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 40, "{}", named.len());
+    for (file, name) in named {
+        let file = if file.starts_with("src/") { file.to_owned() } else { format!("tests/{file}") };
+        let Ok(text) = std::fs::read_to_string(project.join(format!("{file}.rs"))) else {
+            panic!("there is no {file}.rs");
+        };
+        let is_there = name == "name" || text.contains(&format!("fn {name}("));
+        assert!(is_there, "{file}.rs has no test {name}");
+    }
+}
