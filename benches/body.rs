@@ -10,6 +10,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
 use hailong::domain::seal::{Answer, Kind, OpeningKey, Ratchet};
 use hailong::domain::system_random;
+use hkdf::Hkdf;
+use sha2::Sha256;
 use sides::{Side, compare, rounds};
 
 /// Bodies a round.
@@ -32,6 +34,7 @@ fn main() {
             ratchet.seal(&kiosk, epoch, 1, &answer, &mut random).expect("it fits its body");
         let mut ours = Side::new("Ratchet::open and one step");
         let mut bare = Side::new("XChaCha20-Poly1305 and SHA-256 of the same bytes");
+        let mut keyed = Side::new("the same and HKDF of its key and the next");
         let mut stepping = ratchet.fork();
         for _ in 0..rounds(60) {
             let start = Instant::now();
@@ -46,9 +49,25 @@ fn main() {
                 bare_open(kind, black_box(&sealed));
             }
             bare.take(start.elapsed().as_secs_f64() * 1e6 / f64::from(BODIES));
+            let start = Instant::now();
+            for _ in 0..BODIES {
+                bare_keys(kind);
+                bare_open(kind, black_box(&sealed));
+            }
+            keyed.take(start.elapsed().as_secs_f64() * 1e6 / f64::from(BODIES));
         }
         compare(what, "µs a body", &ours, &bare, None);
+        compare(what, "µs a body", &ours, &keyed, None);
     }
+}
+
+/// The key of a body and the chain key of the next line.
+fn bare_keys(kind: Kind) {
+    let hkdf = Hkdf::<Sha256>::from_prk(&black_box([5; 32])).expect("32 bytes");
+    let mut keys = [[0; 32]; 2];
+    hkdf.expand(&[kind as u8], &mut keys[0]).expect("32 bytes");
+    hkdf.expand(b"next", &mut keys[1]).expect("32 bytes");
+    black_box(keys);
 }
 
 /// With a key of its own: the work is the same whether the tag is right or not, so it decrypts

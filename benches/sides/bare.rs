@@ -1,6 +1,8 @@
 //! Two bare stores of the same bytes: what rusqlite does with nothing verified, compared or
 //! opened. One transaction a batch with `synchronous=FULL`; tallies were summed beforehand.
 
+#![allow(dead_code)] // Each bench uses its part.
+
 use std::path::Path;
 
 use hailong::domain::system_random;
