@@ -10,11 +10,12 @@ use std::process::{Command, Stdio};
 
 use archives::verified;
 use common::{TestCentral, TestKiosk, at, first_counter, rate};
+use ed25519_dalek::SigningKey;
 use hailong::central::roots::make;
 use hailong::domain::check::CheckCode;
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{By, How};
-use hailong::domain::root::{Root, Statement, verifying_key};
+use hailong::domain::root::{Published, Root, Statement, verifying_key};
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::Network;
 use hailong::kiosk::visit::Record;
@@ -136,6 +137,23 @@ async fn a_kiosk_without_a_key_believes_the_first_and_no_other() {
     }
     let seen = looks(&stranger, &mut kiosk).await;
     assert!(!seen.is_empty() && seen.iter().all(|one| one.refused), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_under_the_name_of_a_key_that_did_not_sign_it_is_refused() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    for day in [24, 25] {
+        rated(&central, &mut kiosk, day).await;
+    }
+    let root = central.store().roots(1).await.unwrap().remove(0);
+    let stranger = SigningKey::from_bytes(&[9; 32]).verifying_key();
+    let key = data_encoding::HEXLOWER.encode(stranger.as_bytes());
+    let published = Published { anchor: root.anchor(), root, key };
+    let own = central.central.keys.root.verifying_key();
+    let seen = Witness::open(&kiosk.path(), Some(own)).take(&[published]).unwrap();
+    assert_eq!(seen.iter().map(|one| one.refused).collect::<Vec<_>>(), [true]);
+    assert_eq!(looks(&central, &mut kiosk).await.len(), 1, "and the root itself is still taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]

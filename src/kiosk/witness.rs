@@ -88,7 +88,11 @@ impl Witness {
             let verified = root.root.verify_after(&key);
             let key = verified.as_ref().map_or(key, |(_, key)| *key);
             let (number, follows) = match verified {
-                Ok((statement, _)) => (statement.number, self.follows(&statement, anchor)),
+                // The key beside a root is under no signature, and is believed after the next start.
+                Ok((statement, _)) => {
+                    let named = root.verifying_key() == Some(key);
+                    (statement.number, named && self.follows(&statement, anchor))
+                }
                 Err(BadRoot::Signature | BadRoot::Statement) => {
                     let claimed = serde_json::from_str::<Statement>(&root.root.statement);
                     (claimed.map_or(0, |statement| statement.number), false)
