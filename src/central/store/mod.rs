@@ -24,7 +24,7 @@ use crate::domain::line::{BadLine, Line};
 use crate::domain::office::Directory;
 use crate::domain::rating::Key;
 use crate::domain::receipt::Quarantined;
-use crate::domain::root::Root;
+use crate::domain::root::{Growing, Root};
 use crate::domain::seal::Answer;
 use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
@@ -329,8 +329,8 @@ pub struct Unrooted {
     pub since: Date,
     /// The store's place of the last batch.
     pub last: i64,
-    /// Hashes of all lines, in the order stored.
-    pub lines: Vec<Hash>,
+    /// The tree over all lines, in the order stored.
+    pub lines: Growing,
     /// Hash of the kiosk list.
     pub kiosks: Hash,
     /// Hash of the findings.

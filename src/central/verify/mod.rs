@@ -31,7 +31,7 @@ use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
-use crate::domain::root::{Root, Statement, Tree, verifying_key};
+use crate::domain::root::{Growing, Root, Statement, verifying_key};
 use crate::domain::seal::{Kind, OpeningKey};
 use crate::domain::system_random;
 
@@ -186,7 +186,7 @@ struct Check {
     /// Summaries that are not what follows from what is here.
     other_summaries: Vec<String>,
     /// Lines under no root yet.
-    leaves: Vec<Hash>,
+    leaves: Growing,
     last: Option<(Statement, Hash)>,
     anchors: Vec<(Statement, Hash)>,
     report: Report,
@@ -252,7 +252,7 @@ impl Check {
             seen: Vec::new(),
             decisions: Vec::new(),
             other_summaries: Vec::new(),
-            leaves: Vec::new(),
+            leaves: Growing::default(),
             last: None,
             anchors: Vec::new(),
             report: Report { problems, notes, ..Report::default() },
@@ -267,7 +267,7 @@ impl Check {
         self.report.batches += 1;
         self.report.lines += batch.lines.len() as u64;
         let lines: Vec<Vec<u8>> = batch.lines.iter().map(|line| line.bytes()).collect();
-        self.leaves.extend(lines.iter().map(|line| Hash::of(line)));
+        lines.iter().for_each(|line| self.leaves.push(Hash::of(line)));
         let header_line = batch.header.bytes();
         let header = match Header::read(&header_line) {
             Ok(header) => header,
@@ -456,7 +456,7 @@ impl Check {
             }
             Err(error) => {
                 self.wrong(format!("root {} of the archive: {error}", self.report.roots));
-                self.leaves.clear();
+                self.leaves = Growing::default();
                 return Ok(());
             }
         };
@@ -473,10 +473,10 @@ impl Check {
         }
         let leaves = std::mem::take(&mut self.leaves);
         if !base {
-            if statement.lines != leaves.len() as u64 {
-                let (here, then) = (leaves.len(), statement.lines);
+            if statement.lines != leaves.lines() {
+                let (here, then) = (leaves.lines(), statement.lines);
                 self.wrong(format!("{day}: {here} lines are here, its root is over {then}"));
-            } else if Tree::from_iter(leaves).root() != statement.root {
+            } else if leaves.root() != statement.root {
                 self.wrong(format!(
                     "{day}: the lines are not those of its root, or in another order"
                 ));
@@ -583,8 +583,8 @@ impl Check {
         self.erasures();
         self.witnessed();
         let notes = &mut self.report.notes;
-        if !self.leaves.is_empty() {
-            notes.push(format!("{} lines came after the last root", self.leaves.len()));
+        if self.leaves.lines() > 0 {
+            notes.push(format!("{} lines came after the last root", self.leaves.lines()));
         }
         match anchor {
             None => notes.push("without an anchor: consistent in itself; origin not proved".into()),

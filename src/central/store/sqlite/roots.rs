@@ -7,7 +7,7 @@ use super::reading::{digest_of, findings_dump, kiosks_dump};
 use crate::central::store::{StoreError, Unrooted};
 use crate::domain::batch::Lines;
 use crate::domain::ids::Hash;
-use crate::domain::root::Root;
+use crate::domain::root::{Growing, Root};
 
 pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>, StoreError> {
     // One state of the database, whatever is written meanwhile.
@@ -33,7 +33,7 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
             found = Some(Unrooted {
                 since: day,
                 last: covered,
-                lines: Vec::new(),
+                lines: Growing::default(),
                 kiosks: digest_of(&kiosks_dump(&db)?),
                 findings: digest_of(&findings_dump(&db)?),
                 number: before + 1,
@@ -43,7 +43,7 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
         if let Some(found) = &mut found {
             found.last = row.get(0)?;
             let lines: Vec<u8> = row.get(2)?;
-            found.lines.extend(Lines::of(&lines).map(Hash::of));
+            Lines::of(&lines).map(Hash::of).for_each(|line| found.lines.push(line));
         }
     }
     Ok(found)
