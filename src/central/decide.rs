@@ -77,20 +77,20 @@ pub fn renew_keys_in(
     let empty = || String::new();
     let what = What::KeysRenewed { opening: empty(), receipt: empty(), root: empty() };
     Decision { what, person: person.clone(), reason: reason.clone() }.check()?;
-    let keys = {
-        let here = Offline::take(folder)?;
-        here.runtime.block_on(here.store.close())?;
-        Keys::renew(&here.folder, backup)
-            .map_err(ServiceError::from)
-            .map_err(OfflineError::from)?;
-        Keys::load(&here.folder).map_err(ServiceError::from).map_err(OfflineError::from)?
-    };
+    let here = Offline::take(folder)?;
+    Keys::renew(&here.folder, backup).map_err(ServiceError::from).map_err(OfflineError::from)?;
+    let here = here.anew()?;
+    let keys = &here.keys;
     let what = What::KeysRenewed {
         opening: keys.opening.sealing_key().id(),
         receipt: key_id(keys.receipt.verifying_key().as_bytes()),
         root: key_id(keys.root.verifying_key().as_bytes()),
     };
-    take_in(folder, Decision { what, person, reason })
+    here.runtime.block_on(async {
+        let taken = here.store.decide(Decision { what, person, reason }).await?;
+        here.store.close().await?;
+        Ok(taken)
+    })
 }
 
 /// Everything that a person should look at, of a folder in which no service runs.

@@ -9,8 +9,8 @@ use super::ingest::Intake;
 use super::keys::Keys;
 use super::report::{ReportError, Setting};
 use super::service::{Lock, ServiceError};
-use super::store::StoreError;
 use super::store::sqlite::{Author, SqliteStore};
+use super::store::{Store, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::form::Forms;
 
@@ -52,6 +52,16 @@ impl Offline {
     pub fn take(folder: &Path) -> Result<Self, OfflineError> {
         let (folder, setting) = Setting::find(folder)?;
         let lock = Lock::take(&folder)?;
+        Self::open(folder, setting, lock)
+    }
+
+    /// The same folder, with the keys that are in it now.
+    pub fn anew(self) -> Result<Self, OfflineError> {
+        self.runtime.block_on(self.store.close())?;
+        Self::open(self.folder, self.setting, self._lock)
+    }
+
+    fn open(folder: PathBuf, setting: Setting, lock: Lock) -> Result<Self, OfflineError> {
         let keys = Keys::load(&folder).map_err(ServiceError::from)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let forms = Forms::new(setting.forms.clone());

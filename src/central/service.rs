@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -47,6 +47,8 @@ use crate::domain::ticket::TicketKey;
 use crate::domain::time::At;
 use crate::ending;
 
+/// How long a folder is waited for that is in use.
+const ENDING: Duration = Duration::from_millis(500);
 /// An enrolment code is valid this long, in minutes.
 pub const CODE_MINUTES: i64 = 15;
 /// Most batches worked on at once; more are asked to come again.
@@ -114,10 +116,17 @@ impl Lock {
             .write(true)
             .open(folder.join("lock"))
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(std::fs::TryLockError::WouldBlock) => Err(ServiceError::InUse(name)),
-            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        // Whoever had it may be about to end, or has a child that has not become itself yet.
+        let give_up = Instant::now() + ENDING;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(std::fs::TryLockError::WouldBlock) if Instant::now() < give_up => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(std::fs::TryLockError::WouldBlock) => return Err(ServiceError::InUse(name)),
+                Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
+            }
         }
     }
 }
