@@ -283,6 +283,8 @@ async fn nothing_is_decided_about_what_is_not_here() {
         What::Attributed { office, counter, from, until, official: Some("cb99".parse().unwrap()) },
         What::Retired { kiosk: id, since: day(24), replaced_by: Some("ps-q8".parse().unwrap()) },
         What::Withdrawn { epoch, seq: 1 },
+        What::WordsErased { before: day(30) },
+        What::KeysRenewed { opening: "a".into(), receipt: "b".into(), root: "c".into() },
         What::Unknown,
     ] {
         let refused = central.central.decide(by(what.clone())).await.unwrap_err();

@@ -48,6 +48,9 @@ pub async fn take(
     decision: Decision,
 ) -> Result<(Epoch, u64), DecideError> {
     decision.check()?;
+    if decision.what.is_the_programs() {
+        return Err(BadDecision::Programs.into());
+    }
     let matters = store.matters().await?;
     if let Some(why) = not_here(&matters, offices, &decision.what) {
         return Err(DecideError::NotHere(why));

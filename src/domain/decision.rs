@@ -146,6 +146,9 @@ pub enum BadDecision {
     /// The last before the first.
     #[error("expected a first number or moment that is not after the last")]
     Order,
+    /// Not a person's to decide.
+    #[error("this is not decided by a person")]
+    Programs,
     /// Not one of this version.
     #[error("expected a decision of this version")]
     Unknown,
@@ -173,6 +176,12 @@ impl What {
     /// Whether something is gone by it.
     pub fn erases(&self) -> bool {
         matches!(self, Self::Erased { .. } | Self::WordsErased { .. })
+    }
+
+    /// Whether only the program itself decides it, when it is due or done: nobody erases what others
+    /// have to read, or says that keys were renewed, by asking for it.
+    pub fn is_the_programs(&self) -> bool {
+        matches!(self, Self::KeysRenewed { .. } | Self::WordsErased { .. })
     }
 
     /// Whether it cannot be taken back.

@@ -22,8 +22,11 @@ pub(super) fn gather(db: &Connection) -> Result<(), StoreError> {
         "SELECT number, last, coalesce(lag(last) OVER (ORDER BY number), 0) FROM root
          ORDER BY number",
     )?;
-    let gathered: i64 =
-        db.query_row("SELECT coalesce(max(root), 0) FROM check_code", [], |row| row.get(0))?;
+    let gathered: i64 = db.query_row(
+        "SELECT coalesce(max(root), 0) FROM check_code WHERE kiosk = ''",
+        [],
+        |row| row.get(0),
+    )?;
     let mut due = due.query([])?;
     while let Some(row) = due.next()? {
         let (root, last, after): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -98,7 +101,7 @@ fn checked(db: &Connection, code: CheckCode) -> Result<Checked, StoreError> {
     let mut since = db.prepare_cached(
         "SELECT s.id, s.lines FROM branch b JOIN segment s ON s.branch = b.id
          WHERE b.kiosk = ?1 AND s.id > (SELECT coalesce(max(last), 0) FROM root
-              WHERE number <= (SELECT coalesce(max(root), 0) FROM check_code))",
+              WHERE number <= (SELECT coalesce(max(root), 0) FROM check_code WHERE kiosk = ''))",
     )?;
     let mut since = since.query([&kiosk])?;
     while let Some(row) = since.next()? {

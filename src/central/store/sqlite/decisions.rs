@@ -367,9 +367,16 @@ fn in_force(db: &Connection, words: &[&str]) -> Result<Vec<Decided>, StoreError>
 
 /// Whether a kiosk may send, as the last decision about it has it.
 pub(super) fn standing(db: &Connection, kiosk: &KioskId) -> Result<Standing, StoreError> {
-    let about = |decided: &Decided| decided.decision.what.kiosk() == Some(kiosk);
-    let last = in_force(db, &["suspended", "retired"])?.into_iter().rfind(about);
-    Ok(match last.map(|decided| decided.decision.what) {
+    let last: Option<String> = db
+        .prepare_cached(
+            "SELECT decision FROM decision
+             WHERE kiosk = ? AND withdrawn = 0 AND what IN ('suspended', 'retired')
+             ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([kiosk.as_str()], |row| row.get(0))
+        .optional()?;
+    let last = last.map(|text| read(&text)).transpose()?;
+    Ok(match last.map(|decision| decision.what) {
         Some(What::Suspended { .. }) => Standing::Suspended,
         Some(What::Retired { since, replaced_by, .. }) => Standing::Retired { since, replaced_by },
         _ => Standing::InUse,

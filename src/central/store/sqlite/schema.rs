@@ -9,7 +9,7 @@ use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
 const SCHEMA: Schema = Schema {
-    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS, DIRECTORIES],
+    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS, DIRECTORIES, GAPS],
     unnumbered: false,
 };
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -234,6 +234,9 @@ const DIRECTORIES: &str = "
     -- Which receipt key a kiosk was given, by its id; null is the first of all.
     ALTER TABLE kiosk ADD COLUMN receipt_key TEXT;
 ";
+
+/// A day's gaps are looked up by kiosk; there is one at every start of each.
+const GAPS: &str = "CREATE INDEX gap_kiosk ON gap (kiosk, alive);";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
