@@ -284,6 +284,7 @@ async fn nothing_is_decided_about_what_is_not_here() {
         What::Retired { kiosk: id, since: day(24), replaced_by: Some("ps-q8".parse().unwrap()) },
         What::Withdrawn { epoch, seq: 1 },
         What::WordsErased { before: day(30) },
+        What::Erased { kiosk: journal_kiosk(&kiosk), epoch, contact: 6, words_only: true },
         What::KeysRenewed { opening: "a".into(), receipt: "b".into(), root: "c".into() },
         What::Unknown,
     ] {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use archives::{ALL, Archive};
 use common::{TestCentral, TestKiosk, at, batch, first_counter, rate};
-use hailong::central::decide::{erase_old_words, take_in};
+use hailong::central::decide::{Erasure, erase_in, erase_old_words};
 use hailong::central::roots::make;
 use hailong::central::store::{ContactRef, PhoneForm};
 use hailong::domain::check::CheckCode;
@@ -109,18 +109,25 @@ async fn words_are_gone_from_the_disk_after_their_time_and_nothing_else_is() {
     assert_eq!(found(central.folder.path(), WORDS.as_bytes()), [""; 0]);
 }
 
-fn by(what: What) -> Decision {
+fn asked(code: CheckCode, words_only: bool) -> Erasure {
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "yêu cầu của người dân".to_owned());
-    Decision { what, person, reason }
+    Erasure { code: code.to_string(), words_only, person, reason }
 }
 
 async fn erase(central: &TestCentral, code: CheckCode, words_only: bool) {
+    let Erasure { person, reason, .. } = asked(code, words_only);
+    // Without the code, nobody erases what they are not to read.
     let of = central.store().contact_of(code).await.unwrap().unwrap();
     let ContactRef { kiosk, epoch, contact } = of;
     let what = What::Erased { kiosk, epoch, contact, words_only };
-    let taken = central.central.decide(by(what)).await.unwrap();
-    let (epoch, seq) = taken;
-    let back = central.central.decide(by(What::Withdrawn { epoch, seq })).await.unwrap_err();
+    let named = Decision { what, person: person.clone(), reason: reason.clone() };
+    let refused = central.central.decide(named).await.unwrap_err();
+    assert!(refused.to_string().contains("by its check code"), "{refused}");
+    let guessed = CheckCode { bits: code.bits ^ 1, ..code };
+    assert!(central.central.erase(asked(guessed, words_only)).await.is_err());
+    let (epoch, seq) = central.central.erase(asked(code, words_only)).await.unwrap();
+    let back = Decision { what: What::Withdrawn { epoch, seq }, person, reason };
+    let back = central.central.decide(back).await.unwrap_err();
     assert!(back.to_string().contains("cannot be taken back"), "{back}");
     as_the_journals_give(central).await;
 }
@@ -186,22 +193,7 @@ async fn one_answer_is_erased_by_its_check_code_and_those_of_others_still_count(
 fn an_archive_after_erasure_is_right_only_if_a_decision_says_so() {
     let service = archives::lived();
     let whole = Archive::of(service.path(), ALL);
-    let batch = whole
-        .places("batch")
-        .into_iter()
-        .find(|at| whole.records[*at]["bodies"].as_array().is_some_and(|bodies| bodies.len() > 2));
-    let header = whole.records[batch.unwrap()]["header"].as_str().unwrap();
-    let header: serde_json::Value = serde_json::from_str(header).unwrap();
-    let lines = whole.records[batch.unwrap()]["lines"].as_array().unwrap();
-    let line = lines.iter().find(|line| line.as_str().unwrap().contains("\"event\":\"contact\""));
-    let line: serde_json::Value = serde_json::from_str(line.unwrap().as_str().unwrap()).unwrap();
-    let what = What::Erased {
-        kiosk: header["kiosk"].as_str().unwrap().parse().unwrap(),
-        epoch: header["epoch"].as_str().unwrap().parse().unwrap(),
-        contact: line["seq"].as_u64().unwrap(),
-        words_only: false,
-    };
-    take_in(service.path(), by(what)).unwrap();
+    erase_in(service.path(), asked(whole.code_of("ps-q3", 6), false)).unwrap();
     let after = Archive::of(service.path(), ALL);
     let report = after.check(None);
     assert_eq!(report.problems, [""; 0]);

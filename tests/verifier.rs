@@ -13,7 +13,7 @@ use archives::{ALL, Archive, lived, replace};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use common::{TestCentral, TestKiosk, at, rate};
-use hailong::central::decide::{renew_keys_in, take_in};
+use hailong::central::decide::{Erasure, erase_in, renew_keys_in, take_in};
 use hailong::central::export::Asked;
 use hailong::central::roots::make;
 use hailong::central::store::Store;
@@ -152,8 +152,9 @@ fn decisions_mean_the_same_to_whoever_reads_the_document() {
     decide(What::Dated { kiosk: kiosk.clone(), epoch, first: 1, last: 6, day });
     let (back, seq) = decide(What::Dated { kiosk: kiosk.clone(), epoch, first: 1, last: 9, day });
     decide(What::Withdrawn { epoch: back, seq });
-    let contact = 6;
-    decide(What::Erased { kiosk, epoch, contact, words_only: false });
+    let (person, reason) = ("Lê Thị Hoa".to_owned(), "yêu cầu".to_owned());
+    let code = before.code_of("ps-q3", 6).to_string();
+    erase_in(service.path(), Erasure { code, words_only: false, person, reason }).unwrap();
 
     let mut archive = Archive::of(service.path(), ALL);
     let says = both(python, &archive.written(), None);

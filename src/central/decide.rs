@@ -2,12 +2,13 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::ServiceError;
 use super::store::{ContactRef, Matters, Store, StoreError};
-use crate::domain::check::CheckCode;
+use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::decision::{BadDecision, Decision, What};
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::office::Directory;
@@ -48,8 +49,8 @@ pub async fn take(
     decision: Decision,
 ) -> Result<(Epoch, u64), DecideError> {
     decision.check()?;
-    if decision.what.is_the_programs() {
-        return Err(BadDecision::Programs.into());
+    if decision.what.has_its_own_way() {
+        return Err(BadDecision::OwnWay.into());
     }
     let matters = store.matters().await?;
     if let Some(why) = not_here(&matters, offices, &decision.what) {
@@ -106,16 +107,40 @@ pub fn matters_in(folder: &std::path::Path) -> Result<Matters, DecideError> {
     })
 }
 
-/// The contact of a check code, in a folder in which no service runs.
-pub fn contact_in(
-    folder: &std::path::Path,
-    code: CheckCode,
-) -> Result<Option<ContactRef>, DecideError> {
+/// What a citizen asks for lawfully: that their answer is erased. Only they have its check code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// The check code.
+    pub code: String,
+    /// Whether only the words go.
+    pub words_only: bool,
+    /// Who decides: name and office.
+    pub person: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Erases what was answered in the contact of a check code; gives the line that says so.
+pub async fn erase(store: &dyn Store, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
+    let Erasure { code, words_only, person, reason } = asked;
+    let not_here = |why: &dyn std::fmt::Display| DecideError::NotHere(why.to_string());
+    let code: CheckCode = code.parse().map_err(|error: NoCheckCode| not_here(&error))?;
+    let of = store.contact_of(code).await?;
+    let ContactRef { kiosk, epoch, contact } =
+        of.ok_or_else(|| not_here(&"no contact of this check code is here"))?;
+    let what = What::Erased { kiosk, epoch, contact, words_only };
+    let decision = Decision { what, person, reason };
+    decision.check()?;
+    Ok(store.decide(decision).await?)
+}
+
+/// The same on a folder in which no service runs.
+pub fn erase_in(folder: &std::path::Path, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
     let here = Offline::take(folder)?;
     here.runtime.block_on(async {
-        let contact = here.store.contact_of(code).await?;
+        let taken = erase(&here.store, asked).await;
         here.store.close().await?;
-        Ok(contact)
+        taken
     })
 }
 
@@ -141,7 +166,7 @@ fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<Str
     let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
     if let Some(id) = what.kiosk()
         && kiosk(id).is_none()
-        && !(id.is_central() && matches!(what, What::Settled { .. } | What::Erased { .. }))
+        && !(id.is_central() && matches!(what, What::Settled { .. }))
     {
         return Some(format!("no kiosk {id} is admitted here"));
     }

@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::address::below;
 use super::config::Config;
-use super::decide::DecideError;
+use super::decide::{DecideError, Erasure};
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
@@ -242,6 +242,12 @@ impl Central {
         let taken = decide::take(self.store.as_ref(), &self.config.offices, decision).await?;
         self.forget_kiosks();
         Ok(taken)
+    }
+
+    /// Erases an answer by its check code.
+    pub async fn erase(&self, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
+        let _placing = self.placing.read().await;
+        decide::erase(self.store.as_ref(), asked).await
     }
 
     /// What is remembered of kiosks has changed.

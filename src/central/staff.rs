@@ -20,17 +20,16 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::address::is_https;
-use super::decide::DecideError;
+use super::decide::{DecideError, Erasure};
 use super::export::{self, ExportError};
 use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
-use super::store::{ContactRef, Kiosk, Matters, Rebuilt, StoreError};
+use super::store::{Kiosk, Matters, Rebuilt, StoreError};
 use super::summary::{self, SummaryError};
 use super::{report, service, table};
 use crate::domain::batch::MAX_PACKED;
-use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::{self, Reader};
@@ -58,7 +57,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/api/v1/enrolment-codes", post(enrolment_code))
         .route("/api/v1/matters", get(matters))
         .route("/api/v1/decisions", post(decide))
-        .route("/api/v1/contact/{code}", get(contact))
+        .route("/api/v1/erasures", post(erase))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let batches = Router::new()
         .route("/api/v1/journal", post(service::journal))
@@ -505,18 +504,6 @@ async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, P
     Ok(Json(central.store.matters().await?))
 }
 
-/// The contact of a check code, for whoever has to erase it.
-async fn contact(
-    State(central): State<Arc<Central>>,
-    Path(code): Path<String>,
-) -> Result<Json<ContactRef>, Problem> {
-    let not_here = || Problem::new(StatusCode::NOT_FOUND, "no contact of this check code is here");
-    let code: CheckCode = code.parse().map_err(|error: NoCheckCode| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-    })?;
-    Ok(Json(central.store.contact_of(code).await?.ok_or_else(not_here)?))
-}
-
 /// Where a decision was taken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
@@ -530,7 +517,18 @@ async fn decide(
     State(central): State<Arc<Central>>,
     Json(decision): Json<Decision>,
 ) -> Result<Json<Taken>, Problem> {
-    match central.decide(decision).await {
+    taken(central.decide(decision).await)
+}
+
+async fn erase(
+    State(central): State<Arc<Central>>,
+    Json(asked): Json<Erasure>,
+) -> Result<Json<Taken>, Problem> {
+    taken(central.erase(asked).await)
+}
+
+fn taken(result: Result<(Epoch, u64), DecideError>) -> Result<Json<Taken>, Problem> {
+    match result {
         Ok((epoch, seq)) => Ok(Json(Taken { epoch, seq })),
         Err(DecideError::Store(error)) => Err(error.into()),
         Err(error) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),

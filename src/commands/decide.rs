@@ -4,9 +4,11 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use hailong::central::decide::{DecideError, contact_in, matters_in, renew_keys_in, take_in};
+use hailong::central::decide::{
+    DecideError, Erasure, erase_in, matters_in, renew_keys_in, take_in,
+};
 use hailong::central::staff::Taken;
-use hailong::central::store::{ContactRef, Fork, ForkKind, HoleState, Matters, Standing};
+use hailong::central::store::{Fork, ForkKind, HoleState, Matters, Standing};
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{CounterId, Epoch, KioskId, OfficeCode, OfficialId};
@@ -163,31 +165,34 @@ pub fn decide(place: &Place, person: &str, reason: &str, decide: Decide) -> Resu
         Decide::Suspend { kiosk } => What::Suspended { kiosk },
         Decide::Retire { kiosk, since, replaced_by } => What::Retired { kiosk, since, replaced_by },
         Decide::Erase { code, words_only } => {
-            let ContactRef { kiosk, epoch, contact } = contact(place, code)?;
-            What::Erased { kiosk, epoch, contact, words_only }
+            let (code, person, reason) = (code.to_string(), person.to_owned(), reason.to_owned());
+            let asked = Erasure { code, words_only, person, reason };
+            let Taken { epoch, seq } = taken(place, "/api/v1/erasures", asked, erase_in)?;
+            println!("done, as {epoch} {seq}; erase it in backups and exported archives, too");
+            return Ok(());
         }
         Decide::Withdraw { epoch, seq } => What::Withdrawn { epoch, seq },
     };
-    let erases = matches!(what, What::Erased { .. });
     let decision = Decision { what, person: person.to_owned(), reason: reason.to_owned() };
-    let Taken { epoch, seq } = match &place.server {
-        Some(link) => {
-            let body = serde_json::to_string(&decision).map_err(|e| Failure::new(INTERNAL, e))?;
-            let path = "/api/v1/decisions";
-            let said = staff::post(link, place.ca.as_deref(), path, body, staff::LONGEST)?;
-            serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?
-        }
-        None => {
-            let (epoch, seq) = take_in(&place.data, decision).map_err(failed)?;
-            Taken { epoch, seq }
-        }
-    };
-    if erases {
-        println!("done, as {epoch} {seq}; erase it in backups and exported archives, too");
-    } else {
-        println!("taken as {epoch} {seq}; `hailong admin decide … withdraw` takes it back");
-    }
+    let Taken { epoch, seq } = taken(place, "/api/v1/decisions", decision, take_in)?;
+    println!("taken as {epoch} {seq}; `hailong admin decide … withdraw` takes it back");
     Ok(())
+}
+
+/// Asks the service, or does it on the folder.
+fn taken<T: serde::Serialize>(
+    place: &Place,
+    path: &str,
+    asked: T,
+    here: fn(&Path, T) -> Result<(Epoch, u64), DecideError>,
+) -> Result<Taken, Failure> {
+    let Some(link) = &place.server else {
+        let (epoch, seq) = here(&place.data, asked).map_err(failed)?;
+        return Ok(Taken { epoch, seq });
+    };
+    let body = serde_json::to_string(&asked).map_err(|error| Failure::new(INTERNAL, error))?;
+    let said = staff::post(link, place.ca.as_deref(), path, body, staff::LONGEST)?;
+    serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))
 }
 
 /// Draws new keys.
@@ -201,18 +206,6 @@ pub fn renew_keys(
     println!("done, as {epoch} {seq}; lock {} away beside the older ones", backup.display());
     println!("kiosks seal for the new key once they are enrolled again under the same name");
     Ok(())
-}
-
-fn contact(place: &Place, code: CheckCode) -> Result<ContactRef, Failure> {
-    match &place.server {
-        Some(link) => {
-            let said = staff::get(link, place.ca.as_deref(), &format!("/api/v1/contact/{code}"))?;
-            serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))
-        }
-        None => contact_in(&place.data, code)
-            .map_err(failed)?
-            .ok_or_else(|| Failure::new(USAGE, "no contact of this check code is here")),
-    }
 }
 
 fn confirmed(matters: &Matters, kiosk: KioskId, words: &str) -> Result<What, Failure> {

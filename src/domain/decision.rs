@@ -146,9 +146,9 @@ pub enum BadDecision {
     /// The last before the first.
     #[error("expected a first number or moment that is not after the last")]
     Order,
-    /// Not a person's to decide.
-    #[error("this is not decided by a person")]
-    Programs,
+    /// It has another way.
+    #[error("an answer is erased by its check code, and keys are renewed by renew-keys")]
+    OwnWay,
     /// Not one of this version.
     #[error("expected a decision of this version")]
     Unknown,
@@ -178,10 +178,11 @@ impl What {
         matches!(self, Self::Erased { .. } | Self::WordsErased { .. })
     }
 
-    /// Whether only the program itself decides it, when it is due or done: nobody erases what others
-    /// have to read, or says that keys were renewed, by asking for it.
-    pub fn is_the_programs(&self) -> bool {
-        matches!(self, Self::KeysRenewed { .. } | Self::WordsErased { .. })
+    /// Whether it has a way of its own: what a citizen answered is erased by their check code, old
+    /// words when their time is over, keys when they are renewed. Nobody erases what others have to
+    /// read by naming it.
+    pub fn has_its_own_way(&self) -> bool {
+        self.erases() || matches!(self, Self::KeysRenewed { .. })
     }
 
     /// Whether it cannot be taken back.

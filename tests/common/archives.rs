@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hailong::central::export::{Asked, of_folder};
 use hailong::central::roots::make;
 use hailong::central::verify::{Report, of_file};
+use hailong::domain::check::CheckCode;
 use hailong::domain::ids::Hash;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record as Tap;
@@ -96,6 +97,17 @@ impl Archive {
             serde_json::from_str::<Value>(header).unwrap()["kiosk"] == kiosk
         };
         self.places("batch").into_iter().filter(of).collect()
+    }
+
+    /// The check code of a contact of a kiosk.
+    pub fn code_of(&self, kiosk: &str, contact: u64) -> CheckCode {
+        let listed = self.records.iter().find(|one| one["record"] == "kiosk" && one["id"] == kiosk);
+        let number = u32::try_from(listed.unwrap()["number"].as_u64().unwrap()).unwrap();
+        let lines = self.batches(kiosk).into_iter();
+        let mut lines = lines.flat_map(|at| self.records[at]["lines"].as_array().unwrap());
+        let closes = format!("\"event\":\"closed\",\"contact\":{contact},");
+        let line = lines.find(|line| line.as_str().unwrap().contains(&closes)).unwrap();
+        CheckCode::of(number, Hash::of(line.as_str().unwrap().as_bytes()))
     }
 
     pub fn anchors(&self) -> Vec<Hash> {
