@@ -126,29 +126,16 @@ impl Keys {
     /// medium, and reads it again.
     pub fn back_up(folder: &Path, to: &Path) -> Result<(), KeysError> {
         Self::load_or_create(folder)?;
-        let failed = |file: &Path| {
-            let file = file.to_owned();
-            move |error| KeysError::File(file, error)
-        };
         let from = folder.join(FILE);
         let bytes = Zeroizing::new(fs::read(&from).map_err(failed(&from))?);
-        write(to, &bytes).map_err(failed(to))?;
-        let again = Zeroizing::new(fs::read(to).map_err(failed(to))?);
-        if again != bytes {
-            return Err(KeysError::Backup(to.to_owned()));
-        }
-        let mark = folder.join(BACKED_UP);
-        fs::write(&mark, Hash::of(&bytes).to_string()).map_err(failed(&mark))
+        keep_apart(&bytes, to)?;
+        mark(folder, &bytes)
     }
 
     /// Draws new keys for opening, receipts and roots in the place of those in `folder`, which are
     /// kept as former ones, after a backup of all of it was written into a new file.
     pub fn renew(folder: &Path, backup: &Path) -> Result<(), KeysError> {
         let file = folder.join(FILE);
-        let failed = |file: &Path| {
-            let file = file.to_owned();
-            move |error| KeysError::File(file, error)
-        };
         let damaged = |why: String| KeysError::Damaged(file.clone(), why);
         let bytes = Zeroizing::new(fs::read(&file).map_err(failed(&file))?);
         let mut stored: Stored =
@@ -166,13 +153,9 @@ impl Keys {
         stored.root = Some(draw_secret());
         let bytes = serde_json::to_vec_pretty(&stored).map(Zeroizing::new);
         let bytes = bytes.map_err(|error| damaged(error.to_string()))?;
-        write(backup, &bytes).map_err(failed(backup))?;
-        if Zeroizing::new(fs::read(backup).map_err(failed(backup))?) != bytes {
-            return Err(KeysError::Backup(backup.to_owned()));
-        }
+        keep_apart(&bytes, backup)?;
         write_whole(&file, &bytes, true).map_err(failed(&file))?;
-        let mark = folder.join(BACKED_UP);
-        fs::write(&mark, Hash::of(&bytes).to_string()).map_err(failed(&mark))
+        mark(folder, &bytes)
     }
 
     /// What opens bodies, whichever key they were sealed for.
@@ -255,6 +238,24 @@ impl Keys {
     pub fn is_reports(&self, given: &str) -> bool {
         Hash::of(given.as_bytes()) == Hash::of(self.reports.as_bytes())
     }
+}
+
+fn failed(file: &Path) -> impl FnOnce(std::io::Error) -> KeysError + use<> {
+    let file = file.to_owned();
+    move |error| KeysError::File(file, error)
+}
+
+/// Writes a backup into a new file and reads it again.
+fn keep_apart(bytes: &Zeroizing<Vec<u8>>, to: &Path) -> Result<(), KeysError> {
+    write(to, bytes).map_err(failed(to))?;
+    let again = Zeroizing::new(fs::read(to).map_err(failed(to))?);
+    if again == *bytes { Ok(()) } else { Err(KeysError::Backup(to.to_owned())) }
+}
+
+/// Notes that these secrets have a backup.
+fn mark(folder: &Path, bytes: &[u8]) -> Result<(), KeysError> {
+    let mark = folder.join(BACKED_UP);
+    fs::write(&mark, Hash::of(bytes).to_string()).map_err(failed(&mark))
 }
 
 fn key(hex: &str) -> Result<Zeroizing<[u8; 32]>, String> {

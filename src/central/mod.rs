@@ -25,4 +25,5 @@ pub mod staff;
 pub mod store;
 pub mod summary;
 pub mod table;
+pub mod upkeep;
 pub mod verify;

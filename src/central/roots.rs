@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::Extension;
 use axum::Json;
@@ -15,7 +14,6 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-use super::decide;
 use super::keys::Former;
 use super::pages::Asked;
 use super::phone;
@@ -30,8 +28,6 @@ use crate::domain::root::{BadRoot, Proof, Published, Renewed, Root, Statement, T
 use crate::domain::time::At;
 use crate::files::write_whole;
 
-/// How often it is looked whether a day has ended.
-const LOOK: Duration = Duration::from_secs(60);
 /// Most days of which a root names the summaries.
 const MOST_DAYS: usize = 366;
 /// Roots that are published and handed over: somewhat more than a year.
@@ -165,24 +161,6 @@ async fn hand_over(central: &Central, folder: &Path) -> Result<(), RootsError> {
         }
     }
     Ok(())
-}
-
-/// Makes roots, and does what else is due every day, for as long as the service runs.
-pub async fn keep(central: Arc<Central>) -> std::convert::Infallible {
-    loop {
-        if let Err(error) = make(&central).await {
-            tracing::error!(%error, "no root yet");
-        }
-        let (today, days) = (central.now().date(), central.config.keep_words_days);
-        let store = central.store.as_ref();
-        if let Err(error) = decide::erase_old_words(store, today, days).await {
-            tracing::error!(%error, "words whose time is over are not erased yet");
-        }
-        if let Err(error) = central.store.gather_codes().await {
-            tracing::error!(%error, "check codes not gathered");
-        }
-        central.clock.sleep(LOOK).await;
-    }
 }
 
 /// Roots given at once to whoever follows them.

@@ -32,7 +32,7 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::{check, decide, door, listener, phone, report, roots, staff};
+use super::{check, decide, door, listener, phone, report, roots, staff, upkeep};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::decision::Decision;
@@ -282,7 +282,7 @@ pub async fn serve(
     end: watch::Receiver<bool>,
 ) {
     let config = &central.config;
-    let rooting = roots::keep(Arc::clone(&central));
+    let keeping = upkeep::keep(Arc::clone(&central));
     let routes = citizens_routes(Arc::clone(&central));
     let routes = door::before(routes, &central, config.citizens.bounds, phone::refusal);
     let routes = below(config.citizens_base(), routes);
@@ -300,7 +300,7 @@ pub async fn serve(
     tokio::select! {
         _ = async { tokio::join!(one, other) } => {}
         () = last => {}
-        never = rooting => match never {},
+        never = keeping => match never {},
     }
 }
 
