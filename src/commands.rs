@@ -9,6 +9,8 @@ use super::{Central, Check, Demo, Export, Kiosk, Rebuild, Screens, Summary, Veri
 mod by_hand;
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
+#[cfg(feature = "central")]
+mod staff;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -164,16 +166,16 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         Format::Table => "table",
         Format::Json => "json",
     };
-    if let Some(link) = &asked.server {
+    if let Some(link) = &asked.place.server {
         let office = asked.office.as_deref().unwrap_or("only");
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
         let lang = asked.lang.as_ref().map_or_else(String::new, |lang| format!("&lang={lang}"));
         let path = format!("/api/v1/summary/{office}/{date}?format={format}{lang}");
-        println!("{}", staff::get(link, asked.ca.as_deref(), &path)?.trim_end());
+        println!("{}", staff::get(link, asked.place.ca.as_deref(), &path)?.trim_end());
         return Ok(());
     }
     let office = asked.office.as_deref();
-    let report = of_folder(&asked.data, office, asked.date).map_err(|error| {
+    let report = of_folder(&asked.place.data, office, asked.date).map_err(|error| {
         let code = match &error {
             ReportError::NoStore(_) | ReportError::Office(_) | ReportError::NoDay => USAGE,
             ReportError::Store(_) | ReportError::Summary(_) => INTERNAL,
@@ -205,18 +207,18 @@ pub fn export(asked: &Export) -> Result<(), Failure> {
         return Err(Failure::new(USAGE, "--from: expected a day not after --to"));
     }
     let Export { from, to, opened, .. } = *asked;
-    if let Some(link) = &asked.server {
+    if let Some(link) = &asked.place.server {
         let days = [("from", from), ("to", to)];
         let days = days.iter().filter_map(|(name, day)| Some(format!("&{name}={}", (*day)?)));
         let path = format!("/api/v1/export?opened={opened}{}", days.collect::<String>());
-        let bytes = staff::fetch(link, asked.ca.as_deref(), &path, &asked.out)?;
+        let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, &asked.out)?;
         println!("{}: {bytes} bytes", asked.out.display());
         if opened {
             println!("It holds what was answered: keep it to yourself.");
         }
         return Ok(());
     }
-    let exported = of_folder(&asked.data, Asked { from, to, opened }, &asked.out);
+    let exported = of_folder(&asked.place.data, Asked { from, to, opened }, &asked.out);
     let exported = exported.map_err(|error| {
         let code = match &error {
             ExportError::Offline(error) if error.is_usage() => USAGE,
@@ -322,15 +324,15 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
     use hailong::central::rebuild::of_folder;
     use hailong::central::store::Rebuilt;
     eprintln!("reading the journals anew …");
-    let rebuilt: Rebuilt = match &asked.server {
+    let rebuilt: Rebuilt = match &asked.place.server {
         Some(link) => {
             // It takes as long as the journals are.
             let longest = std::time::Duration::from_secs(3_600);
             let path = "/api/v1/rebuild";
-            let said = staff::post(link, asked.ca.as_deref(), path, String::new(), longest)?;
+            let said = staff::post(link, asked.place.ca.as_deref(), path, String::new(), longest)?;
             serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))?
         }
-        None => of_folder(&asked.data).map_err(|error| {
+        None => of_folder(&asked.place.data).map_err(|error| {
             let code = if error.is_usage() { USAGE } else { INTERNAL };
             Failure::new(code, error)
         })?,
@@ -388,186 +390,5 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
         Admin::Decide { place, person, reason, what } => {
             decide::decide(&place, &person, &reason, what)
         }
-    }
-}
-
-/// Asking a running service on its staff listener.
-#[cfg(feature = "central")]
-mod staff {
-    use std::path::Path;
-    use std::time::Duration;
-
-    use super::Failure;
-
-    /// What is answered at once takes no longer.
-    pub const LONGEST: Duration = Duration::from_secs(60);
-
-    pub fn get(link: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
-        ask(link, ca, path, None, LONGEST)
-    }
-
-    pub fn post(
-        link: &str,
-        ca: Option<&Path>,
-        path: &str,
-        body: String,
-        longest: Duration,
-    ) -> Result<String, Failure> {
-        ask(link, ca, path, Some(body), longest)
-    }
-
-    #[cfg(not(feature = "kiosk"))]
-    pub fn fetch(_: &str, _: Option<&Path>, _: &str, _: &Path) -> Result<u64, Failure> {
-        Err(super::not_in_this_build("kiosk, which brings the network client"))
-    }
-
-    /// Fetches an archive into a new file, whole or not at all; gives its size.
-    #[cfg(feature = "kiosk")]
-    pub fn fetch(link: &str, ca: Option<&Path>, path: &str, out: &Path) -> Result<u64, Failure> {
-        use std::io::Write;
-
-        use super::{INTERNAL, UNREACHABLE, USAGE};
-        let (network, key) = way(link, ca)?;
-        let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
-        let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
-        let disk =
-            |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
-        let runtime = runtime()?;
-        let mut file = std::fs::File::create_new(out).map_err(disk)?;
-        let fetched = runtime.block_on(async {
-            // It takes as long as the journals are, but never so long between two parts.
-            let request = client.get(network.address(path)).timeout(Duration::from_secs(86_400));
-            let mut reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
-            let status = reply.status();
-            if !status.is_success() {
-                let text = reply.text().await.map_err(unreachable)?;
-                return Err(refused(&network.address(""), status, &text));
-            }
-            let (mut bytes, mut tail) = (0, Vec::new());
-            while let Some(part) = reply.chunk().await.map_err(unreachable)? {
-                file.write_all(&part).map_err(disk)?;
-                bytes += part.len() as u64;
-                tail.extend_from_slice(&part);
-                tail.drain(..tail.len().saturating_sub(512));
-            }
-            file.sync_all().map_err(disk)?;
-            // Its last record says that nothing is missing.
-            let last =
-                tail.strip_suffix(b"\n").and_then(|tail| tail.rsplit(|b| *b == b'\n').next());
-            if last.is_some_and(|last| last.starts_with(b"{\"record\":\"end\"")) {
-                Ok(bytes)
-            } else {
-                let cut = "the archive was cut on its way; ask again";
-                Err(Failure::new(UNREACHABLE, cut))
-            }
-        });
-        if fetched.is_err() {
-            // Half an archive is of no use.
-            let _ = std::fs::remove_file(out);
-        }
-        fetched
-    }
-
-    /// What a refusal says.
-    #[cfg(feature = "kiosk")]
-    fn refused(base: &str, status: reqwest::StatusCode, text: &str) -> Failure {
-        use super::{UNREACHABLE, USAGE};
-        let problem: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let detail = problem["detail"].as_str().unwrap_or(text);
-        let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
-        Failure::new(code, format!("{base} answered {status}: {detail}"))
-    }
-
-    #[cfg(not(feature = "kiosk"))]
-    fn ask(
-        _: &str,
-        _: Option<&Path>,
-        _: &str,
-        _: Option<String>,
-        _: Duration,
-    ) -> Result<String, Failure> {
-        Err(super::not_in_this_build("kiosk, which brings the network client"))
-    }
-
-    /// The way to a staff listener, and the key that opens it.
-    #[cfg(feature = "kiosk")]
-    pub fn way<'a>(
-        link: &'a str,
-        ca: Option<&Path>,
-    ) -> Result<(hailong::kiosk::network::Network, &'a str), Failure> {
-        use super::USAGE;
-        let (base, key) = link.split_once("/?key=").ok_or_else(|| {
-            let expected = "--server: expected the staff link that the service printed at start, \
-                            such as http://127.0.0.1:8081/?key=…";
-            Failure::new(USAGE, expected)
-        })?;
-        Ok((trusted(base, ca)?, key))
-    }
-
-    #[cfg(feature = "kiosk")]
-    fn trusted(base: &str, ca: Option<&Path>) -> Result<hailong::kiosk::network::Network, Failure> {
-        let network = hailong::kiosk::network::Network::to(base);
-        let Some(file) = ca else { return Ok(network) };
-        let bad = |error| Failure::new(super::USAGE, format!("--ca: {error}"));
-        Ok(network.trusting(hailong::pem::authorities(file).map_err(bad)?))
-    }
-
-    /// What asks.
-    #[cfg(feature = "kiosk")]
-    pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().build().map_err(|error| Failure::new(super::INTERNAL, error))
-    }
-
-    #[cfg(feature = "kiosk")]
-    fn ask(
-        link: &str,
-        ca: Option<&Path>,
-        path: &str,
-        body: Option<String>,
-        longest: Duration,
-    ) -> Result<String, Failure> {
-        let (network, key) = way(link, ca)?;
-        ask_as(&network, Some(key), path, body, longest)
-    }
-
-    /// What anybody may ask, of the address for citizens.
-    #[cfg(feature = "kiosk")]
-    pub fn get_openly(base: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
-        ask_as(&trusted(base.trim_end_matches('/'), ca)?, None, path, None, LONGEST)
-    }
-
-    #[cfg(feature = "kiosk")]
-    fn ask_as(
-        network: &hailong::kiosk::network::Network,
-        key: Option<&str>,
-        path: &str,
-        body: Option<String>,
-        longest: Duration,
-    ) -> Result<String, Failure> {
-        use super::{INTERNAL, UNREACHABLE};
-        let runtime = runtime()?;
-        let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
-        let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
-        runtime.block_on(async {
-            let address = network.address(path);
-            let request = match body {
-                None => client.get(address),
-                Some(body) => {
-                    client.post(address).header("content-type", "application/json").body(body)
-                }
-            };
-            let request = match key {
-                Some(key) => request.bearer_auth(key),
-                None => request,
-            };
-            let reply = request.timeout(longest).send().await.map_err(unreachable)?;
-            let status = reply.status();
-            let text = reply.text().await.map_err(unreachable)?;
-            if status.is_success() {
-                return Ok(text);
-            }
-            Err(refused(&network.address(""), status, &text))
-        })
     }
 }

@@ -134,15 +134,8 @@ struct Summary {
     /// The table's language, such as en; by default that of rest.
     #[arg(long, value_name = "CODE")]
     lang: Option<String>,
-    /// Ask a running service: the staff link that it printed at start.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    server: Option<String>,
-    /// The certificate of the office's own authority, to trust that service by.
-    #[arg(long, value_name = "FILE", requires = "server")]
-    ca: Option<PathBuf>,
-    /// Read the store in this folder.
-    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Options of the export.
@@ -161,15 +154,8 @@ struct Export {
     /// The archive to write; it must not be there yet.
     #[arg(long, value_name = "ARCHIVE")]
     out: PathBuf,
-    /// Ask a running service: the auditor's link that it printed at start.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    server: Option<String>,
-    /// The certificate of the office's own authority, to trust that service by.
-    #[arg(long, value_name = "FILE", requires = "server")]
-    ca: Option<PathBuf>,
-    /// The data folder of a central service that is not running.
-    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Options of the verification.
@@ -203,22 +189,15 @@ struct Check {
 /// Options of the rebuild.
 #[derive(Args)]
 struct Rebuild {
-    /// Let a running service do it: the staff link that it printed at start.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    server: Option<String>,
-    /// The certificate of the office's own authority, to trust that service by.
-    #[arg(long, value_name = "FILE", requires = "server")]
-    ca: Option<PathBuf>,
-    /// The data folder of a central service that is not running.
-    #[arg(long, value_name = "DIR", default_value = "hailong-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// The service or folder that is asked.
-#[cfg(all(feature = "kiosk", feature = "central"))]
 #[derive(Args)]
 struct Place {
-    /// Ask a running service: the staff link that it printed at start.
+    /// Ask a running service: the link that it printed at start, the auditor's for an export and the
+    /// staff's for all else.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
     /// The certificate of the office's own authority, to trust that service by.

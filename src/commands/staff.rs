@@ -1,0 +1,176 @@
+//! Asking a running service: on its staff listener, or openly where anybody may ask.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Failure;
+
+/// What is answered at once takes no longer.
+pub const LONGEST: Duration = Duration::from_secs(60);
+
+pub fn get(link: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
+    ask(link, ca, path, None, LONGEST)
+}
+
+pub fn post(
+    link: &str,
+    ca: Option<&Path>,
+    path: &str,
+    body: String,
+    longest: Duration,
+) -> Result<String, Failure> {
+    ask(link, ca, path, Some(body), longest)
+}
+
+#[cfg(not(feature = "kiosk"))]
+pub fn fetch(_: &str, _: Option<&Path>, _: &str, _: &Path) -> Result<u64, Failure> {
+    Err(super::not_in_this_build("kiosk, which brings the network client"))
+}
+
+/// Fetches an archive into a new file, whole or not at all; gives its size.
+#[cfg(feature = "kiosk")]
+pub fn fetch(link: &str, ca: Option<&Path>, path: &str, out: &Path) -> Result<u64, Failure> {
+    use std::io::Write;
+
+    use super::{INTERNAL, UNREACHABLE, USAGE};
+    let (network, key) = way(link, ca)?;
+    let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
+    let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
+    let disk = |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
+    let runtime = runtime()?;
+    let mut file = std::fs::File::create_new(out).map_err(disk)?;
+    let fetched = runtime.block_on(async {
+        // It takes as long as the journals are, but never so long between two parts.
+        let request = client.get(network.address(path)).timeout(Duration::from_secs(86_400));
+        let mut reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
+        let status = reply.status();
+        if !status.is_success() {
+            let text = reply.text().await.map_err(unreachable)?;
+            return Err(refused(&network.address(""), status, &text));
+        }
+        let (mut bytes, mut tail) = (0, Vec::new());
+        while let Some(part) = reply.chunk().await.map_err(unreachable)? {
+            file.write_all(&part).map_err(disk)?;
+            bytes += part.len() as u64;
+            tail.extend_from_slice(&part);
+            tail.drain(..tail.len().saturating_sub(512));
+        }
+        file.sync_all().map_err(disk)?;
+        // Its last record says that nothing is missing.
+        let last = tail.strip_suffix(b"\n").and_then(|tail| tail.rsplit(|b| *b == b'\n').next());
+        if last.is_some_and(|last| last.starts_with(b"{\"record\":\"end\"")) {
+            Ok(bytes)
+        } else {
+            let cut = "the archive was cut on its way; ask again";
+            Err(Failure::new(UNREACHABLE, cut))
+        }
+    });
+    if fetched.is_err() {
+        // Half an archive is of no use.
+        let _ = std::fs::remove_file(out);
+    }
+    fetched
+}
+
+/// What a refusal says.
+#[cfg(feature = "kiosk")]
+fn refused(base: &str, status: reqwest::StatusCode, text: &str) -> Failure {
+    use super::{UNREACHABLE, USAGE};
+    let problem: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or(text);
+    let code = if status.is_server_error() { UNREACHABLE } else { USAGE };
+    Failure::new(code, format!("{base} answered {status}: {detail}"))
+}
+
+#[cfg(not(feature = "kiosk"))]
+fn ask(
+    _: &str,
+    _: Option<&Path>,
+    _: &str,
+    _: Option<String>,
+    _: Duration,
+) -> Result<String, Failure> {
+    Err(super::not_in_this_build("kiosk, which brings the network client"))
+}
+
+/// The way to a staff listener, and the key that opens it.
+#[cfg(feature = "kiosk")]
+pub fn way<'a>(
+    link: &'a str,
+    ca: Option<&Path>,
+) -> Result<(hailong::kiosk::network::Network, &'a str), Failure> {
+    use super::USAGE;
+    let (base, key) = link.split_once("/?key=").ok_or_else(|| {
+        let expected = "--server: expected the staff link that the service printed at start, \
+                        such as http://127.0.0.1:8081/?key=…";
+        Failure::new(USAGE, expected)
+    })?;
+    Ok((trusted(base, ca)?, key))
+}
+
+#[cfg(feature = "kiosk")]
+fn trusted(base: &str, ca: Option<&Path>) -> Result<hailong::kiosk::network::Network, Failure> {
+    let network = hailong::kiosk::network::Network::to(base);
+    let Some(file) = ca else { return Ok(network) };
+    let bad = |error| Failure::new(super::USAGE, format!("--ca: {error}"));
+    Ok(network.trusting(hailong::pem::authorities(file).map_err(bad)?))
+}
+
+/// What asks.
+#[cfg(feature = "kiosk")]
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(|error| Failure::new(super::INTERNAL, error))
+}
+
+#[cfg(feature = "kiosk")]
+fn ask(
+    link: &str,
+    ca: Option<&Path>,
+    path: &str,
+    body: Option<String>,
+    longest: Duration,
+) -> Result<String, Failure> {
+    let (network, key) = way(link, ca)?;
+    ask_as(&network, Some(key), path, body, longest)
+}
+
+/// What anybody may ask, of the address for citizens.
+#[cfg(feature = "kiosk")]
+pub fn get_openly(base: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
+    ask_as(&trusted(base.trim_end_matches('/'), ca)?, None, path, None, LONGEST)
+}
+
+#[cfg(feature = "kiosk")]
+fn ask_as(
+    network: &hailong::kiosk::network::Network,
+    key: Option<&str>,
+    path: &str,
+    body: Option<String>,
+    longest: Duration,
+) -> Result<String, Failure> {
+    use super::{INTERNAL, UNREACHABLE};
+    let runtime = runtime()?;
+    let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
+    let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
+    runtime.block_on(async {
+        let address = network.address(path);
+        let request = match body {
+            None => client.get(address),
+            Some(body) => {
+                client.post(address).header("content-type", "application/json").body(body)
+            }
+        };
+        let request = match key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        let reply = request.timeout(longest).send().await.map_err(unreachable)?;
+        let status = reply.status();
+        let text = reply.text().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        Err(refused(&network.address(""), status, &text))
+    })
+}
