@@ -362,7 +362,7 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn admin(admin: Admin) -> Result<(), Failure> {
-    use hailong::central::staff::{CodeReply, CodeRequest};
+    use hailong::central::administration::{CodeReply, CodeRequest};
     match admin {
         Admin::EnrolCode { server, ca, office, counter, kiosk } => {
             let bad = |name: &str, error| Failure::new(USAGE, format!("--{name}: {error}"));

@@ -1,6 +1,7 @@
 //! The central service: takes journals in, counts, and publishes.
 
 pub mod address;
+pub mod administration;
 pub mod by_hand;
 pub mod check;
 pub mod config;

@@ -34,6 +34,7 @@ impl Pages {
             ("notice.html", include_str!("../../ui/web/notice.html")),
             ("phone.html", include_str!("../../ui/web/phone.html")),
             ("message.html", include_str!("../../ui/web/message.html")),
+            ("public.html", include_str!("../../ui/web/public.html")),
             ("check.html", include_str!("../../ui/web/check.html")),
             ("roots.html", include_str!("../../ui/web/roots.html")),
             ("reports.html", include_str!("../../ui/web/reports.html")),

@@ -1,5 +1,5 @@
-//! The staff's listener: the daily summary as page, JSON and table, enrolment codes, and batches
-//! that were carried by hand.
+//! The staff's listener: the daily summary as page, JSON and table, reports, and the doors before what
+//! `administration.rs` answers.
 //!
 //! Everything here needs a secret: in the printed link (`?key=…`, which becomes a cookie), or as a
 //! bearer token. Reports of violations have another than the office's figures: nobody of the office
@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -15,25 +14,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use super::address::is_https;
-use super::decide::{DecideError, Erasure};
-use super::export::{self, ExportError};
 use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
-use super::service::{CODE_MINUTES, Central, MAX_FORM, file, time_limit};
-use super::store::{Kiosk, Matters, Rebuilt, StoreError};
+use super::service::{Central, MAX_FORM, file, time_limit};
+use super::store::{Kiosk, StoreError};
 use super::summary::{self, SummaryError};
-use super::{report, service, table};
+use super::{administration, report, service, table};
 use crate::domain::batch::MAX_PACKED;
-use crate::domain::decision::Decision;
-use crate::domain::enrolment::Counters;
 use crate::domain::form::{self, Reader};
-use crate::domain::ids::{Epoch, KioskId, OfficeCode};
+use crate::domain::ids::{KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::summary::{State as DayState, Summary};
 use crate::texts::{Texts, fill};
@@ -54,21 +48,23 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/", get(front))
         .route("/summary/{office}/{date}", get(page))
         .route("/api/v1/summary/{office}/{date}", get(api))
-        .route("/api/v1/enrolment-codes", post(enrolment_code))
-        .route("/api/v1/matters", get(matters))
-        .route("/api/v1/decisions", post(decide))
-        .route("/api/v1/erasures", post(erase))
+        .route("/api/v1/enrolment-codes", post(administration::enrolment_code))
+        .route("/api/v1/matters", get(administration::matters))
+        .route("/api/v1/decisions", post(administration::decide))
+        .route("/api/v1/erasures", post(administration::erase))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let batches = Router::new()
         .route("/api/v1/journal", post(service::journal))
         .layer(DefaultBodyLimit::max(MAX_PACKED))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
     let long = Router::new()
-        .route("/api/v1/rebuild", post(rebuild))
+        .route("/api/v1/rebuild", post(administration::rebuild))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));
-    let long = long.merge(Router::new().route("/api/v1/export", get(whole_export)).route_layer(
-        middleware::from_fn_with_state((Arc::clone(&central), AUDITOR), holders_only),
-    ));
+    let long = long.merge(
+        Router::new().route("/api/v1/export", get(administration::whole_export)).route_layer(
+            middleware::from_fn_with_state((Arc::clone(&central), AUDITOR), holders_only),
+        ),
+    );
     let reports = Router::new()
         .route("/reports", get(reports))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), REPORTS), holders_only));
@@ -452,118 +448,4 @@ async fn api(
         }
         Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json or table")),
     }
-}
-
-/// What an enrolment code is asked for with.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CodeRequest {
-    /// The kiosk's name to be.
-    pub kiosk: KioskId,
-    /// Its office.
-    pub office: OfficeCode,
-    /// The counters it will serve: one code, or a list for a hall.
-    pub counter: Counters,
-}
-
-/// An enrolment code.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct CodeReply {
-    /// The one-time code.
-    pub code: String,
-    /// How long it is valid.
-    pub minutes: i64,
-}
-
-async fn enrolment_code(
-    State(central): State<Arc<Central>>,
-    Json(asked): Json<CodeRequest>,
-) -> Result<Json<CodeReply>, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
-    let directory = central
-        .directory(&asked.office)
-        .ok_or_else(|| bad(format!("no office {} in central.toml", asked.office)))?;
-    if let Some(unknown) = asked.counter.iter().find(|id| directory.counter(id).is_none()) {
-        return Err(bad(format!("no counter {unknown} in the office's counters.csv")));
-    }
-    if asked.kiosk.is_central() {
-        return Err(bad("central is the service's own name".into()));
-    }
-    let known = central.store.kiosk(&asked.kiosk).await?;
-    if known.is_some_and(|known| {
-        (known.office, known.counters) != (asked.office.clone(), asked.counter.clone())
-    }) {
-        let why = "is admitted already, for other counters; give the new one another name";
-        return Err(bad(format!("a kiosk {} {why}", asked.kiosk)));
-    }
-    let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
-    Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))
-}
-
-async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, Problem> {
-    Ok(Json(central.store.matters().await?))
-}
-
-/// Where a decision was taken down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
-    /// The epoch of its line in the own series.
-    pub epoch: Epoch,
-    /// The line's number.
-    pub seq: u64,
-}
-
-async fn decide(
-    State(central): State<Arc<Central>>,
-    Json(decision): Json<Decision>,
-) -> Result<Json<Taken>, Problem> {
-    taken(central.decide(decision).await)
-}
-
-async fn erase(
-    State(central): State<Arc<Central>>,
-    Json(asked): Json<Erasure>,
-) -> Result<Json<Taken>, Problem> {
-    taken(central.erase(asked).await)
-}
-
-fn taken(result: Result<(Epoch, u64), DecideError>) -> Result<Json<Taken>, Problem> {
-    match result {
-        Ok((epoch, seq)) => Ok(Json(Taken { epoch, seq })),
-        Err(DecideError::Store(error)) => Err(error.into()),
-        Err(error) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
-    }
-}
-
-/// Which days, and whether with answers.
-#[derive(Debug, Deserialize)]
-struct ExportQuery {
-    from: Option<Date>,
-    to: Option<Date>,
-    #[serde(default)]
-    opened: bool,
-}
-
-/// An archive as it is written, for an auditor.
-async fn whole_export(
-    State(central): State<Arc<Central>>,
-    Query(ExportQuery { from, to, opened }): Query<ExportQuery>,
-) -> Result<Response, Problem> {
-    let asked = export::Asked { from, to, opened };
-    let handed = match export::of_service(central, asked).await {
-        Ok(handed) => handed,
-        Err(ExportError::Store(error)) => return Err(error.into()),
-        Err(error) => {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()));
-        }
-    };
-    let next = |mut handed: mpsc::Receiver<_>| async { Some((handed.recv().await?, handed)) };
-    let body = Body::from_stream(futures_util::stream::unfold(handed, next));
-    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
-}
-
-/// Takes as long as the journals are.
-async fn rebuild(State(central): State<Arc<Central>>) -> Result<Json<Rebuilt>, Problem> {
-    let under_way = || Problem::busy("a rebuild is under way already", 60);
-    Ok(Json(central.rebuild().await?.ok_or_else(under_way)?))
 }

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use hailong::central::administration::Taken;
 use hailong::central::decide::{
     DecideError, Erasure, erase_in, matters_in, renew_keys_in, take_in,
 };
-use hailong::central::staff::Taken;
 use hailong::central::store::{Fork, ForkKind, HoleState, Matters, Standing};
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
@@ -179,12 +179,15 @@ pub fn decide(place: &Place, person: &str, reason: &str, decide: Decide) -> Resu
     Ok(())
 }
 
+/// How something is done on a folder in which no service runs.
+type Here<T> = fn(&Path, T) -> Result<(Epoch, u64), DecideError>;
+
 /// Asks the service, or does it on the folder.
 fn taken<T: serde::Serialize>(
     place: &Place,
     path: &str,
     asked: T,
-    here: fn(&Path, T) -> Result<(Epoch, u64), DecideError>,
+    here: Here<T>,
 ) -> Result<Taken, Failure> {
     let Some(link) = &place.server else {
         let (epoch, seq) = here(&place.data, asked).map_err(failed)?;

@@ -1,0 +1,526 @@
+//! The check of an archive, record by record: each batch and root against what stands before it, and
+//! at the end what only all of it together shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::chains::Chains;
+use super::{List, Report};
+use crate::central::ingest::{UNKNOWN_KIND, answers};
+use crate::central::store::sqlite::{Author, SqliteStore};
+use crate::central::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
+use crate::central::summary;
+use crate::clock::SystemClock;
+use crate::domain::archive::{About, Batch, ERASED, ListedKiosk};
+use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
+use crate::domain::decision::What;
+use crate::domain::form::Forms;
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::line::{Event, Line};
+use crate::domain::office::Directory;
+use crate::domain::root::{Growing, Root, Statement, verifying_key};
+use crate::domain::seal::{Kind, OpeningKey};
+use crate::domain::system_random;
+
+/// A store in a folder of its own.
+struct Replica {
+    store: SqliteStore,
+    _folder: TempDir,
+}
+
+/// A body that was erased, and where.
+struct Gone {
+    kiosk: KioskId,
+    epoch: Epoch,
+    seq: u64,
+    kind: u8,
+    day: Date,
+    contact: u64,
+}
+
+/// An archive being checked.
+pub(super) struct Check {
+    about: About,
+    series_key: Option<VerifyingKey>,
+    root_key: Option<VerifyingKey>,
+    listed: Vec<ListedKiosk>,
+    kiosks: BTreeMap<KioskId, Kiosk>,
+    forms: Forms,
+    directories: Vec<Directory>,
+    replica: Option<Replica>,
+    chains: Chains,
+    /// Keys of which the own series says that they were admitted.
+    enrolled: BTreeSet<(KioskId, Hash)>,
+    /// The directories in force, as the own series says.
+    in_force: BTreeMap<OfficeCode, Hash>,
+    /// Bodies that were erased.
+    erased: Vec<Gone>,
+    /// Roots that kiosks saw: whose journal, number, anchor, and whether it was refused.
+    seen: Vec<(KioskId, u64, Hash, bool)>,
+    /// What was decided.
+    decisions: Vec<What>,
+    /// Summaries that are not what follows from what is here.
+    other_summaries: Vec<String>,
+    /// Lines under no root yet.
+    leaves: Growing,
+    last: Option<(Statement, Hash)>,
+    anchors: Vec<(Statement, Hash)>,
+    report: Report,
+}
+
+impl Check {
+    /// The check, begun with the first batch or root.
+    pub(super) fn once<'a>(
+        check: &'a mut Option<Self>,
+        about: &About,
+        list: &mut List,
+    ) -> Result<&'a mut Self, StoreError> {
+        let begun = match check.take() {
+            Some(check) => check,
+            None => Self::begin(about, std::mem::take(list))?,
+        };
+        Ok(check.insert(begun))
+    }
+
+    fn begin(about: &About, list: List) -> Result<Self, StoreError> {
+        let mut problems = Vec::new();
+        let mut notes = Vec::new();
+        let mut kiosks = BTreeMap::new();
+        let mut numbers = BTreeSet::new();
+        for listed in &list.kiosks {
+            match kiosk(listed) {
+                Some(kiosk) if kiosks.contains_key(&kiosk.id) || !numbers.insert(kiosk.number) => {
+                    problems.push(format!("{}: its name or number is another's, too", kiosk.id));
+                }
+                Some(kiosk) => drop(kiosks.insert(kiosk.id.clone(), kiosk)),
+                None => problems.push(format!("kiosk {} of the list cannot be read", listed.id)),
+            }
+        }
+        let forms = Forms::new(list.forms);
+        let replica = if !about.opened {
+            notes.push("bodies are not here: the figures were not checked".to_owned());
+            None
+        } else if let Some(from) = about.from {
+            notes
+                .push(format!("what came before {from} is not here: the figures were not checked"));
+            None
+        } else {
+            Some(replica(&kiosks, &forms, &list.directories)?)
+        };
+        let (series_key, root_key) =
+            (verifying_key(&about.series_key), verifying_key(&about.root_key));
+        if series_key.is_none() || root_key.is_none() {
+            problems.push("the central service's keys cannot be read".to_owned());
+        }
+        Ok(Self {
+            about: about.clone(),
+            series_key,
+            root_key,
+            listed: list.kiosks,
+            kiosks,
+            forms,
+            directories: list.directories,
+            replica,
+            chains: Chains::default(),
+            enrolled: BTreeSet::new(),
+            in_force: BTreeMap::new(),
+            erased: Vec::new(),
+            seen: Vec::new(),
+            decisions: Vec::new(),
+            other_summaries: Vec::new(),
+            leaves: Growing::default(),
+            last: None,
+            anchors: Vec::new(),
+            report: Report { problems, notes, ..Report::default() },
+        })
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.report.problems.push(what);
+    }
+
+    pub(super) async fn batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.report.batches += 1;
+        self.report.lines += batch.lines.len() as u64;
+        let lines: Vec<Vec<u8>> = batch.lines.iter().map(|line| line.bytes()).collect();
+        lines.iter().for_each(|line| self.leaves.push(Hash::of(line)));
+        let header_line = batch.header.bytes();
+        let header = match Header::read(&header_line) {
+            Ok(header) => header,
+            Err(error) => {
+                self.wrong(format!("batch {}: {error}", self.report.batches));
+                return Ok(());
+            }
+        };
+        let named = format!("{}, lines {}–{}", header.kiosk, header.first, header.last());
+        let place = (&header.kiosk, header.epoch);
+        if !self.chains.add(place, header.start, header.first, &lines) {
+            self.wrong(format!("{named}: here twice"));
+        }
+        let signer = if header.kiosk.is_central() {
+            self.series_key
+        } else {
+            self.kiosks.get(&header.kiosk).map(|kiosk| kiosk.key)
+        };
+        let Some(signer) = signer else {
+            self.wrong(format!("{named}: of no kiosk in the list"));
+            return Ok(());
+        };
+        let part = line_part(&lines);
+        let content = match read_stored(&header_line, &batch.signature, part, Vec::new(), &signer) {
+            Ok((_, content)) if lines.last().map(|line| Hash::of(line)) == Some(header.head) => {
+                content
+            }
+            Err(BadBatch::Signature) => {
+                self.wrong(format!("{named}: not signed by its key: made or changed by another"));
+                return Ok(());
+            }
+            Ok(_) | Err(_) => {
+                let which = Chains::changed(header.first, &lines, header.head);
+                self.wrong(format!("{named}: not as signed: {which}"));
+                return Ok(());
+            }
+        };
+        let entries = self.entries(&header, &lines, batch);
+        if header.kiosk.is_central() {
+            self.own(&entries);
+        } else {
+            self.witness(&header.kiosk, &entries);
+        }
+        if let Some(replica) = &self.replica {
+            let batch = Verified {
+                header_line,
+                signature: batch.signature.clone(),
+                line_part: content.line_part,
+                body_part: Vec::new(),
+                entries,
+                received: batch.received,
+                header,
+            };
+            replica.store.place(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The lines with what was answered, each body checked against the hash in its line.
+    fn entries(&mut self, header: &Header, lines: &[Vec<u8>], batch: &Batch) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(lines.len());
+        for (seq, bytes) in (header.first..).zip(lines) {
+            let line = Line::read(bytes, &header.kiosk, header.epoch, seq);
+            let (mut given, mut unusable) = (Vec::new(), Vec::new());
+            if let (Ok(line), true) = (&line, self.about.opened) {
+                let of_line = || batch.bodies.iter().filter(|body| body.seq == seq);
+                let body =
+                    |kind| of_line().find(|body| body.kind == kind as u8).map(|body| (kind, body));
+                let mut false_bodies = Vec::new();
+                let false_ones = std::cell::RefCell::new(&mut false_bodies);
+                (given, unusable) = answers(&self.forms, line, body, |(kind, body), hash| {
+                    if let Some(why) = &body.not_opened {
+                        return Err(why.clone());
+                    }
+                    let plain = body.plain(kind, hash).inspect_err(|_| {
+                        false_ones.borrow_mut().push(seq);
+                    });
+                    // What is no answer although its hash is right was no answer when it came.
+                    plain.and_then(|plain| plain.answer(kind)).map_err(|error| error.to_string())
+                });
+                // That a person decided so is checked at the end.
+                unusable.retain(|why| why != ERASED);
+                for body in of_line().filter(|body| body.not_opened.as_deref() == Some(ERASED)) {
+                    self.erased.push(Gone {
+                        kiosk: header.kiosk.clone(),
+                        epoch: header.epoch,
+                        seq,
+                        kind: body.kind,
+                        day: line.at.date(),
+                        contact: line.contact.unwrap_or(seq),
+                    });
+                }
+                for body in of_line() {
+                    if body.not_opened.as_deref() == Some(UNKNOWN_KIND) {
+                        unusable.push(UNKNOWN_KIND.to_owned());
+                    }
+                }
+                let missing = unusable.iter().any(|why| why == "body_missing");
+                for seq in false_bodies {
+                    let kiosk = &header.kiosk;
+                    self.wrong(format!(
+                        "{kiosk}: the body of line {seq} is not what its hash says"
+                    ));
+                }
+                if missing {
+                    let kiosk = &header.kiosk;
+                    self.wrong(format!("{kiosk}: a body of line {seq} is missing"));
+                }
+            }
+            entries.push(Entry { seq, hash: Hash::of(bytes), line, answers: given, unusable });
+        }
+        entries
+    }
+
+    /// The roots that a kiosk saw.
+    fn witness(&mut self, kiosk: &KioskId, entries: &[Entry]) {
+        for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
+            let refused = match line.event {
+                Event::Root => false,
+                Event::RootRefused => true,
+                _ => continue,
+            };
+            if let (Some(number), Some(anchor)) = (line.of_seq, line.digest) {
+                self.seen.push((kiosk.clone(), number, anchor, refused));
+            }
+        }
+    }
+
+    /// Whether the roots that kiosks saw are those that are here.
+    fn witnessed(&mut self) {
+        let mut agreed: BTreeSet<&KioskId> = BTreeSet::new();
+        // Nobody sees a root before it is made: one of a later number was here once.
+        let last = self.anchors.last().map_or(0, |(statement, _)| statement.number);
+        for (kiosk, number, seen, refused) in &self.seen {
+            let here = self.anchors.iter().find(|(statement, _)| statement.number == *number);
+            match here {
+                Some((statement, anchor)) if anchor != seen || *refused => {
+                    self.report.problems.push(format!(
+                        "{kiosk} saw another root of {} than the one here: what was published was \
+                         changed later",
+                        statement.day
+                    ));
+                }
+                Some(_) => drop(agreed.insert(kiosk)),
+                None if *number > last => self.report.problems.push(format!(
+                    "{kiosk} saw a root of number {number}, which is not here: it was taken away"
+                )),
+                // A part begins later.
+                None => {}
+            }
+        }
+        if !agreed.is_empty() {
+            let n = agreed.len();
+            let note = format!("{n} kiosks saw the same roots, and say so in their own journals");
+            self.report.notes.push(note);
+        }
+    }
+
+    /// What the central service's own series tells.
+    fn own(&mut self, entries: &[Entry]) {
+        for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
+            match (line.event, line.digest, &line.of_kiosk) {
+                (Event::Enrolled, Some(key), Some(kiosk)) => {
+                    self.enrolled.insert((kiosk.clone(), key));
+                }
+                (Event::Directory, Some(digest), _) => {
+                    let office = line.office.as_ref().and_then(|office| office.parse().ok());
+                    self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
+                }
+                _ => {}
+            }
+            if let Some(decision) = line.decision.as_ref().filter(|_| line.event == Event::Decided)
+            {
+                self.decisions.push(decision.what.clone());
+            }
+        }
+    }
+
+    pub(super) async fn root(&mut self, root: &Root) -> Result<(), StoreError> {
+        let Some(root_key) = self.root_key else { return Ok(()) };
+        self.report.roots += 1;
+        let statement = match root.verify_after(&root_key) {
+            Ok((statement, key)) => {
+                self.root_key = Some(key);
+                statement
+            }
+            Err(error) => {
+                self.wrong(format!("root {} of the archive: {error}", self.report.roots));
+                self.leaves = Growing::default();
+                return Ok(());
+            }
+        };
+        let day = statement.day;
+        // The first root of a part names what is not here.
+        let base = self.about.from.is_some() && self.last.is_none() && self.report.batches == 0;
+        let (number, previous) = match &self.last {
+            Some((last, anchor)) => (last.number + 1, *anchor),
+            None if base => (statement.number, statement.previous),
+            None => (1, Hash::NONE),
+        };
+        if (statement.number, statement.previous) != (number, previous) {
+            self.wrong(format!("the root of {day} does not follow the one before: one is missing"));
+        }
+        let leaves = std::mem::take(&mut self.leaves);
+        if !base {
+            if statement.lines != leaves.lines() {
+                let (here, then) = (leaves.lines(), statement.lines);
+                self.wrong(format!("{day}: {here} lines are here, its root is over {then}"));
+            } else if leaves.root() != statement.root {
+                self.wrong(format!(
+                    "{day}: the lines are not those of its root, or in another order"
+                ));
+            }
+            if self.listed_by(&statement) != statement.kiosks {
+                self.wrong(format!("{day}: the kiosk list is not that of its root"));
+            }
+            self.figures(&statement).await?;
+        }
+        let anchor = root.anchor();
+        self.anchors.push((statement.clone(), anchor));
+        self.last = Some((statement, anchor));
+        Ok(())
+    }
+
+    /// Hash of the kiosk list as it was then.
+    fn listed_by(&self, statement: &Statement) -> Hash {
+        let mut hash = Sha256::new();
+        let then = self.listed.iter().filter(|kiosk| kiosk.enrolled <= statement.at);
+        for kiosk in then {
+            let ListedKiosk { number, id, office, counters, key, enrolled } = kiosk;
+            let row = serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]);
+            hash.update(row.to_string());
+            hash.update(b"\n");
+        }
+        Hash(hash.finalize().into())
+    }
+
+    /// Findings and summaries of a day, made again from what was here by then.
+    async fn figures(&mut self, statement: &Statement) -> Result<(), StoreError> {
+        let Some(replica) = &self.replica else { return Ok(()) };
+        let (store, day) = (&replica.store, statement.day);
+        let mut wrong = Vec::new();
+        if store.findings_hash().await? != statement.findings {
+            wrong.push(format!("{day}: what is wrong with the journals is not what its root says"));
+        }
+        let named = statement.summaries.iter();
+        let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
+        for (day, (office, digest)) in named {
+            let in_force = self.in_force.get(office);
+            let of_then =
+                |one: &&Directory| one.office.code == *office && Some(&one.digest()) == in_force;
+            let Some(directory) = self.directories.iter().find(of_then) else {
+                self.report.notes.push(format!(
+                    "{day}: the directory of {office} is not here: its summary was not checked"
+                ));
+                continue;
+            };
+            match summary::of_day(store, directory, &self.forms, day, statement.at).await {
+                Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
+                Ok(_) => self.other_summaries.push(format!(
+                    "{day}: the summary of {office} is not what follows from the lines"
+                )),
+                Err(error) => wrong.push(format!("{day}: {office}: {error}")),
+            }
+        }
+        self.report.problems.append(&mut wrong);
+        Ok(())
+    }
+
+    /// Whether each body that was erased was so by a decision; and what of the figures that leaves.
+    fn erasures(&mut self) {
+        let mut answers = 0;
+        for Gone { kiosk, epoch, seq, kind, day, contact } in &self.erased {
+            let words = *kind == Kind::Words as u8;
+            answers += u32::from(!words);
+            let decided = self.decisions.iter().any(|what| match what {
+                What::Erased { kiosk: of, epoch: within, contact: opened, words_only } => {
+                    (of, within, opened) == (kiosk, epoch, contact) && (words || !words_only)
+                }
+                What::WordsErased { before } => words && day < before,
+                _ => false,
+            });
+            if !decided {
+                self.report
+                    .problems
+                    .push(format!("{kiosk}: a body of line {seq} is gone, and nobody decided it"));
+            }
+        }
+        let other = std::mem::take(&mut self.other_summaries);
+        if answers == 0 {
+            self.report.problems.extend(other);
+        } else if !other.is_empty() {
+            let n = other.len();
+            self.report.notes.push(format!(
+                "answers were erased by decisions: {n} summaries that were made before cannot be \
+                 made again and were not checked"
+            ));
+        }
+    }
+
+    pub(super) fn end(mut self, anchor: Option<Hash>) -> Report {
+        let whole = self.about.from.is_none();
+        self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
+        if whole {
+            for kiosk in self.kiosks.values() {
+                let key = Hash::of(kiosk.key.as_bytes());
+                if !self.enrolled.contains(&(kiosk.id.clone(), key)) {
+                    let what = "no line of the central service says that its key was admitted";
+                    self.report.problems.push(format!("{}: {what}", kiosk.id));
+                }
+            }
+        }
+        self.erasures();
+        self.witnessed();
+        let notes = &mut self.report.notes;
+        if self.leaves.lines() > 0 {
+            notes.push(format!("{} lines came after the last root", self.leaves.lines()));
+        }
+        match anchor {
+            None => notes.push("without an anchor: consistent in itself; origin not proved".into()),
+            Some(anchor) => match self.anchors.iter().find(|(_, one)| *one == anchor) {
+                Some((statement, _)) => notes.push(format!(
+                    "anchored: up to {}, all is as it was when this root was made",
+                    statement.day
+                )),
+                None => self.report.problems.push(format!(
+                    "no root here is {anchor}: this is not what was published, or it was signed anew"
+                )),
+            },
+        }
+        self.report
+    }
+}
+
+fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
+    Some(Kiosk {
+        id: listed.id.parse().ok()?,
+        number: listed.number,
+        office: listed.office.parse().ok()?,
+        counters: listed.counters.parse().ok()?,
+        key: verifying_key(&listed.key)?,
+        ticket_key: Vec::new(),
+        receipt_key: None,
+        enrolled: listed.enrolled,
+        standing: Standing::InUse,
+    })
+}
+
+fn replica(
+    kiosks: &BTreeMap<KioskId, Kiosk>,
+    forms: &Forms,
+    directories: &[Directory],
+) -> Result<Replica, StoreError> {
+    let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
+    let folder = TempDir::new().map_err(|error| refused(&error))?;
+    // It writes no line of its own: these keys are used for nothing.
+    let mut random = system_random();
+    let (opening, _) = OpeningKey::generate(&mut random);
+    let mut secret = [0; 32];
+    random.fill_bytes(&mut secret);
+    let author = Author {
+        signing_key: SigningKey::from_bytes(&secret),
+        sealing_key: opening.sealing_key(),
+        clock: Arc::new(SystemClock::start()),
+        forms: forms.clone(),
+        // The latest one first.
+        closes: directories
+            .iter()
+            .rev()
+            .map(|one| (one.office.code.clone(), one.office.closes))
+            .collect(),
+    };
+    let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
+    Ok(Replica { store: SqliteStore::replica(folder.path(), author, &kiosks)?, _folder: folder })
+}
