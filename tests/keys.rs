@@ -24,7 +24,7 @@ use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
 use hailong::kiosk::visit::Record;
 use hailong::kiosk::witness::Witness;
-use installed::{Installed, hailong, twin};
+use installed::{Installed, SmallDisk, hailong, twin};
 
 /// Starts the service; for as long as it is refused, as it then ends by itself.
 fn refused(installed: &Installed, more: &[&str]) -> (i32, String) {
@@ -68,6 +68,22 @@ async fn the_service_begins_once_its_keys_have_a_backup_which_opens_all_when_the
         .encode(&Keys::load(&installed.data()).unwrap().opening.sealing_key().to_bytes());
     assert_eq!(kiosk.identity.enrolled.as_ref().unwrap().opening_key, hex);
     service.stop();
+}
+
+#[test]
+fn a_full_stick_is_told_and_taken_once_it_has_room() {
+    let Some(stick) = SmallDisk::mount("64k") else { return };
+    let installed = Installed::new();
+    let backup = stick.path().join("keys.json");
+    let asked = ["--backup", backup.to_str().unwrap()];
+    stick.fill();
+    let (code, said) = refused(&installed, &asked);
+    assert_eq!((code, said.contains("No space left")), (1, true), "{said}");
+    assert!(!backup.exists(), "half a backup is none");
+    assert_eq!(refused(&installed, &[]).0, 2);
+    stick.make_room();
+    Keys::back_up(&installed.data(), &backup).unwrap();
+    assert!(Keys::are_backed_up(&installed.data()));
 }
 
 #[test]

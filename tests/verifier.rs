@@ -50,7 +50,7 @@ fn python() -> Option<&'static str> {
     let needs = "python3 with python3-cryptography and python3-zstandard";
     assert!(found.is_some() || std::env::var_os("CI").is_none(), "CI needs {needs}");
     if found.is_none() {
-        eprintln!("SKIPPED: there is no {needs}");
+        common::skipped(&format!("there is no {needs}"));
     }
     found
 }

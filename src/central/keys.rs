@@ -321,12 +321,17 @@ fn draw(demo: bool) -> Result<Zeroizing<Vec<u8>>, String> {
     serde_json::to_vec_pretty(&stored).map(Zeroizing::new).map_err(|error| error.to_string())
 }
 
+/// Writes a new file, or none.
 fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut opened = options.open(file)?;
-    opened.write_all(bytes)?;
-    opened.sync_all()
+    let written = opened.write_all(bytes).and_then(|()| opened.sync_all());
+    if written.is_err() {
+        // Half of it would stand in the way of the next try.
+        let _ = fs::remove_file(file);
+    }
+    written
 }

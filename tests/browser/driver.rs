@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use thirtyfour::extensions::query::{ElementQueryable, ElementWaitable};
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, Key, WebDriver};
 
-use crate::common::has;
+use crate::common::{has, skipped};
 
 /// The widths that every page is looked at, in CSS pixels: two phones, a tablet, two screens.
 pub const WIDTHS: [u32; 5] = [320, 390, 768, 1024, 1440];
@@ -68,7 +68,7 @@ impl Browser {
     /// None where a component is missing: skipped loudly by hand, a failure in CI.
     pub async fn start() -> Option<Self> {
         if !has("chromium") || !has("chromedriver") {
-            eprintln!("SKIPPED: to look at the pages, apt-get install chromium chromium-driver");
+            skipped("to look at the pages, apt-get install chromium chromium-driver");
             return None;
         }
         let server = Server::start();
@@ -235,10 +235,10 @@ pub fn engine() -> Option<String> {
     let path = file.display();
     assert!(script.is_some() || std::env::var_os("CI").is_none(), "CI needs axe-core at {path}");
     if script.is_none() {
-        eprintln!(
-            "SKIPPED: no accessibility engine at {path}; npm install axe-core@4 somewhere and name \
-             its axe.min.js with HAILONG_AXE"
-        );
+        skipped(&format!(
+            "no accessibility engine at {path}; npm install axe-core@4 somewhere and name its \
+             axe.min.js with HAILONG_AXE"
+        ));
     }
     script
 }

@@ -13,7 +13,7 @@ use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::Identity;
 use tempfile::TempDir;
 
-use crate::common::{TestKiosk, copy};
+use crate::common::{TestKiosk, copy, skipped};
 
 /// The real program, with a configuration of its own in a temporary folder.
 pub struct Installed {
@@ -189,7 +189,7 @@ impl SmallDisk {
             "CI needs to mount a small disk: {mounted:?}"
         );
         if !allowed {
-            eprintln!("SKIPPED: a small disk cannot be mounted here (needs root)");
+            skipped("a small disk cannot be mounted here (needs root)");
             return None;
         }
         Some(Self { folder })

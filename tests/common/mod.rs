@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::cell::Cell;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,11 @@ pub fn sample_form() -> Form {
     form.expect("a form in force").clone()
 }
 
+/// Says that something was not tested, past the harness, which keeps what tests print to itself.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
 /// A component that a test needs. Missing by hand: skipped loudly. Missing in CI: a failure.
 pub fn has(program: &str) -> bool {
     let there = std::env::var_os("PATH").is_some_and(|path| {
@@ -90,7 +96,7 @@ pub fn has(program: &str) -> bool {
     });
     assert!(there || std::env::var_os("CI").is_none(), "CI needs {program}");
     if !there {
-        eprintln!("SKIPPED: {program} is not installed");
+        skipped(&format!("{program} is not installed"));
     }
     there
 }
