@@ -210,6 +210,13 @@ fn a_mistake_in_the_central_services_file_is_pointed_at() {
             ("opens = \"07:30\"", "opens = ‸\"7h30\"", "hour"),
             ("closes = \"17:00\"", "closes = ‸\"07:30\"", "expected a time after opens"),
             ("closes = \"17:00\"", "closes = ‸17", "expected"),
+            ("words_days = 90", "words_days = ‸0", "expected 1 to 3650 days"),
+            ("answers_days = 1826", "answers_days = ‸365", "expected 366 to 36500 days"),
+            (
+                "keep_words_days = 90\nkeep_answers_days = 1826",
+                "keep_words_days = 1000\nkeep_answers_days = ‸999",
+                "no fewer than",
+            ),
             ("even_ms = 500", "‸even_s = 1", "expected a threshold of a signal"),
             ("quick_ratings = 5", "quick_ratings = ‸4", "expected 5 to 1000000"),
             ("phone_percent = 50", "phone_percent = ‸0", "expected 1 to 100"),

@@ -9,16 +9,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use archives::{ALL, Archive};
-use common::{TestCentral, TestKiosk, at, batch, first_counter, rate};
+use common::{TestCentral, TestKiosk, answered, at, batch, first_counter, rate};
 use hailong::central::decide::{Erasure, erase_in, erase_old_words};
 use hailong::central::roots::make;
-use hailong::central::store::{ContactRef, PhoneForm};
+use hailong::central::store::ContactRef;
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::form::Reader;
 use hailong::domain::line::{By, How};
 use hailong::domain::rating::{Key, Outcome};
-use hailong::domain::ticket::Claims;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::visit::Record;
@@ -29,27 +28,7 @@ const WORDS: &str = "Nguyễn Văn Tèo ở thôn Đông";
 
 /// A contact that is rated later by phone, in words; gives the code of the answer.
 async fn written(central: &TestCentral, kiosk: &mut TestKiosk, level: &str) -> CheckCode {
-    let mut desk = kiosk.desk();
-    let open = Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
-    let ticket = desk.keep(&open).unwrap();
-    let end = Record::Close { contact: ticket.seq, how: How::Left, reasons: Vec::new() };
-    desk.keep(&end).unwrap();
-    drop(desk);
-    let ticket = ticket.ticket.unwrap().rsplit_once('/').unwrap().1.to_owned();
-    let id = kiosk.sender().kiosk;
-    let known = central.central.kiosk(&id).await.unwrap().unwrap();
-    let claims = Claims::read(&ticket, |_| central.central.ticket_key(&known)).unwrap();
-    let form = PhoneForm {
-        claims,
-        kiosk: id,
-        level: level.to_owned(),
-        reasons: Vec::new(),
-        words: Some(WORDS.to_owned()),
-    };
-    match central.store().answer(form).await.unwrap() {
-        hailong::central::store::Answered::Kept(line) => CheckCode::of(0, line),
-        hailong::central::store::Answered::Used => panic!("a ticket is used once"),
-    }
+    answered(central, kiosk, level, Some(WORDS)).await
 }
 
 async fn sent(kiosk: &TestKiosk) {

@@ -13,7 +13,7 @@ use archives::{ALL, Archive, lived, replace};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use common::{TestCentral, TestKiosk, at, rate};
-use hailong::central::decide::{Erasure, erase_in, renew_keys_in, take_in};
+use hailong::central::decide::{Erasure, erase_in, erase_old_answers, renew_keys_in, take_in};
 use hailong::central::export::Asked;
 use hailong::central::roots::make;
 use hailong::central::store::Store;
@@ -391,29 +391,75 @@ async fn troubled() -> TempDir {
     central.stop().await.0
 }
 
+/// What both, and a rebuild, say of a folder: nothing is wrong, and the same was counted. Gives what
+/// the verifier in Python says.
+fn counted_alike(python: &str, data: &Path) -> String {
+    let folder = TempDir::new().unwrap();
+    let archive = folder.path().join("archive");
+    let (data, file) = (data.to_str().unwrap(), archive.to_str().unwrap());
+    let (code, said) = hailong(&["export", "--opened", "--data", data, "--out", file]);
+    assert_eq!(code, Some(0), "{said}");
+    let [(program, said), (code, counted)] = both(python, &archive, None);
+    assert_eq!((program, code), (Some(0), Some(0)), "{said}{counted}");
+    let (code, said) = hailong(&["rebuild", "--data", data]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, digest) = said.split_once("digest ").expect("the digest of the canonical dump");
+    let digest = digest.lines().next().unwrap();
+    assert!(counted.contains(&format!("dump of all of it is {digest}")), "{said}{counted}");
+    counted
+}
+
+#[test]
+fn what_is_left_after_five_years_is_right_to_whoever_reads_the_document() {
+    let Some(python) = python() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let later = |service, days: &[&str]| {
+        runtime.block_on(async {
+            let clock = Arc::new(DemoClock::standing(at("2031-11-24 09:00")));
+            let central = TestCentral::start_in(service, clock).await;
+            for day in days {
+                central.clock.set(at(&format!("{day} 00:01")));
+                let today = day.parse().unwrap();
+                erase_old_answers(central.store(), today, 1_826).await.unwrap();
+                make(&central.central).await.unwrap();
+            }
+            central.stop().await.0
+        })
+    };
+    for (service, days) in [
+        (lived(), &["2031-11-25", "2031-11-26"][..]),
+        (lived(), &["2031-11-25"]),
+        (runtime.block_on(troubled()), &["2031-11-26"]),
+    ] {
+        let before = counted_alike(python, service.path());
+        let service = later(service, days);
+        let after = counted_alike(python, service.path());
+        let found = |said: &str| {
+            let lines = said.lines().filter(|line| line.contains("found: "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&before), found(&after), "what was found is told as before");
+        let mut bent = Archive::of(service.path(), ALL);
+        bent.records.remove(bent.places("tallies")[0]);
+        for (code, said) in both(python, &bent.written(), None) {
+            assert!(code == Some(5) && said.contains("is not what was kept"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn contacts_tallies_and_findings_follow_from_the_document() {
     let Some(python) = python() else { return };
-    let folder = TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     // A day with phone answers, a power failure and an hour without network; and a day of trouble.
-    let day = path("day");
-    let (code, said) = hailong(&["demo", "--once", "--data", &day, "--visitors", "15"]);
+    let folder = TempDir::new().unwrap();
+    let day = folder.path().to_str().unwrap();
+    let (code, said) = hailong(&["demo", "--once", "--data", day, "--visitors", "15"]);
     assert_eq!(code, Some(0), "{said}");
     let trouble = tokio::runtime::Runtime::new().unwrap().block_on(troubled());
-    for (name, data) in [("day", day.as_str()), ("trouble", trouble.path().to_str().unwrap())] {
-        let archive = path(&format!("{name}.archive"));
-        let (code, said) = hailong(&["export", "--opened", "--data", data, "--out", &archive]);
-        assert_eq!(code, Some(0), "{said}");
-        let [(program, said), (code, counted)] = both(python, Path::new(&archive), None);
-        assert_eq!((program, code), (Some(0), Some(0)), "{said}{counted}");
-        let (code, said) = hailong(&["rebuild", "--data", data]);
-        assert_eq!(code, Some(0), "{said}");
-        let (_, digest) = said.split_once("digest ").expect("the digest of the canonical dump");
-        let digest = digest.lines().next().unwrap();
-        assert!(counted.contains(&format!("dump of all of it is {digest}")), "{said}{counted}");
+    for (data, troubled) in [(folder.path(), false), (trouble.path(), true)] {
+        let counted = counted_alike(python, data);
         let kinds = ["clock", "fork", "lost", "quarantine"];
         let found = kinds.map(|kind| counted.contains(&format!("found: {kind} ")));
-        assert_eq!(found, [name == "trouble"; 4], "{counted}");
+        assert_eq!(found, [troubled; 4], "{counted}");
     }
 }

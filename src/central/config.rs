@@ -35,6 +35,8 @@ struct File {
     behind_proxy: bool,
     #[serde(default = "ninety")]
     keep_words_days: Spanned<u16>,
+    #[serde(default = "five_years")]
+    keep_answers_days: Spanned<u16>,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
     offices: Vec<OfficeFile>,
@@ -44,6 +46,10 @@ struct File {
 
 fn ninety() -> Spanned<u16> {
     Spanned::new(0..0, 90)
+}
+
+fn five_years() -> Spanned<u16> {
+    Spanned::new(0..0, 1_826)
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +93,8 @@ pub struct Config {
     pub photos: Photos,
     /// Words are erased after so many days, 1 to 3,650.
     pub keep_words_days: u16,
+    /// Answers are erased after so many days, 366 to 36,500, and not before their words.
+    pub keep_answers_days: u16,
     /// Where the roots of days are handed to, if anywhere.
     pub roots: Option<PathBuf>,
 }
@@ -150,6 +158,11 @@ impl Config {
             let expected = "expected 1 to 3650 days";
             return Err(source.error(read.keep_words_days.span(), expected));
         }
+        let keep_answers_days = *read.keep_answers_days.get_ref();
+        if !(keep_words_days.max(366)..=36_500).contains(&keep_answers_days) {
+            let expected = "expected 366 to 36500 days, and no fewer than keep_words_days";
+            return Err(source.error(read.keep_answers_days.span(), expected));
+        }
         Ok(Self {
             data: base.join(read.data.get_ref()),
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
@@ -162,6 +175,7 @@ impl Config {
             photos,
             // A share may be away for a while: then the service goes on, and says so.
             keep_words_days,
+            keep_answers_days,
             roots: read.roots.map(|folder| base.join(folder)),
         })
     }

@@ -161,6 +161,21 @@ pub async fn erase_old_words(
     Ok(())
 }
 
+/// Erases the answers whose time is over, if there are any, likewise; what was counted stays.
+pub async fn erase_old_answers(
+    store: &dyn Store,
+    today: Date,
+    keep_days: u16,
+) -> Result<(), StoreError> {
+    let before = today.saturating_sub(i32::from(keep_days).days());
+    if store.has_answers_before(before).await? {
+        let reason = format!("kept for {keep_days} days, as the notice says");
+        store.erase_answers(before, "hailong".to_owned(), reason).await?;
+        tracing::info!(%before, "answers were erased");
+    }
+    Ok(())
+}
+
 /// What a decision speaks of and is not here.
 fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<String> {
     let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
@@ -169,6 +184,20 @@ fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<Str
         && !(id.is_central() && matches!(what, What::Settled { .. }))
     {
         return Some(format!("no kiosk {id} is admitted here"));
+    }
+    let closed = matters.decisions.iter().filter_map(|one| match one.decision.what {
+        What::AnswersErased { before, .. } => Some(before),
+        _ => None,
+    });
+    let of = match what {
+        What::Dated { day, .. } => Some(*day),
+        What::Attributed { from, .. } => Some(from.date()),
+        _ => None,
+    };
+    if let (Some(kept), Some(day)) = (closed.max(), of)
+        && day < kept
+    {
+        return Some(format!("answers of before {kept} are erased: these days are closed"));
     }
     match what {
         What::Settled { kind, kiosk, epoch, seq } => {

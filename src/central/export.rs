@@ -332,6 +332,9 @@ impl Source<'_> {
         for directory in directories {
             archive.put(&Record::Directory(Box::new(directory)))?;
         }
+        for tallies in self.store.carried().await? {
+            archive.put(&Record::Tallies(tallies))?;
+        }
         Ok(())
     }
 
@@ -373,7 +376,10 @@ fn bodies(reader: &Intake, segment: &Segment) -> Vec<Body> {
     };
     let mut bodies = reader.open_bodies(&header, &content);
     let erased = segment.erased.iter();
-    bodies.extend(erased.map(|(seq, kind)| Body::closed(*seq, *kind, ERASED.to_owned())));
+    bodies.extend(erased.map(|body| Body {
+        found: body.found.clone(),
+        ..Body::closed(body.seq, body.kind, ERASED.to_owned())
+    }));
     bodies
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 
-use super::store::{Entry, Rereader, Segment, Verified};
+use super::store::{Entry, ErasedBody, Rereader, Segment, Verified};
 use crate::domain::archive;
 use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified, read_stored};
 use crate::domain::form::Forms;
@@ -74,20 +74,21 @@ impl Intake {
         header: Header,
         content: Content,
         received: At,
-        erased: &[(u64, u8)],
+        erased: &[ErasedBody],
     ) -> Result<Verified, BadBatch> {
         if content.lines().last().map(Hash::of) != Some(header.head) {
             return Err(BadBatch::Content("another last line"));
         }
         let mut entries = self.open(&header, &content);
         // Each body that was erased is missing for that reason, and for no other.
-        for (seq, _) in erased {
-            let entry = entries.iter_mut().find(|entry| entry.seq == *seq);
-            if let Some(unusable) = entry.map(|entry| &mut entry.unusable)
-                && let Some(missing) = unusable.iter().position(|why| why == BODY_MISSING)
-            {
-                unusable.remove(missing);
+        for body in erased {
+            let Some(entry) = entries.iter_mut().find(|entry| entry.seq == body.seq) else {
+                continue;
+            };
+            if let Some(missing) = entry.unusable.iter().position(|why| why == BODY_MISSING) {
+                entry.unusable.remove(missing);
             }
+            entry.unusable.extend(body.found.iter().cloned());
         }
         Ok(Verified {
             header_line,

@@ -82,6 +82,9 @@ pub async fn of_day(
 }
 
 fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> State {
+    if record.erased {
+        return State::Final;
+    }
     if now < At::from_civil(date.to_datetime(directory.office.closes)) {
         return State::Open;
     }

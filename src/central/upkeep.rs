@@ -1,5 +1,5 @@
-//! What falls due by itself while the service runs: the root of a day that is over, words whose time
-//! is over, and what makes check codes quick to find.
+//! What falls due by itself while the service runs: the root of a day that is over, words and answers
+//! whose time is over, and what makes check codes quick to find.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,9 +18,12 @@ pub async fn keep(central: Arc<Central>) -> Infallible {
         if let Err(error) = roots::make(&central).await {
             tracing::error!(%error, "no root yet");
         }
-        let (today, days) = (central.now().date(), central.config.keep_words_days);
-        if let Err(error) = decide::erase_old_words(store, today, days).await {
+        let (today, keep) = (central.now().date(), &central.config);
+        if let Err(error) = decide::erase_old_words(store, today, keep.keep_words_days).await {
             tracing::error!(%error, "words whose time is over are not erased yet");
+        }
+        if let Err(error) = decide::erase_old_answers(store, today, keep.keep_answers_days).await {
+            tracing::error!(%error, "answers whose time is over are not erased yet");
         }
         if let Err(error) = store.gather_codes().await {
             tracing::error!(%error, "check codes not gathered");

@@ -1,8 +1,10 @@
 //! An archive: journals, roots and what is needed to check them, for whoever trusts nobody here.
 //!
-//! One JSON record a line. First what the archive is, then kiosks, forms and directories, then the
-//! batches in the order stored, each root after the last batch that it covers, and at the end the
+//! One JSON record a line. First what the archive is, then kiosks, forms, directories and what is left
+//! of days whose answers are erased, then the batches in the order stored, each root after the last batch that it covers, and at the end the
 //! hash of all that stands before it, so that a cut archive is known as one.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,8 @@ pub enum Record {
     Form(Box<Form>),
     /// An office's directory.
     Directory(Box<Directory>),
+    /// What was counted on a day whose answers are erased.
+    Tallies(Tallies),
     /// A stored batch.
     Batch(Batch),
     /// The root of what stands before it.
@@ -75,6 +79,25 @@ pub struct ListedKiosk {
     pub key: String,
     /// When it was admitted.
     pub enrolled: At,
+}
+
+/// An office's day whose answers are erased: what was counted, carried over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tallies {
+    /// The office.
+    pub office: String,
+    /// The day.
+    pub day: Date,
+    /// How much of each, by the key of the tally.
+    pub tallies: BTreeMap<String, i64>,
+}
+
+impl Tallies {
+    /// Lines of the canonical dump.
+    pub fn dump(&self) -> impl Iterator<Item = String> {
+        let rows = self.tallies.iter();
+        rows.map(|(key, n)| serde_json::json!(["tally", self.office, self.day, key, n]).to_string())
+    }
 }
 
 /// A batch as stored, with its bodies opened or without them.
@@ -140,6 +163,9 @@ pub struct Body {
     /// Why it could not be opened, as a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_opened: Option<String>,
+    /// Of one that was erased: why its line was in quarantine for it, as codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
 }
 
 impl Body {
@@ -151,12 +177,14 @@ impl Body {
             salt: Some(data_encoding::HEXLOWER.encode(plain.salt())),
             answer: Some(Raw::of(plain.text())),
             not_opened: None,
+            found: Vec::new(),
         }
     }
 
     /// A body that could not be opened.
     pub fn closed(seq: u64, kind: u8, why: String) -> Self {
-        Self { seq, kind, salt: None, answer: None, not_opened: Some(why) }
+        let not_opened = Some(why);
+        Self { seq, kind, salt: None, answer: None, not_opened, found: Vec::new() }
     }
 
     /// What it holds, if a line carries the `hash` of it.

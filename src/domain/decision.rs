@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
+use super::line::Line;
+use super::seal::Kind;
 use super::time::At;
 
 /// Longest person and longest reason, in letters.
@@ -125,6 +127,17 @@ pub enum What {
         /// The first day that is kept.
         before: Date,
     },
+    /// All that was answered in contacts of days before one is erased, because its time is over.
+    /// What these days' tallies were stays, and moves no more. It cannot be withdrawn.
+    AnswersErased {
+        /// The first day of these, if answers were erased before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Date>,
+        /// The first day that is kept.
+        before: Date,
+        /// SHA-256 of these days' tallies, as the canonical dump has them.
+        tallies: Hash,
+    },
     /// An earlier decision no longer holds.
     Withdrawn {
         /// Its line's epoch.
@@ -135,6 +148,23 @@ pub enum What {
     /// A decision of a later version: stored, and without any effect here.
     #[serde(other, skip_serializing)]
     Unknown,
+}
+
+/// A body that was erased, and of which contact it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Whose journal; the own series for an answer by phone.
+    pub kiosk: KioskId,
+    /// Which epoch.
+    pub epoch: Epoch,
+    /// Its line.
+    pub seq: u64,
+    /// What it held.
+    pub kind: u8,
+    /// The line that opened the contact.
+    pub contact: u64,
+    /// The day of its line, by the line or by when that was received: the earlier one.
+    pub day: Date,
 }
 
 /// A decision that cannot be taken.
@@ -152,6 +182,20 @@ pub enum BadDecision {
     /// Not one of this version.
     #[error("expected a decision of this version")]
     Unknown,
+}
+
+impl Gone {
+    /// A body of a line that was received at a moment.
+    pub fn of(kiosk: &KioskId, epoch: Epoch, line: &Line, kind: u8, received: At) -> Self {
+        Self {
+            kiosk: kiosk.clone(),
+            epoch,
+            seq: line.seq,
+            kind,
+            contact: line.contact.unwrap_or(line.seq),
+            day: line.at.date().min(received.date()),
+        }
+    }
 }
 
 impl Decision {
@@ -175,12 +219,26 @@ impl Decision {
 impl What {
     /// Whether something is gone by it.
     pub fn erases(&self) -> bool {
-        matches!(self, Self::Erased { .. } | Self::WordsErased { .. })
+        matches!(self, Self::Erased { .. } | Self::WordsErased { .. } | Self::AnswersErased { .. })
     }
 
-    /// Whether it has a way of its own: what a citizen answered is erased by their check code, old
-    /// words when their time is over, keys when they are renewed. Nobody erases what others have to
-    /// read by naming it.
+    /// Whether it erased this body.
+    pub fn erased(&self, gone: &Gone) -> bool {
+        let words = gone.kind == Kind::Words as u8;
+        match self {
+            Self::Erased { kiosk, epoch, contact, words_only } => {
+                (kiosk, epoch, contact) == (&gone.kiosk, &gone.epoch, &gone.contact)
+                    && (words || !words_only)
+            }
+            Self::WordsErased { before } => words && gone.day < *before,
+            Self::AnswersErased { before, .. } => gone.day < *before,
+            _ => false,
+        }
+    }
+
+    /// Whether it has a way of its own: what a citizen answered is erased by their check code, words
+    /// and answers when their time is over, keys when they are renewed. Nobody erases what others
+    /// have to read by naming it.
     pub fn has_its_own_way(&self) -> bool {
         self.erases() || matches!(self, Self::KeysRenewed { .. })
     }
@@ -204,6 +262,7 @@ impl What {
             Self::KeysRenewed { .. } => "keys_renewed",
             Self::Erased { .. } => "erased",
             Self::WordsErased { .. } => "words_erased",
+            Self::AnswersErased { .. } => "answers_erased",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Unknown => "unknown",
         }
@@ -222,6 +281,7 @@ impl What {
             Self::Attributed { .. }
             | Self::KeysRenewed { .. }
             | Self::WordsErased { .. }
+            | Self::AnswersErased { .. }
             | Self::Withdrawn { .. }
             | Self::Unknown => None,
         }

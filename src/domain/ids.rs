@@ -202,6 +202,16 @@ impl Hash {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// The SHA-256 of lines of text, with a newline after each.
+    pub fn of_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut hash = Sha256::new();
+        for line in lines {
+            hash.update(line.as_ref());
+            hash.update(b"\n");
+        }
+        Self(hash.finalize().into())
+    }
 }
 
 impl fmt::Debug for Hash {

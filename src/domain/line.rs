@@ -209,6 +209,13 @@ pub enum BadLine {
 }
 
 impl Line {
+    /// The contact that a phone's answer is for, as its ticket tells it: kiosk, the first two bytes
+    /// of the epoch, and the opening line.
+    pub fn ticket_of(&self) -> Option<(&KioskId, u16, u64)> {
+        let prefix = u16::from_str_radix(self.of_epoch.as_deref()?, 16).ok()?;
+        Some((self.of_kiosk.as_ref()?, prefix, self.of_seq?))
+    }
+
     /// A line whose chain keys are still to be filled in by [`super::series::Series::write`].
     pub fn draft(event: Event) -> Self {
         Self {

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use hailong::central::config::Config;
 use hailong::central::service::{Central, serve};
-use hailong::central::store::Store;
+use hailong::central::store::{Answered, PhoneForm, Store};
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::batch::{Packed, Parts, pack};
+use hailong::domain::check::CheckCode;
 use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
 use hailong::domain::ids::{CounterId, Hash, KioskId};
 use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
+use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
@@ -384,6 +386,45 @@ pub fn rate(desk: &mut Desk, level: &str, reasons: &[&str]) -> u64 {
 }
 
 /// The counter that a desk serves, or the first of them.
+/// A contact that is left for later; gives its ticket.
+pub fn left(kiosk: &mut TestKiosk) -> String {
+    let mut desk = kiosk.desk();
+    let open = Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
+    let opened = desk.keep(&open).unwrap();
+    close(&mut desk, opened.seq, How::Left, &[]);
+    opened.ticket.unwrap().rsplit_once('/').unwrap().1.to_owned()
+}
+
+/// Answers by phone; gives the code of the answer.
+pub async fn by_phone(
+    central: &TestCentral,
+    kiosk: &TestKiosk,
+    ticket: &str,
+    level: &str,
+    words: Option<&str>,
+) -> CheckCode {
+    let id = kiosk.sender().kiosk;
+    let known = central.central.kiosk(&id).await.unwrap().unwrap();
+    let claims = Claims::read(ticket, |_| central.central.ticket_key(&known)).unwrap();
+    let (level, words) = (level.to_owned(), words.map(str::to_owned));
+    let form = PhoneForm { claims, kiosk: id, level, reasons: Vec::new(), words };
+    match central.store().answer(form).await.unwrap() {
+        Answered::Kept(line) => CheckCode::of(0, line),
+        Answered::Used => panic!("a ticket is used once"),
+    }
+}
+
+/// A contact that is left for later and answered by phone at once; gives the code of the answer.
+pub async fn answered(
+    central: &TestCentral,
+    kiosk: &mut TestKiosk,
+    level: &str,
+    words: Option<&str>,
+) -> CheckCode {
+    let ticket = left(kiosk);
+    by_phone(central, kiosk, &ticket, level, words).await
+}
+
 pub fn first_counter(desk: &Desk) -> CounterId {
     desk.enrolled().counters.iter().next().expect("a counter").clone()
 }

@@ -24,9 +24,11 @@ class Archive:
     def __init__(self, content):
         self.problems, self.notes, self.count = [], [], None
         self.kiosks, self.forms = {}, []
+        self.carried = []  # tallies of days whose answers are erased, as the canonical dump has them
         self.order = []  # batches and roots as they stand
         self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
         self.starts = {}  # (kiosk, epoch) -> seq of `started`
+        self.received = {}  # (kiosk, epoch, seq) -> when it came first
         self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
         for number, record in enumerate(self.records(content), 1):
             kind = record.get("record")
@@ -41,6 +43,9 @@ class Archive:
                 self.kiosks.setdefault(record.get("id"), record)
             elif kind == "form":
                 self.forms.append(record)
+            elif kind == "tallies":
+                place = ("tally", record["office"], record["day"])
+                self.carried += [[*place, key, n] for key, n in record["tallies"].items()]
             elif kind in ("batch", "root"):
                 self.order.append(record)
             elif kind != "directory":
@@ -75,7 +80,7 @@ class Archive:
         leaves, previous, anchors = [], None, []
         self.root_key = self.head["root_key"]
         if self.head["opened"] and not self.part:
-            self.count = counting.Count(self.kiosks.values(), self.forms)
+            self.count = counting.Count(self.kiosks.values(), self.forms, self.carried)
         for number, record in enumerate(self.order, 1):
             try:
                 if record["record"] == "batch":
@@ -95,6 +100,7 @@ class Archive:
         self.chains()
         self.admitted()
         self.witnessed()
+        self.closed()
         self.tell_figures()
         if self.head["opened"]:
             self.answers()
@@ -126,6 +132,7 @@ class Archive:
         news = False
         for seq, line in enumerate(lines, first):
             stored = self.lines.setdefault((kiosk, epoch, seq), {})
+            self.received.setdefault((kiosk, epoch, seq), batch["received"])
             news = news or wire.digest(line) not in stored
             stored.setdefault(wire.digest(line), line)
         if not news:
@@ -211,6 +218,17 @@ class Archive:
             say = self.notes if self.part else self.problems
             say.append(f"{name}: no line of the central service says that its key was admitted")
 
+    # What is left of days whose answers are erased.
+
+    def closed(self):
+        for decision in (line["decision"] for line in self.own("decided")):
+            if decision["what"] != "answers_erased":
+                continue
+            since, before = decision.get("since", ""), decision["before"]
+            rows = [row for row in self.carried if since <= row[2] < before]
+            if counting.dump_hash(rows) != decision["tallies"]:
+                self.wrong(f"what was counted before {before} is not what was kept of it")
+
     # The roots that kiosks saw, against those that are here.
 
     def witnessed(self):
@@ -244,7 +262,8 @@ class Archive:
                         self.wrong(f"{place} is missing")
                     elif "erased" in here:
                         opened = read.get("contact", seq)
-                        if not self.erased(kiosk, epoch, opened, read["at"][:10], kind):
+                        day = min(read["at"], self.received[kiosk, epoch, seq])[:10]
+                        if not self.erased(kiosk, epoch, opened, day, kind):
                             self.wrong(f"{place} is gone, and nobody decided it")
                     elif all(len(one) < 64 for one in here):
                         self.notes.append(f"{place} is not opened: {', '.join(sorted(here))}")
@@ -254,7 +273,8 @@ class Archive:
     def erased(self, kiosk, epoch, contact, day, kind):
         """Whether a decision erased a body."""
         for decision in (line["decision"] for line in self.own("decided")):
-            if decision["what"] == "words_erased" and kind == wire.WORDS:
+            words = decision["what"] == "words_erased" and kind == wire.WORDS
+            if words or decision["what"] == "answers_erased":
                 if day < decision["before"]:
                     return True
             if decision["what"] == "erased" and (kind == wire.WORDS or not decision["words_only"]):

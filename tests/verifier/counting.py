@@ -77,11 +77,13 @@ class Epoch:
 class Count:
     """What is known after the batches taken in so far."""
 
-    def __init__(self, kiosks, forms):
+    def __init__(self, kiosks, forms, carried):
         self.offices = {kiosk["id"]: kiosk["office"] for kiosk in kiosks}
         self.forms = Forms(forms)
         self.epochs, self.phones, self.kept = {}, [], set()
         self.decisions = []
+        self.carried = carried  # rows of tallies of days that are closed
+        self.open_since, self.closed = "", {}  # the first day that is not; day and official
 
     # Taking in batches.
 
@@ -115,11 +117,21 @@ class Count:
                     self.find("lost", epoch, seq, "journal_lost")
             if read["event"] == "decided":
                 self.decisions.append(((name, seq), read["decision"]))
+                self.close(read["decision"])
             if read["event"] == "clock" and "step_ms" in read:
                 epoch.jumps = sorted([*epoch.jumps, (seq, read["step_ms"], moment(read["at"]))])
             self.open(epoch, read, [body for body in bodies if body["seq"] == seq])
         if kiosk == "central":
             self.phone(epoch, header, lines, received)
+
+    def close(self, decision):
+        """Days of which the answers are erased stay as they are."""
+        if decision["what"] != "answers_erased":
+            return
+        for contact in self.contacts():
+            if contact["day"] and contact["day"] < decision["before"]:
+                self.closed.setdefault(contact["place"], (contact["day"], contact["official"]))
+        self.open_since = max(self.open_since, decision["before"])
 
     def find(self, kind, epoch, seq, reason):
         self.kept.add((kind, epoch.kiosk, epoch.name, seq, reason))
@@ -160,6 +172,9 @@ class Count:
                 self.find("quarantine", epoch, line["seq"], bad)
             else:
                 epoch.answers[line["seq"], kind] = answer
+        for body in bodies:
+            for reason in body.get("found", []):
+                self.find("quarantine", epoch, line["seq"], reason)
         if any(body["kind"] == 0 for body in bodies):
             self.find("quarantine", epoch, line["seq"], "unknown_kind")
 
@@ -259,7 +274,7 @@ class Count:
 
     def in_force(self):
         """Decisions that were not withdrawn, in the order taken."""
-        finals = ("withdrawn", "erased", "words_erased")
+        finals = ("withdrawn", "erased", "words_erased", "answers_erased", "keys_renewed")
         back = [d for _, d in self.decisions if d["what"] == "withdrawn"]
         back = {(d["epoch"], d["seq"]) for d in back}
         return [d for at, d in self.decisions if at not in back or d["what"] in finals]
@@ -275,7 +290,8 @@ class Count:
                 during = moment(d["from"]) <= moment(line["at"]) < moment(d["until"])
                 if d["counter"] == line.get("counter") and during:
                     official = d.get("official")
-        return day, official
+        day = "review" if day < self.open_since else day
+        return self.closed.get((epoch.kiosk, epoch.name, line["seq"]), (day, official))
 
     def contacts(self):
         contacts = {}
@@ -364,7 +380,9 @@ class Count:
         for number, epoch, day, _, _ in self.placed_phones():
             if not epoch:
                 tallies[self.offices[number[0]], day, "phone/waiting"] += 1
-        return rows + [["tally", *key, n] for key, n in tallies.items()]
+        # “review” is after all days.
+        rows += [["tally", *key, n] for key, n in tallies.items() if key[1] >= self.open_since]
+        return rows + self.carried
 
 
 def dump_hash(rows):

@@ -19,6 +19,7 @@ pub use self::matters::{
     ContactRef, Decided, Finding, FindingKind, FindingMatter, Fork, ForkKind, Hole, HoleState,
     KioskMatter, Matters, Standing,
 };
+use crate::domain::archive::Tallies;
 use crate::domain::batch::{BadBatch, Header};
 use crate::domain::check::CheckCode;
 use crate::domain::decision::Decision;
@@ -132,6 +133,17 @@ pub struct Verified {
     pub received: At,
 }
 
+/// A body that was here and was erased.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ErasedBody {
+    /// Its line.
+    pub seq: u64,
+    /// What it held.
+    pub kind: u8,
+    /// Why its line was in quarantine for it, which stays: the codes.
+    pub found: Vec<String>,
+}
+
 /// A batch as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
@@ -143,8 +155,8 @@ pub struct Segment {
     pub line_part: Vec<u8>,
     /// The bodies as sent, but for those that were erased.
     pub body_part: Vec<u8>,
-    /// Which were: the line's number and the kind of the body.
-    pub erased: Vec<(u64, u8)>,
+    /// Which were.
+    pub erased: Vec<ErasedBody>,
     /// When it was received.
     pub received: At,
 }
@@ -316,6 +328,8 @@ pub struct DayRecord {
     pub progress: Vec<Progress>,
     /// Gaps that touch the day.
     pub gaps: Vec<Gap>,
+    /// Whether what was answered on it is erased: the tallies are all that is left.
+    pub erased: bool,
 }
 
 /// What is not certain of a day because of the kiosks' clocks.
@@ -416,6 +430,21 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a decision into the own series, and lets follow what follows from it. Gives the
     /// line's epoch and number.
     async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError>;
+
+    /// Whether anything is here that was answered before a day and is not erased.
+    async fn has_answers_before(&self, day: Date) -> Result<bool, StoreError>;
+
+    /// What was counted on days whose answers are erased, by office and day.
+    async fn carried(&self) -> Result<Vec<Tallies>, StoreError>;
+
+    /// Erases all that was answered before a day and keeps what was counted; gives the line that
+    /// says so.
+    async fn erase_answers(
+        &self,
+        before: Date,
+        person: String,
+        reason: String,
+    ) -> Result<(Epoch, u64), StoreError>;
 
     /// Everything that a person should look at, and how it stands.
     async fn matters(&self) -> Result<Matters, StoreError>;

@@ -5,42 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use jiff::civil::Date;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::chains::Chains;
+use super::erasures::Erasures;
 use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
 use crate::central::store::sqlite::{Author, SqliteStore};
 use crate::central::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
 use crate::central::summary;
 use crate::clock::SystemClock;
-use crate::domain::archive::{About, Batch, ERASED, ListedKiosk};
+use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
-use crate::domain::decision::What;
+use crate::domain::decision::{Gone, What};
 use crate::domain::form::Forms;
-use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::root::{Growing, Root, Statement, verifying_key};
-use crate::domain::seal::{Kind, OpeningKey};
+use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
 
 /// A store in a folder of its own.
 struct Replica {
     store: SqliteStore,
     _folder: TempDir,
-}
-
-/// A body that was erased, and where.
-struct Gone {
-    kiosk: KioskId,
-    epoch: Epoch,
-    seq: u64,
-    kind: u8,
-    day: Date,
-    contact: u64,
 }
 
 /// An archive being checked.
@@ -58,14 +47,13 @@ pub(super) struct Check {
     enrolled: BTreeSet<(KioskId, Hash)>,
     /// The directories in force, as the own series says.
     in_force: BTreeMap<OfficeCode, Hash>,
-    /// Bodies that were erased.
-    erased: Vec<Gone>,
+    /// What was erased.
+    erasures: Erasures,
     /// Roots that kiosks saw: whose journal, number, anchor, and whether it was refused.
     seen: Vec<(KioskId, u64, Hash, bool)>,
     /// What was decided.
     decisions: Vec<What>,
-    /// Summaries that are not what follows from what is here.
-    other_summaries: Vec<String>,
+
     /// Lines under no root yet.
     leaves: Growing,
     last: Option<(Statement, Hash)>,
@@ -110,7 +98,7 @@ impl Check {
                 .push(format!("what came before {from} is not here: the figures were not checked"));
             None
         } else {
-            Some(replica(&kiosks, &forms, &list.directories)?)
+            Some(replica(&kiosks, &forms, &list.directories, &list.carried)?)
         };
         let (series_key, root_key) =
             (verifying_key(&about.series_key), verifying_key(&about.root_key));
@@ -129,10 +117,9 @@ impl Check {
             chains: Chains::default(),
             enrolled: BTreeSet::new(),
             in_force: BTreeMap::new(),
-            erased: Vec::new(),
+            erasures: Erasures::of(list.carried),
             seen: Vec::new(),
             decisions: Vec::new(),
-            other_summaries: Vec::new(),
             leaves: Growing::default(),
             last: None,
             anchors: Vec::new(),
@@ -232,14 +219,10 @@ impl Check {
                 // That a person decided so is checked at the end.
                 unusable.retain(|why| why != ERASED);
                 for body in of_line().filter(|body| body.not_opened.as_deref() == Some(ERASED)) {
-                    self.erased.push(Gone {
-                        kiosk: header.kiosk.clone(),
-                        epoch: header.epoch,
-                        seq,
-                        kind: body.kind,
-                        day: line.at.date(),
-                        contact: line.contact.unwrap_or(seq),
-                    });
+                    let (kiosk, epoch) = (&header.kiosk, header.epoch);
+                    let gone = Gone::of(kiosk, epoch, line, body.kind, batch.received);
+                    self.erasures.body(gone);
+                    unusable.extend(body.found.iter().cloned());
                 }
                 for body in of_line() {
                     if body.not_opened.as_deref() == Some(UNKNOWN_KIND) {
@@ -375,15 +358,12 @@ impl Check {
 
     /// Hash of the kiosk list as it was then.
     fn listed_by(&self, statement: &Statement) -> Hash {
-        let mut hash = Sha256::new();
         let then = self.listed.iter().filter(|kiosk| kiosk.enrolled <= statement.at);
-        for kiosk in then {
+        let row = |kiosk: &ListedKiosk| {
             let ListedKiosk { number, id, office, counters, key, enrolled } = kiosk;
-            let row = serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]);
-            hash.update(row.to_string());
-            hash.update(b"\n");
-        }
-        Hash(hash.finalize().into())
+            serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]).to_string()
+        };
+        Hash::of_lines(then.map(row))
     }
 
     /// Findings and summaries of a day, made again from what was here by then.
@@ -408,45 +388,12 @@ impl Check {
             };
             match summary::of_day(store, directory, &self.forms, day, statement.at).await {
                 Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
-                Ok(_) => self.other_summaries.push(format!(
-                    "{day}: the summary of {office} is not what follows from the lines"
-                )),
+                Ok(_) => self.erasures.summary(office.clone(), day, self.decisions.len()),
                 Err(error) => wrong.push(format!("{day}: {office}: {error}")),
             }
         }
         self.report.problems.append(&mut wrong);
         Ok(())
-    }
-
-    /// Whether each body that was erased was so by a decision; and what of the figures that leaves.
-    fn erasures(&mut self) {
-        let mut answers = 0;
-        for Gone { kiosk, epoch, seq, kind, day, contact } in &self.erased {
-            let words = *kind == Kind::Words as u8;
-            answers += u32::from(!words);
-            let decided = self.decisions.iter().any(|what| match what {
-                What::Erased { kiosk: of, epoch: within, contact: opened, words_only } => {
-                    (of, within, opened) == (kiosk, epoch, contact) && (words || !words_only)
-                }
-                What::WordsErased { before } => words && day < before,
-                _ => false,
-            });
-            if !decided {
-                self.report
-                    .problems
-                    .push(format!("{kiosk}: a body of line {seq} is gone, and nobody decided it"));
-            }
-        }
-        let other = std::mem::take(&mut self.other_summaries);
-        if answers == 0 {
-            self.report.problems.extend(other);
-        } else if !other.is_empty() {
-            let n = other.len();
-            self.report.notes.push(format!(
-                "answers were erased by decisions: {n} summaries that were made before cannot be \
-                 made again and were not checked"
-            ));
-        }
     }
 
     pub(super) fn end(mut self, anchor: Option<Hash>) -> Report {
@@ -461,7 +408,8 @@ impl Check {
                 }
             }
         }
-        self.erasures();
+        let office = |id: &KioskId| self.kiosks.get(id).map(|kiosk| &kiosk.office);
+        self.erasures.tell(&self.decisions, office, &mut self.report);
         self.witnessed();
         let notes = &mut self.report.notes;
         if self.leaves.lines() > 0 {
@@ -501,6 +449,7 @@ fn replica(
     kiosks: &BTreeMap<KioskId, Kiosk>,
     forms: &Forms,
     directories: &[Directory],
+    carried: &[Tallies],
 ) -> Result<Replica, StoreError> {
     let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
     let folder = TempDir::new().map_err(|error| refused(&error))?;
@@ -522,5 +471,8 @@ fn replica(
             .collect(),
     };
     let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
-    Ok(Replica { store: SqliteStore::replica(folder.path(), author, &kiosks)?, _folder: folder })
+    Ok(Replica {
+        store: SqliteStore::replica(folder.path(), author, &kiosks, carried)?,
+        _folder: folder,
+    })
 }

@@ -7,6 +7,7 @@
 
 mod chains;
 mod check;
+mod erasures;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use self::check::Check;
 use super::store::StoreError;
-use crate::domain::archive::{About, ListedKiosk, Record};
+use crate::domain::archive::{About, ListedKiosk, Record, Tallies};
 use crate::domain::form::Form;
 use crate::domain::ids::Hash;
 use crate::domain::office::Directory;
@@ -97,6 +98,7 @@ pub fn of_file(file: &Path, anchor: Option<Hash>) -> Result<Report, VerifyError>
             (Record::Kiosk(kiosk), Some(_)) => list.kiosks.push(kiosk),
             (Record::Form(form), Some(_)) => list.forms.push(*form),
             (Record::Directory(directory), Some(_)) => list.directories.push(*directory),
+            (Record::Tallies(tallies), Some(_)) => list.carried.push(tallies),
             (Record::Batch(batch), Some(about)) => {
                 let check = Check::once(&mut check, about, &mut list)?;
                 runtime.block_on(check.batch(&batch))?;
@@ -130,4 +132,5 @@ struct List {
     kiosks: Vec<ListedKiosk>,
     forms: Vec<Form>,
     directories: Vec<Directory>,
+    carried: Vec<Tallies>,
 }

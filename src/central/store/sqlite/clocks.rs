@@ -113,10 +113,12 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let Some(office) = &state.office else { return Ok(()) };
         let branch = &state.branches.0[place];
+        // Those of a day that is closed stay as they are.
+        let kept = self.kept_since.map(|day| day.to_string()).unwrap_or_default();
         let mut opened: BTreeSet<u64> = self
             .db
-            .prepare_cached("SELECT seq FROM contact WHERE branch = ? AND day IS NOT NULL")?
-            .query_map([branch.id], |row| row.get::<_, i64>(0))?
+            .prepare_cached("SELECT seq FROM contact WHERE branch = ? AND day >= ?")?
+            .query_map(params![branch.id, kept], |row| row.get::<_, i64>(0))?
             .map(|seq| seq.map(|seq| seq as u64))
             .collect::<Result<_, _>>()?;
         // Those of this batch are not written yet.

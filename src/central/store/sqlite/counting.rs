@@ -100,14 +100,10 @@ impl Writer {
         line: &Line,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
-        let (Some(kiosk), Some(prefix), Some(seq), Some(at)) = (
-            line.of_kiosk.clone(),
-            line.of_epoch.as_deref().and_then(|hex| u16::from_str_radix(hex, 16).ok()),
-            line.of_seq,
-            line.of_at,
-        ) else {
+        let (Some((kiosk, prefix, seq)), Some(at)) = (line.ticket_of(), line.of_at) else {
             return Ok(());
         };
+        let kiosk = kiosk.clone();
         let level = entry.answers.iter().find_map(|answer| match answer {
             Answer::Level(level) => Some(level.clone()),
             _ => None,

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::branches::Branch;
 use super::counting::Touched;
 use super::reading;
+use super::retention::Days;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{
     ContactRef, Decided, Finding, FindingMatter, Fork, ForkKind, Hole, HoleState, KioskMatter,
@@ -61,6 +62,12 @@ impl Writer {
                 _ => {}
             }
         }
+        // A day is closed once its answers are erased: nobody adds to it unseen.
+        if let (Day::On(date), Some(kept)) = (day, self.kept_since)
+            && date < kept
+        {
+            day = Day::Review;
+        }
         Ok((day, official))
     }
 
@@ -92,7 +99,9 @@ impl Writer {
             .db
             .query_row(
                 "UPDATE decision SET withdrawn = 1 WHERE epoch = ? AND seq = ?
-                 AND what NOT IN ('withdrawn', 'erased', 'words_erased', 'keys_renewed') RETURNING decision",
+                 AND what NOT IN ('withdrawn', 'erased', 'words_erased', 'answers_erased',
+                              'keys_renewed')
+                 RETURNING decision",
                 params![epoch.to_string(), seq as i64],
                 |row| row.get(0),
             )
@@ -129,6 +138,9 @@ impl Writer {
                 self.erase_contact(&ContactRef { kiosk, epoch, contact }, *words_only, touched)
             }
             What::WordsErased { before } => self.erase_words(*before),
+            What::AnswersErased { since, before, .. } => {
+                self.erase_answers(Days { since: *since, before: *before }, touched)
+            }
             What::Retired { kiosk, .. } => {
                 let since = match standing(&self.db, kiosk)? {
                     Standing::Retired { since, .. } => Some(since.to_string()),

@@ -3,7 +3,7 @@
 //! A segment keeps which of its bodies are gone, so that one that is missing for another reason is
 //! told from it. What is erased is erased again when the same lines are stored once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use rusqlite::params;
@@ -11,41 +11,44 @@ use rusqlite::params;
 use super::branches::Branch;
 use super::counting::Touched;
 use super::writing::Writer;
-use crate::central::store::{ContactRef, StoreError};
+use crate::central::store::{ContactRef, ErasedBody, StoreError};
 use crate::domain::batch::Lines;
-use crate::domain::ids::{Epoch, KioskId};
+use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::rating::{Cell, Key};
 use crate::domain::seal::Kind;
 use crate::domain::time::{At, Day};
 
-/// A body by the number of its line and its kind.
-type Body = (u64, u8);
-
-/// “12:3,14:1”.
-pub(super) fn read_erased(text: &str) -> Vec<Body> {
+/// “12:3,14:1:unknown_level+unknown_kind”.
+pub(super) fn read_erased(text: &str) -> Vec<ErasedBody> {
     let body = |text: &str| {
-        let (seq, kind) = text.split_once(':')?;
-        Some((seq.parse().ok()?, kind.parse().ok()?))
+        let mut parts = text.splitn(3, ':');
+        let (seq, kind) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let found = parts.next().unwrap_or_default().split('+').filter(|why| !why.is_empty());
+        Some(ErasedBody { seq, kind, found: found.map(str::to_owned).collect() })
     };
     text.split(',').filter_map(body).collect()
 }
 
-fn write_erased(bodies: &BTreeSet<Body>) -> String {
-    let texts: Vec<String> = bodies.iter().map(|(seq, kind)| format!("{seq}:{kind}")).collect();
-    texts.join(",")
+fn write_erased(bodies: &BTreeSet<ErasedBody>) -> String {
+    let text = |body: &ErasedBody| {
+        let ErasedBody { seq, kind, found } = body;
+        let why = if found.is_empty() { String::new() } else { format!(":{}", found.join("+")) };
+        format!("{seq}:{kind}{why}")
+    };
+    bodies.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// A body part without some bodies, and which of them were in it.
-fn without(mut part: &[u8], bodies: &BTreeSet<Body>) -> (Vec<u8>, BTreeSet<Body>) {
-    let (mut rest, mut gone) = (Vec::new(), BTreeSet::new());
+/// A body part without what goes, and which bodies that were: the number of the line and the kind.
+fn without(mut part: &[u8], goes: impl Fn(u64, u8) -> bool) -> (Vec<u8>, Vec<(u64, u8)>) {
+    let (mut rest, mut gone) = (Vec::new(), Vec::new());
     while let Some((head, tail)) = part.split_first_chunk::<11>() {
         let [s0, s1, s2, s3, s4, s5, s6, s7, kind, l0, l1] = *head;
-        let body = (u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]), kind);
+        let seq = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
         let length = usize::from(u16::from_be_bytes([l0, l1])).min(tail.len());
         let (bytes, after) = tail.split_at(length);
-        if bodies.contains(&body) {
-            gone.insert(body);
+        if goes(seq, kind) {
+            gone.push((seq, kind));
         } else {
             rest.extend(head);
             rest.extend(bytes);
@@ -55,29 +58,65 @@ fn without(mut part: &[u8], bodies: &BTreeSet<Body>) -> (Vec<u8>, BTreeSet<Body>
     (rest, gone)
 }
 
+/// Which bodies of some lines go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which {
+    All,
+    Words,
+}
+
 impl Writer {
-    /// Takes bodies out of the segments of a branch.
-    fn erase(&self, branch: i64, bodies: &BTreeSet<Body>) -> Result<(), StoreError> {
-        let (Some((first, _)), Some((last, _))) = (bodies.first(), bodies.last()) else {
-            return Ok(());
+    /// Takes bodies of some lines out of the segments of a branch.
+    pub(super) fn erase(
+        &self,
+        branch: i64,
+        lines: &BTreeSet<u64>,
+        which: Which,
+    ) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Ok(()) };
+        let goes = |seq: u64, kind: u8| {
+            let kind = matches!(which, Which::All) || kind == Kind::Words as u8;
+            kind && lines.contains(&seq)
         };
+        let found = self.found(branch)?;
         let mut segments = self.db.prepare_cached(
-            "SELECT id, bodies, erased FROM segment WHERE branch = ? AND last >= ? AND first <= ?",
+            "SELECT id, bodies, erased FROM segment
+             WHERE branch = ? AND last >= ? AND first <= ? AND length(bodies) > 0",
         )?;
         let mut rows = segments.query(params![branch, *first as i64, *last as i64])?;
         while let Some(row) = rows.next()? {
-            let part: Vec<u8> = row.get(1)?;
-            let (rest, gone) = without(&part, bodies);
+            let (rest, gone) =
+                without(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, goes);
             if gone.is_empty() {
                 continue;
             }
-            let before = read_erased(&row.get::<_, String>(2)?);
-            let erased: BTreeSet<Body> = before.into_iter().chain(gone).collect();
+            let mut erased: BTreeSet<ErasedBody> =
+                read_erased(&row.get::<_, String>(2)?).into_iter().collect();
+            erased.extend(gone.into_iter().map(|(seq, kind)| ErasedBody {
+                seq,
+                kind,
+                found: found.get(&seq).cloned().unwrap_or_default(),
+            }));
             self.db
                 .prepare_cached("UPDATE segment SET bodies = ?2, erased = ?3 WHERE id = ?1")?
                 .execute(params![row.get::<_, i64>(0)?, rest, write_erased(&erased)])?;
         }
         Ok(())
+    }
+
+    /// Why lines of a branch are in quarantine, by their numbers.
+    fn found(&self, branch: i64) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {
+        let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        let mut findings = self.db.prepare_cached(
+            "SELECT f.seq, f.reason FROM finding f
+             JOIN branch b ON b.kiosk = f.kiosk AND b.epoch = f.epoch
+             WHERE b.id = ? AND f.kind = 'quarantine' ORDER BY f.reason",
+        )?;
+        let mut rows = findings.query([branch])?;
+        while let Some(row) = rows.next()? {
+            found.entry(row.get::<_, i64>(0)? as u64).or_default().push(row.get(1)?);
+        }
+        Ok(found)
     }
 
     fn row_of(&self, kiosk: &KioskId, epoch: Epoch) -> Result<Option<i64>, StoreError> {
@@ -90,19 +129,24 @@ impl Writer {
         Ok(row)
     }
 
-    /// The lines of a contact: the one that opened it, and those that name it.
-    fn lines_of(&self, branch: i64, contact: u64) -> Result<Vec<Line>, StoreError> {
+    /// The lines of contacts: those that opened them, and those that name them.
+    pub(super) fn lines_of(
+        &self,
+        branch: i64,
+        contacts: &BTreeSet<u64>,
+    ) -> Result<Vec<Line>, StoreError> {
+        let Some(first) = contacts.first() else { return Ok(Vec::new()) };
         let mut segments =
             self.db.prepare_cached("SELECT lines FROM segment WHERE branch = ? AND last >= ?")?;
-        let mut rows = segments.query(params![branch, contact as i64])?;
+        let mut rows = segments.query(params![branch, *first as i64])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            let part: Vec<u8> = row.get(0)?;
+            let part = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
             let read =
-                Lines::of(&part).filter_map(|bytes| serde_json::from_slice::<Line>(bytes).ok());
+                Lines::of(part).filter_map(|bytes| serde_json::from_slice::<Line>(bytes).ok());
             lines.extend(read.filter(|line| {
-                (line.seq == contact && line.event == Event::Contact)
-                    || line.contact == Some(contact)
+                (line.event == Event::Contact && contacts.contains(&line.seq))
+                    || line.contact.is_some_and(|contact| contacts.contains(&contact))
             }));
         }
         Ok(lines)
@@ -116,20 +160,11 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let Some(branch) = self.row_of(&of.kiosk, of.epoch)? else { return Ok(()) };
-        let lines = self.lines_of(branch, of.contact)?;
-        let mut bodies = BTreeSet::new();
-        for line in &lines {
-            bodies.insert((line.seq, Kind::Words as u8));
-            if !words_only {
-                bodies.insert((line.seq, Kind::Level as u8));
-                bodies.insert((line.seq, Kind::Reasons as u8));
-            }
-        }
-        self.erase(branch, &bodies)?;
+        let lines = self.lines_of(branch, &BTreeSet::from([of.contact]))?;
+        let numbers = lines.iter().map(|line| line.seq).collect();
+        self.erase(branch, &numbers, if words_only { Which::Words } else { Which::All })?;
         if of.kiosk.is_central() {
-            for line in &lines {
-                self.db.execute("DELETE FROM words WHERE line = ?", [line.seq as i64])?;
-            }
+            self.forget_words(&numbers)?;
             let opening = lines.iter().find(|line| line.seq == of.contact);
             return match opening {
                 Some(opening) if !words_only => self.forget_phone(opening, touched),
@@ -140,10 +175,23 @@ impl Writer {
             return Ok(());
         }
         let state = self.state(&of.kiosk)?;
-        let (Some(office), Some(place)) = (&state.office, state.branches.place(of.epoch)) else {
-            return Ok(());
-        };
-        let contact = self.touch(&state.branches.0[place], office, of.contact, touched)?;
+        match (&state.office, state.branches.place(of.epoch)) {
+            (Some(office), Some(place)) => {
+                self.forget(&state.branches.0[place], office, of.contact, touched)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was answered at the counter no longer counts.
+    pub(super) fn forget(
+        &mut self,
+        branch: &Branch,
+        office: &OfficeCode,
+        contact: u64,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let contact = self.touch(branch, office, contact, touched)?;
         contact.level = None;
         if let Some(end) = &mut contact.end {
             end.reasons.clear();
@@ -151,15 +199,19 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn forget_words(&self, lines: &BTreeSet<u64>) -> Result<(), StoreError> {
+        let mut delete = self.db.prepare_cached("DELETE FROM words WHERE line = ?")?;
+        lines.iter().try_for_each(|line| delete.execute([*line as i64]).map(drop))?;
+        Ok(())
+    }
+
     /// A phone's answer no longer counts or waits; its ticket stays used.
-    fn forget_phone(&mut self, opening: &Line, touched: &mut Touched) -> Result<(), StoreError> {
-        let (Some(kiosk), Some(prefix), Some(seq)) = (
-            opening.of_kiosk.clone(),
-            opening.of_epoch.as_deref().and_then(|hex| u16::from_str_radix(hex, 16).ok()),
-            opening.of_seq,
-        ) else {
-            return Ok(());
-        };
+    pub(super) fn forget_phone(
+        &mut self,
+        opening: &Line,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let Some((kiosk, prefix, seq)) = opening.ticket_of() else { return Ok(()) };
         let number = params![kiosk.as_str(), prefix, seq as i64];
         let (day, branch, level): (String, Option<i64>, String) = self.db.query_row(
             "SELECT day, branch, level FROM phone WHERE kiosk = ? AND prefix = ? AND seq = ?",
@@ -173,7 +225,7 @@ impl Writer {
             "UPDATE phone SET level = '', reasons = '' WHERE kiosk = ? AND prefix = ? AND seq = ?",
             number,
         )?;
-        let state = self.state(&kiosk)?;
+        let state = self.state(kiosk)?;
         let Some(office) = &state.office else { return Ok(()) };
         let known = |of: &&Branch| Some(of.id) == branch;
         match state.branches.0.iter().find(known) {
@@ -212,8 +264,9 @@ impl Writer {
     /// Erases words that were written before a day.
     pub(super) fn erase_words(&mut self, before: Date) -> Result<(), StoreError> {
         for (branch, seq) in self.words_before(before)? {
-            self.erase(branch, &BTreeSet::from([(seq, Kind::Words as u8)]))?;
-            self.db.execute("DELETE FROM words WHERE line = ?", [seq as i64])?;
+            let lines = BTreeSet::from([seq]);
+            self.erase(branch, &lines, Which::Words)?;
+            self.forget_words(&lines)?;
         }
         Ok(())
     }
@@ -226,11 +279,15 @@ impl Writer {
         )?;
         let rows = erased
             .query_map(params![branch, first as i64, last as i64], |row| row.get::<_, String>(0))?;
-        let mut bodies = BTreeSet::new();
+        let (mut all, mut words) = (BTreeSet::new(), BTreeSet::new());
         for text in rows {
-            bodies.extend(read_erased(&text?));
+            for body in read_erased(&text?) {
+                let lines = if body.kind == Kind::Words as u8 { &mut words } else { &mut all };
+                lines.insert(body.seq);
+            }
         }
-        self.erase(branch, &bodies)
+        self.erase(branch, &all, Which::All)?;
+        self.erase(branch, &words, Which::Words)
     }
 }
 
@@ -244,15 +301,22 @@ mod tests {
     fn what_is_not_erased_stays_as_it_was() {
         let body = |seq, kind| SealedBody { seq, kind, bytes: vec![seq as u8; 40] };
         let all = [body(7, Kind::Level), body(8, Kind::Reasons), body(8, Kind::Words)];
-        let erased = BTreeSet::from([(8, 3), (9, 1)]);
-        let (rest, gone) = without(&body_part(&all), &erased);
-        assert_eq!(gone, BTreeSet::from([(8, 3)]));
+        let (rest, gone) = without(&body_part(&all), |seq, kind| (seq, kind) == (8, 3));
+        assert_eq!(gone, [(8, 3)]);
         let (left, _) = read_body_part(&rest).unwrap();
         assert_eq!(
             left.iter().map(|body| (body.seq, body.kind)).collect::<Vec<_>>(),
             [(7, Kind::Level), (8, Kind::Reasons)]
         );
-        assert_eq!(read_erased(&write_erased(&erased)), [(8, 3), (9, 1)]);
+        let body = |seq, kind, found: &[&str]| ErasedBody {
+            seq,
+            kind,
+            found: found.iter().map(|why| why.to_string()).collect(),
+        };
+        let erased = [body(8, 3, &[]), body(9, 1, &["unknown_form", "unknown_kind"])];
+        let text = write_erased(&BTreeSet::from(erased.clone()));
+        assert_eq!(text, "8:3,9:1:unknown_form+unknown_kind");
+        assert_eq!(read_erased(&text), erased);
         assert_eq!(read_erased(""), []);
     }
 }

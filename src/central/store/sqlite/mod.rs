@@ -18,6 +18,7 @@ mod erasure;
 mod placing;
 mod reading;
 mod rebuilding;
+mod retention;
 mod roots;
 mod schema;
 mod timing;
@@ -40,6 +41,7 @@ use super::{
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
+use crate::domain::archive::Tallies;
 use crate::domain::check::CheckCode;
 use crate::domain::decision::Decision;
 use crate::domain::form::{Forms, Reader};
@@ -117,7 +119,10 @@ impl SqliteStore {
     /// Opens or creates `folder/central.db` and starts its writer.
     pub fn open(folder: &Path, author: Author) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        let writer = Writer::open(&path, author)?;
+        Self::begin(Writer::open(&path, author)?, path)
+    }
+
+    fn begin(writer: Writer, path: PathBuf) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let checkpointer = Checkpointer::start(path.clone());
         let thread = std::thread::Builder::new()
@@ -134,17 +139,24 @@ impl SqliteStore {
         })
     }
 
-    /// A new store in an empty folder that knows kiosks already, to place again what another store
+    /// A new store in an empty folder that knows kiosks already, and what is left of days whose
+    /// answers are erased, to place again what another store
     /// holds. It is not made to last.
-    pub fn replica(folder: &Path, author: Author, kiosks: &[Kiosk]) -> Result<Self, StoreError> {
+    pub fn replica(
+        folder: &Path,
+        author: Author,
+        kiosks: &[Kiosk],
+        carried: &[Tallies],
+    ) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        let writer = Writer::open(&path, author.clone())?;
+        let mut writer = Writer::open(&path, author)?;
         writer.db.pragma_update(None, "synchronous", "OFF")?;
+        writer.again = true;
         for kiosk in kiosks {
             writing::list(&writer.db, kiosk)?;
         }
-        drop(writer);
-        Self::open(folder, author)
+        retention::carry(&writer.db, carried)?;
+        Self::begin(writer, path)
     }
 
     /// Opens `folder/central.db` for reading only, beside a service that may be running there.
@@ -159,6 +171,15 @@ impl SqliteStore {
             reading: Arc::default(),
             read_only: true,
         })
+    }
+
+    /// After an erasure: the log still has the pages as they were before.
+    async fn empty_log(&self) {
+        let path = self.path.clone();
+        let emptied = tokio::task::spawn_blocking(move || empty_log(&path)).await;
+        if !matches!(emptied, Ok(Ok(()))) {
+            tracing::warn!(?emptied, "what was erased stays in the log until it is full");
+        }
     }
 
     async fn write<T: Send + 'static>(
@@ -414,13 +435,27 @@ impl Store for SqliteStore {
         let erases = decision.what.erases();
         let taken = self.write(move |writer| writer.note_decision(decision)).await?;
         if erases {
-            // The log still has the pages as they were before.
-            let path = self.path.clone();
-            let emptied = tokio::task::spawn_blocking(move || empty_log(&path)).await;
-            if !matches!(emptied, Ok(Ok(()))) {
-                tracing::warn!(?emptied, "what was erased stays in the log until it is full");
-            }
+            self.empty_log().await;
         }
+        Ok(taken)
+    }
+
+    async fn has_answers_before(&self, day: Date) -> Result<bool, StoreError> {
+        self.read(move |db| retention::has_answers_before(db, day)).await
+    }
+
+    async fn carried(&self) -> Result<Vec<Tallies>, StoreError> {
+        self.read(retention::carried).await
+    }
+
+    async fn erase_answers(
+        &self,
+        before: Date,
+        person: String,
+        reason: String,
+    ) -> Result<(Epoch, u64), StoreError> {
+        let taken = self.write(move |writer| writer.end_answers(before, person, reason)).await?;
+        self.empty_log().await;
         Ok(taken)
     }
 
@@ -441,7 +476,7 @@ impl Store for SqliteStore {
     }
 
     async fn canonical_digest(&self) -> Result<Hash, StoreError> {
-        self.read(|db| Ok(reading::digest_of(&reading::canonical_dump(db)?))).await
+        self.read(|db| Ok(Hash::of_lines(&reading::canonical_dump(db)?))).await
     }
 
     async fn unrooted(&self, today: Date) -> Result<Option<Unrooted>, StoreError> {
@@ -473,7 +508,7 @@ impl Store for SqliteStore {
     }
 
     async fn findings_hash(&self) -> Result<Hash, StoreError> {
-        self.read(|db| Ok(reading::digest_of(&reading::findings_dump(db)?))).await
+        self.read(|db| Ok(Hash::of_lines(&reading::findings_dump(db)?))).await
     }
 
     async fn exported(&self, archive: Hash) -> Result<(), StoreError> {

@@ -4,10 +4,10 @@ use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sha2::{Digest, Sha256};
 
 use super::counting::contact_of_row;
 use super::erasure::read_erased;
+use super::retention::kept_since;
 use super::{decisions, timing};
 use crate::central::store::{
     ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
@@ -255,7 +255,8 @@ pub(super) fn day(
             to: moment(row.get(2)?)?,
         });
     }
-    Ok(DayRecord { tallies: tallies(db, office, date, date)?, progress, gaps })
+    let erased = kept_since(db)?.is_some_and(|kept| date < kept);
+    Ok(DayRecord { tallies: tallies(db, office, date, date)?, progress, gaps, erased })
 }
 
 pub(super) fn ratings(
@@ -366,10 +367,15 @@ pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, Stor
 }
 
 /// Each row of a query as one line of JSON.
-fn dump(db: &Connection, sql: &str, lines: &mut Vec<String>) -> Result<(), StoreError> {
+pub(super) fn dump(
+    db: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    lines: &mut Vec<String>,
+) -> Result<(), StoreError> {
     let mut statement = db.prepare(sql)?;
     let columns = statement.column_count();
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
         let mut line = Vec::with_capacity(columns);
         for at in 0..columns {
@@ -389,7 +395,7 @@ const FINDINGS: &str = "SELECT 'finding', kind, kiosk, epoch, seq, reason FROM f
 /// The findings' part of the dump, sorted.
 pub(super) fn findings_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
-    dump(db, FINDINGS, &mut lines)?;
+    dump(db, FINDINGS, [], &mut lines)?;
     lines.sort();
     Ok(lines)
 }
@@ -399,7 +405,7 @@ pub(super) fn kiosks_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
     let list = "SELECT 'kiosk', number, id, office, counter, lower(hex(key)), enrolled
                 FROM kiosk ORDER BY number";
-    dump(db, list, &mut lines)?;
+    dump(db, list, [], &mut lines)?;
     Ok(lines)
 }
 
@@ -412,10 +418,11 @@ pub(super) fn canonical_dump(db: &Connection) -> Result<Vec<String>, StoreError>
                 c.opened_by, c.level_seq, c.level, c.end_seq, c.how, c.reasons, c.superseded,
                 c.phone_day, c.phone_level, c.phone_reasons
          FROM contact c JOIN branch b ON b.id = c.branch",
+        [],
         &mut lines,
     )?;
-    dump(db, "SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", &mut lines)?;
-    dump(db, FINDINGS, &mut lines)?;
+    dump(db, "SELECT 'tally', office, day, key, n FROM tally WHERE n <> 0", [], &mut lines)?;
+    dump(db, FINDINGS, [], &mut lines)?;
     lines.sort();
     Ok(lines)
 }
@@ -430,7 +437,7 @@ pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
         "SELECT 'gap', kiosk, alive, started FROM gap",
         "SELECT 'retired', id, retired FROM kiosk WHERE retired IS NOT NULL",
     ] {
-        dump(db, sql, &mut lines)?;
+        dump(db, sql, [], &mut lines)?;
     }
     let mut words = db.prepare(
         "SELECT office, day, reader, kiosk, prefix, seq, line, text FROM words ORDER BY line",
@@ -446,14 +453,4 @@ pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
         lines.push(row.to_string());
     }
     Ok(lines)
-}
-
-/// The dump's lines hashed, with a newline after each.
-pub(super) fn digest_of(dump: &[String]) -> Hash {
-    let mut hash = Sha256::new();
-    for line in dump {
-        hash.update(line.as_bytes());
-        hash.update(b"\n");
-    }
-    Hash(hash.finalize().into())
 }

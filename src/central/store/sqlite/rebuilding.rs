@@ -13,11 +13,13 @@ use ed25519_dalek::VerifyingKey;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
+use super::retention::{Days, carried_digest, kept_since};
 use super::writing::{Writer, last_ord, list};
-use super::{Author, reading, schema};
-use crate::central::store::{Rebuilt, Rereader, Segment, StoreError};
+use super::{Author, decisions, reading, schema};
+use crate::central::store::{ErasedBody, Rebuilt, Rereader, Segment, StoreError, Verified};
 use crate::domain::batch::Header;
-use crate::domain::ids::KioskId;
+use crate::domain::decision::{Gone, What};
+use crate::domain::ids::{Hash, KioskId};
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
 const DERIVED: [&str; 12] = [
@@ -49,6 +51,8 @@ pub(super) struct Anew {
     last: i64,
     batches: u64,
     lines: u64,
+    /// Bodies that were erased.
+    gone: Vec<Gone>,
     unread: Vec<String>,
 }
 
@@ -82,9 +86,10 @@ impl Anew {
         let folder = Folder::make(path.with_extension("anew"))
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         let own_key = author.signing_key.verifying_key();
-        let writer = Writer::open(&folder.0.join(super::FILE), author)?;
+        let mut writer = Writer::open(&folder.0.join(super::FILE), author)?;
         // It is thrown away after a power cut.
         writer.db.pragma_update(None, "synchronous", "OFF")?;
+        writer.again = true;
         let mut anew = Self {
             folder,
             writer,
@@ -93,11 +98,13 @@ impl Anew {
             last: 0,
             batches: 0,
             lines: 0,
+            gone: Vec::new(),
             unread: Vec::new(),
         };
         let db = schema::open_reader(path)?;
         db.execute_batch("BEGIN")?;
         anew.follow(&db)?;
+        anew.check_erasures()?;
         let made = &anew.writer.db;
         let (before, after) = (reading::canonical_dump(&db)?, reading::canonical_dump(made)?);
         let others = (reading::other_dump(&db)?, reading::other_dump(made)?);
@@ -121,8 +128,8 @@ impl Anew {
             batches: self.batches,
             lines: self.lines,
             unread: self.unread.clone(),
-            before: reading::digest_of(before.0),
-            after: reading::digest_of(after.0),
+            before: Hash::of_lines(before.0),
+            after: Hash::of_lines(after.0),
             differ,
             rows,
         }
@@ -140,8 +147,12 @@ impl Anew {
             for (place, segment) in segments {
                 self.last = place;
                 self.batches += 1;
+                let erased = segment.erased.clone();
                 match self.judge(segment) {
-                    Ok(batch) => batches.push(batch),
+                    Ok(batch) => {
+                        self.gone.extend(gone(&batch, &erased));
+                        batches.push(batch);
+                    }
                     Err(why) => self.unread.push(format!("batch {place}: {why}")),
                 }
             }
@@ -152,7 +163,32 @@ impl Anew {
         }
     }
 
-    fn judge(&self, segment: Segment) -> Result<crate::central::store::Verified, String> {
+    /// Whether bodies that are gone were erased by decisions, and what was carried over for them is
+    /// what these name.
+    fn check_erasures(&mut self) -> Result<(), StoreError> {
+        let decided = decisions::all(&self.writer.db)?;
+        for gone in &self.gone {
+            if !decided.iter().any(|one| one.decision.what.erased(gone)) {
+                let Gone { kiosk, seq, .. } = gone;
+                let told = format!("{kiosk}: a body of line {seq} is gone, and nobody decided it");
+                self.unread.push(told);
+            }
+        }
+        for one in &decided {
+            if let What::AnswersErased { since, before, tallies } = one.decision.what
+                && carried_digest(&self.writer.db, Days { since, before })? != tallies
+            {
+                self.unread.push(format!(
+                    "the tallies that are kept of days before {before} are not those that line {} \
+                     of the central service names",
+                    one.seq
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, segment: Segment) -> Result<Verified, String> {
         let header = Header::read(&segment.header_line).map_err(|error| error.to_string())?;
         let numbers = format!("{} {}–{}", header.kiosk, header.first, header.last());
         let key = self.keys.get(&header.kiosk).ok_or(format!("{numbers}: an unknown kiosk"))?;
@@ -167,7 +203,7 @@ impl Anew {
             }
             self.keys.insert(kiosk.id, kiosk.key);
         }
-        Ok(())
+        copy(db, &self.writer.db, "carried")
     }
 
     /// Puts what the journals give in the place of what is there, within the writer's transaction.
@@ -186,6 +222,7 @@ impl Anew {
         writer.kiosks.clear();
         writer.latest_contacts.clear();
         writer.judgements = None;
+        writer.kept_since = kept_since(&writer.db)?;
         writer.last_ord = last_ord(&writer.db)?;
         tracing::warn!(folder = %self.folder.0.display(), "ratings and tallies were made anew");
         Ok(())
@@ -215,6 +252,17 @@ impl Anew {
         }
         Ok(())
     }
+}
+
+/// The bodies of a batch that were erased.
+fn gone(batch: &Verified, erased: &[ErasedBody]) -> Vec<Gone> {
+    let of = |body: &ErasedBody| {
+        let entry = batch.entries.iter().find(|entry| entry.seq == body.seq)?;
+        let line = entry.line.as_ref().ok()?;
+        let Header { kiosk, epoch, .. } = &batch.header;
+        Some(Gone::of(kiosk, *epoch, line, body.kind, batch.received))
+    };
+    erased.iter().filter_map(of).collect()
 }
 
 /// All rows of a table of the same shape, in the place of those that are there.

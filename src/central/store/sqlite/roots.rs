@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::reading::{digest_of, findings_dump, kiosks_dump};
+use super::reading::{findings_dump, kiosks_dump};
 use crate::central::store::{StoreError, Unrooted};
 use crate::domain::batch::Lines;
 use crate::domain::ids::Hash;
@@ -34,8 +34,8 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
                 since: day,
                 last: covered,
                 lines: Growing::default(),
-                kiosks: digest_of(&kiosks_dump(&db)?),
-                findings: digest_of(&findings_dump(&db)?),
+                kiosks: Hash::of_lines(&kiosks_dump(&db)?),
+                findings: Hash::of_lines(&findings_dump(&db)?),
                 number: before + 1,
                 previous,
             });

@@ -9,7 +9,18 @@ use crate::central::store::StoreError;
 use crate::sqlite::{self, Health, Log, OpenError, Schema, log_of};
 
 const SCHEMA: Schema = Schema {
-    steps: &[FIRST, WORDS, CLOCKS, CONFIRMED, ROOTS, CHECK_CODES, DECISIONS, DIRECTORIES, GAPS],
+    steps: &[
+        FIRST,
+        WORDS,
+        CLOCKS,
+        CONFIRMED,
+        ROOTS,
+        CHECK_CODES,
+        DECISIONS,
+        DIRECTORIES,
+        GAPS,
+        CARRIED,
+    ],
     unnumbered: false,
 };
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -220,7 +231,8 @@ const DECISIONS: &str = "
     ) STRICT, WITHOUT ROWID;
     -- The first day without it; follows from a decision.
     ALTER TABLE kiosk ADD COLUMN retired TEXT;
-    -- Bodies that were here and were erased: “seq:kind”, with commas.
+    -- Bodies that were here and were erased: “seq:kind”, with commas; of one that was found to be
+    -- in quarantine “seq:kind:why”, with more of them after “+”.
     ALTER TABLE segment ADD COLUMN erased TEXT NOT NULL DEFAULT '';
 ";
 
@@ -237,6 +249,18 @@ const DIRECTORIES: &str = "
 
 /// A day's gaps are looked up by kiosk; there is one at every start of each.
 const GAPS: &str = "CREATE INDEX gap_kiosk ON gap (kiosk, alive);";
+
+/// Tallies of days whose answers are erased: nothing that is left gives them any more.
+const CARRIED: &str = "
+    CREATE TABLE carried (
+        office TEXT NOT NULL,
+        day    TEXT NOT NULL,
+        key    TEXT NOT NULL,
+        n      INTEGER NOT NULL,
+        PRIMARY KEY (office, day, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX decision_what ON decision (what);
+";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::VerifyingKey;
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Author;
 use super::branches::{Branch, Branches, Ranges};
 use super::decisions::Judgements;
 use super::reading;
+use super::retention::kept_since;
 use super::schema;
 use crate::central::store::{
     Admission, Answered, EnrolmentCode, Entry, Kiosk, PhoneForm, StoreError, Verified,
@@ -23,7 +25,7 @@ use crate::domain::rating::Cell;
 use crate::domain::seal::Answer;
 use crate::domain::series::{Before, Series, Tail};
 use crate::domain::system_random;
-use crate::domain::time::At;
+use crate::domain::time::{At, Day};
 
 /// What the writer remembers of a kiosk.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub(super) struct KioskState {
     /// None for the central service's own series.
     pub office: Option<OfficeCode>,
     pub branches: Branches,
-    pub passed: Option<jiff::civil::Date>,
+    pub passed: Option<Date>,
 }
 
 /// The one writer of the database.
@@ -49,6 +51,10 @@ pub struct Writer {
     pub(super) last_ord: i64,
     /// Decisions in force, once they were read.
     pub(super) judgements: Option<Judgements>,
+    /// The first day of which answers are kept, if others were erased.
+    pub(super) kept_since: Option<Date>,
+    /// Whether it places again what another store holds.
+    pub(super) again: bool,
     damaged: bool,
 }
 
@@ -67,8 +73,11 @@ impl Writer {
             latest_contacts: HashMap::new(),
             last_ord,
             judgements: None,
+            kept_since: None,
+            again: false,
             damaged: false,
         };
+        writer.kept_since = kept_since(&writer.db)?;
         writer.transaction(Self::read_old_clocks)?;
         Ok(writer)
     }
@@ -102,6 +111,7 @@ impl Writer {
             // Its numbers may or may not be on the disk: the own series goes on in a new epoch.
             self.own = None;
             self.last_ord = last_ord(&self.db).unwrap_or(self.last_ord);
+            self.kept_since = kept_since(&self.db).unwrap_or(self.kept_since);
         }
         committed
     }
@@ -127,8 +137,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Moves a tally when the transaction ends.
+    /// Moves a tally when the transaction ends, but for those of a day that is closed.
     pub(super) fn move_tally(&mut self, office: &OfficeCode, cell: Cell, by: i64) {
+        if let (Day::On(date), Some(kept)) = (cell.day, self.kept_since)
+            && date < kept
+        {
+            return;
+        }
         *self.moves.entry((office.clone(), cell)).or_default() += by;
     }
 

@@ -1,0 +1,276 @@
+//! Five years later: what was answered is gone, what was counted stays, and whoever bends either is
+//! told.
+
+#[path = "common/archives.rs"]
+mod archives;
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use archives::{ALL, Archive};
+use common::{TestCentral, TestKiosk, answered, at, by_phone, left, rate};
+use hailong::central::decide::erase_old_answers;
+use hailong::central::roots::make;
+use hailong::central::store::Store;
+use hailong::demo::clock::DemoClock;
+use hailong::domain::decision::{Decision, What};
+use hailong::domain::rating::{Key, Outcome};
+use hailong::domain::summary::Summary;
+use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::visit::Record;
+use jiff::civil::{Date, date};
+use rusqlite::Connection;
+
+/// The first day of the life below, and the day on which its answers have been kept for so long.
+const FIRST: Date = date(2026, 11, 24);
+const OVER: Date = date(2031, 11, 25);
+const FIVE_YEARS: u16 = 1_826;
+
+async fn sent(kiosk: &TestKiosk) {
+    kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+}
+
+/// Three days at two counters, each with its root: ratings, one changed; answers by phone, one of them
+/// on the day after; a contact in review. What the second counter did on the first day arrives on the second.
+async fn lived() -> (TestCentral, [TestKiosk; 2]) {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosks = [central.kiosk("q3").await, central.kiosk("q5").await];
+    let [one, other] = &mut kiosks;
+    let mut ticket: Option<String> = None;
+    for day in 24..=26 {
+        central.clock.set(at(&format!("2026-11-{day} 09:00")));
+        make(&central.central).await.unwrap();
+        for kiosk in [&mut *one, &mut *other] {
+            let mut desk = kiosk.desk();
+            for _ in 0..6 {
+                rate(&mut desk, "rat_hai_long", &["niem_no"]);
+            }
+            let contact = rate(&mut desk, "hai_long", &[]);
+            desk.keep(&Record::Change { contact, level: "khong_hai_long".into() }).unwrap();
+        }
+        answered(&central, one, "khong_hai_long", Some("Chờ lâu quá")).await;
+        if let Some(ticket) = ticket.take() {
+            by_phone(&central, one, &ticket, "hai_long", Some("Hôm sau mới rảnh")).await;
+        }
+        if day == 24 {
+            ticket = Some(left(one));
+            let future = Arc::new(DemoClock::standing(at("2040-01-01 09:00")));
+            rate(&mut one.desk_at(future), "hai_long", &[]);
+            answered(&central, other, "hai_long", None).await;
+        } else {
+            sent(other).await;
+        }
+        sent(one).await;
+    }
+    central.clock.set(at("2026-11-27 00:01"));
+    make(&central.central).await.unwrap();
+    (central, kiosks)
+}
+
+async fn counted(store: &dyn Store, day: Date) -> BTreeSet<(Key, u64)> {
+    store.tallies(&"phu-sa".parse().unwrap(), day, day).await.unwrap().into_iter().collect()
+}
+
+async fn erase(central: &TestCentral, today: Date) -> usize {
+    erase_old_answers(central.store(), today, FIVE_YEARS).await.unwrap();
+    let decisions = central.store().matters().await.unwrap().decisions;
+    decisions.iter().filter(|one| one.decision.what.word() == "answers_erased").count()
+}
+
+async fn as_the_journals_give(central: &TestCentral) {
+    let rebuilt = central.central.rebuild().await.unwrap().unwrap();
+    assert_eq!((rebuilt.differ, &rebuilt.unread[..]), (0, &[][..]), "{:?}", rebuilt.rows);
+}
+
+fn database(folder: &Path) -> Connection {
+    Connection::open(folder.join("central.db")).unwrap()
+}
+
+fn number(folder: &Path, sql: &str) -> i64 {
+    database(folder).query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_gone_after_five_years_and_what_was_counted_stays() {
+    let (central, kiosks) = lived().await;
+    let folder = central.folder.path();
+    let store = central.store();
+    let before = [counted(store, FIRST).await, counted(store, date(2026, 11, 25)).await];
+    assert!(before[0].contains(&(Key::Outcome(Outcome::Rated), 17)), "{:?}", before[0]);
+    let levels = "SELECT count(*) FROM contact WHERE level IS NOT NULL AND day = '2026-11-24'";
+    assert_eq!(number(folder, levels), 14);
+    let sealed: Vec<u8> = database(folder)
+        .query_row(
+            "SELECT bodies FROM segment s JOIN branch b ON b.id = s.branch
+             WHERE b.kiosk = 'ps-q3' AND s.bodies <> x'' ORDER BY s.id LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let nonce = &sealed[11..35];
+    let found = |needle: &[u8]| {
+        let bytes = std::fs::read(folder.join("central.db")).unwrap();
+        bytes.windows(needle.len()).any(|window| window == needle)
+    };
+    let summary = async || -> Summary {
+        hailong::central::summary::of_day(
+            store,
+            &central.central.config.offices[0],
+            &central.central.config.forms,
+            FIRST,
+            at("2031-11-25 00:05"),
+        )
+        .await
+        .unwrap()
+    };
+    let said = summary().await;
+
+    assert_eq!(erase(&central, OVER.yesterday().unwrap()).await, 0, "not a day too early");
+    assert_eq!(erase(&central, OVER).await, 1);
+    assert!(!found(nonce), "what was sealed is gone from the disk");
+    assert_eq!(number(folder, levels), 0);
+    assert_eq!(counted(store, FIRST).await, before[0]);
+    assert_eq!((summary().await.n, summary().await.levels), (said.n, said.levels));
+    assert_eq!(erase(&central, OVER).await, 1, "a line when something is erased, and only then");
+    as_the_journals_give(&central).await;
+    assert_eq!(counted(store, FIRST).await, before[0], "nor does a rebuild lose it");
+
+    let by_phone = "SELECT count(*) FROM contact WHERE phone_level IS NOT NULL
+                    AND day = '2026-11-24'";
+    assert_eq!(number(folder, by_phone), 1, "it was given on the day after");
+
+    // The next days; nothing of any body is left.
+    assert_eq!(erase(&central, date(2031, 11, 26)).await, 2);
+    assert_eq!(erase(&central, date(2031, 12, 25)).await, 3);
+    assert_eq!(number(folder, by_phone), 0);
+    let left = number(folder, "SELECT count(*) FROM segment WHERE bodies <> x''");
+    assert_eq!((left, number(folder, "SELECT count(*) FROM words")), (0, 0));
+    assert_eq!(number(folder, "SELECT count(*) FROM phone WHERE level <> ''"), 0);
+    let after = [counted(store, FIRST).await, counted(store, date(2026, 11, 25)).await];
+    assert_eq!(after, before);
+    as_the_journals_give(&central).await;
+    drop(kiosks);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_too_late_is_seen_and_moves_nothing() {
+    let (central, mut kiosks) = lived().await;
+    // It was on a shelf.
+    let late = central.kiosk("q4").await;
+    kiosks[0] = late;
+    let past = Arc::new(DemoClock::standing(at("2026-11-24 10:00")));
+    rate(&mut kiosks[0].desk_at(past), "hai_long", &["niem_no"]);
+    erase(&central, OVER).await;
+    let before = counted(central.store(), FIRST).await;
+    // The service forgets nothing of it by starting again.
+    let (folder, clock) = central.stop().await;
+    let central = TestCentral::start_in(folder, clock).await;
+    kiosks[0].service = central.service();
+    sent(&kiosks[0]).await;
+    assert_eq!(counted(central.store(), FIRST).await, before);
+    let findings = central.store().findings().await.unwrap();
+    let late = findings.iter().filter(|finding| finding.kiosk == "ps-q4");
+    let late: Vec<&str> = late.map(|finding| finding.kind.as_str()).collect();
+    assert_eq!(late, ["clock"], "it is in review, where a person sees it");
+    let dated = What::Dated {
+        kiosk: "ps-q4".parse().unwrap(),
+        epoch: findings.iter().find(|one| one.kiosk == "ps-q4").unwrap().epoch.parse().unwrap(),
+        first: 1,
+        last: 9,
+        day: FIRST,
+    };
+    let (person, reason) = ("Lê Thị Hoa".to_owned(), "đã hỏi quầy".to_owned());
+    let refused = central.central.decide(Decision { what: dated, person, reason }).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("these days are closed"), "{refused}");
+    as_the_journals_give(&central).await;
+    assert_eq!(counted(central.store(), FIRST).await, before);
+}
+
+#[test]
+fn what_was_carried_over_or_erased_without_a_word_is_told() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (folder, clock) = runtime.block_on(async {
+        let (central, _kiosks) = lived().await;
+        central.clock.set(at("2031-11-25 00:05"));
+        erase(&central, OVER).await;
+        central.clock.set(at("2031-11-26 00:05"));
+        make(&central.central).await.unwrap();
+        central.stop().await
+    });
+    let whole = Archive::of(folder.path(), ALL);
+    let report = whole.check(None);
+    assert_eq!(report.problems, [""; 0]);
+    let note = report.notes.iter().find(|note| note.contains("answers were erased"));
+    assert!(note.is_some(), "{:?}", report.notes);
+
+    let mut bent = Archive::of(folder.path(), ALL);
+    let place = bent.places("tallies")[0];
+    bent.records[place]["tallies"]["contacts/rated"] = 99.into();
+    let told = bent.check(None).problems;
+    assert!(told.iter().any(|told| told.contains("is not what was kept")), "{told:?}");
+    bent.records.remove(place);
+    let told = bent.check(None).problems;
+    assert!(told.iter().any(|told| told.contains("is not what was kept")), "{told:?}");
+
+    // In the database: more was counted then; an answer that nobody decided about goes.
+    let db = database(folder.path());
+    for (change, back, tells) in [
+        (
+            "UPDATE carried SET n = n + 1 WHERE key = 'contacts/rated'",
+            "UPDATE carried SET n = n - 1 WHERE key = 'contacts/rated'",
+            "are not those that line",
+        ),
+        (
+            "CREATE TABLE kept AS SELECT id, bodies FROM segment WHERE bodies <> x'';
+             UPDATE segment SET bodies = x'', erased = (SELECT group_concat(n || ':1,' || n || ':2')
+                 FROM (WITH RECURSIVE c(n) AS (SELECT first UNION ALL SELECT n + 1 FROM c
+                                                WHERE n < last) SELECT n FROM c))
+             WHERE id = (SELECT max(k.id) FROM kept k JOIN segment s ON s.id = k.id
+                         JOIN branch b ON b.id = s.branch WHERE b.kiosk = 'ps-q3')",
+            "UPDATE segment SET erased = '', bodies = (SELECT bodies FROM kept
+                                                       WHERE kept.id = segment.id)
+             WHERE id IN (SELECT id FROM kept) AND bodies = x'';
+             DROP TABLE kept",
+            "nobody decided it",
+        ),
+    ] {
+        db.execute_batch(change).unwrap();
+        let rebuilt = runtime.block_on(async {
+            let central = TestCentral::start_in(copy_of(folder.path()), Arc::clone(&clock)).await;
+            central.central.rebuild().await.unwrap().unwrap()
+        });
+        let told = rebuilt.unread.iter().any(|told| told.contains(tells));
+        assert!(told, "{tells}: {:?}", rebuilt.unread);
+        let problems = Archive::of(folder.path(), ALL).check(None).problems;
+        assert!(!problems.is_empty(), "{tells}");
+        db.execute_batch(back).unwrap();
+    }
+    drop(db);
+    assert_eq!(Archive::of(folder.path(), ALL).check(None).problems, [""; 0], "all is back");
+}
+
+#[test]
+fn a_summary_that_was_made_after_an_erasure_is_checked_like_any_other() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = runtime.block_on(async {
+        let (central, _kiosks) = lived().await;
+        central.clock.set(at("2031-11-25 00:05"));
+        erase(&central, OVER).await;
+        let more = "INSERT INTO tally VALUES ('phu-sa', '2031-11-25', 'contacts/opened', 7)";
+        database(central.folder.path()).execute(more, []).unwrap();
+        central.clock.set(at("2031-11-26 00:05"));
+        make(&central.central).await.unwrap();
+        central.stop().await.0
+    });
+    let problems = Archive::of(folder.path(), ALL).check(None).problems;
+    assert_eq!(problems, ["2031-11-25: the summary of phu-sa is not what follows from the lines"]);
+}
+
+fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copied = tempfile::TempDir::new().unwrap();
+    common::copy(folder, copied.path());
+    copied
+}
