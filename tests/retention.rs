@@ -16,8 +16,9 @@ use hailong::central::roots::make;
 use hailong::central::store::Store;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::decision::{Decision, What};
+use hailong::domain::ids::Hash;
 use hailong::domain::rating::{Key, Outcome};
-use hailong::domain::summary::Summary;
+use hailong::domain::summary::{State, Summary};
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::visit::Record;
 use jiff::civil::{Date, date};
@@ -125,7 +126,17 @@ async fn answers_are_gone_after_five_years_and_what_was_counted_stays() {
         .await
         .unwrap()
     };
+    // One that was never heard of keeps the day open.
+    let _silent = central.kiosk("q6").await;
     let said = summary().await;
+    assert_eq!((said.state, said.n), (State::Final, 17));
+    database(folder)
+        .execute(
+            "UPDATE kiosk SET enrolled = '2026-11-23T08:00:00.000+07:00' WHERE id = 'ps-q6'",
+            [],
+        )
+        .unwrap();
+    assert_eq!(summary().await.state, State::Provisional);
 
     assert_eq!(erase(&central, OVER.yesterday().unwrap()).await, 0, "not a day too early");
     assert_eq!(erase(&central, OVER).await, 1);
@@ -133,6 +144,7 @@ async fn answers_are_gone_after_five_years_and_what_was_counted_stays() {
     assert_eq!(number(folder, levels), 0);
     assert_eq!(counted(store, FIRST).await, before[0]);
     assert_eq!((summary().await.n, summary().await.levels), (said.n, said.levels));
+    assert_eq!(summary().await.state, State::Final);
     assert_eq!(erase(&central, OVER).await, 1, "a line when something is erased, and only then");
     as_the_journals_give(&central).await;
     assert_eq!(counted(store, FIRST).await, before[0], "nor does a rebuild lose it");
@@ -185,6 +197,17 @@ async fn whoever_comes_too_late_is_seen_and_moves_nothing() {
     let refused = central.central.decide(Decision { what: dated, person, reason }).await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("these days are closed"), "{refused}");
+    // What is decided of other days judges all contacts anew, but for those of closed ones.
+    let attributed = What::Attributed {
+        office: "phu-sa".parse().unwrap(),
+        counter: "q3".parse().unwrap(),
+        from: at("2026-11-26 08:00"),
+        until: at("2026-11-26 12:00"),
+        official: None,
+    };
+    let (person, reason) = ("Lê Thị Hoa".to_owned(), "đi họp".to_owned());
+    central.central.decide(Decision { what: attributed, person, reason }).await.unwrap();
+    assert_eq!(central.store().findings().await.unwrap(), findings);
     as_the_journals_give(&central).await;
     assert_eq!(counted(central.store(), FIRST).await, before);
 }
@@ -257,16 +280,18 @@ fn a_summary_that_was_made_after_an_erasure_is_checked_like_any_other() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = runtime.block_on(async {
         let (central, _kiosks) = lived().await;
+        // The root of the day after the erasure begins with this line.
+        central.store().exported(Hash::NONE).await.unwrap();
         central.clock.set(at("2031-11-25 00:05"));
         erase(&central, OVER).await;
-        let more = "INSERT INTO tally VALUES ('phu-sa', '2031-11-25', 'contacts/opened', 7)";
+        let more = "INSERT INTO tally VALUES ('phu-sa', '2026-11-28', 'contacts/opened', 7)";
         database(central.folder.path()).execute(more, []).unwrap();
         central.clock.set(at("2031-11-26 00:05"));
         make(&central.central).await.unwrap();
         central.stop().await.0
     });
     let problems = Archive::of(folder.path(), ALL).check(None).problems;
-    assert_eq!(problems, ["2031-11-25: the summary of phu-sa is not what follows from the lines"]);
+    assert_eq!(problems, ["2026-11-28: the summary of phu-sa is not what follows from the lines"]);
 }
 
 fn copy_of(folder: &Path) -> tempfile::TempDir {

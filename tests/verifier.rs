@@ -231,7 +231,17 @@ type Bend = (&'static str, &'static str, fn(&mut Archive));
 fn what_is_wrong_to_the_program_is_wrong_to_whoever_reads_the_document() {
     let Some(python) = python() else { return };
     let service = lived();
-    let bends: [Bend; 13] = [
+    let bends: [Bend; 16] = [
+        ("a batch at another time", "were not received when the archive says", |archive| {
+            let at = archive.batches("ps-q3")[0];
+            replace(&mut archive.records[at]["received"], "T09:", "T10:");
+        }),
+        ("the newest lines taken away", "was here when the archive was made", |archive| {
+            archive.records.remove(*archive.batches("central").last().unwrap());
+        }),
+        ("a receipt taken away", "ps-q5: the receipt of its journal is not here", |archive| {
+            archive.records.remove(archive.places("receipt")[1]);
+        }),
         ("a byte of a line", "are not those that the header signs", |archive| {
             let at = archive.batches("ps-q3")[0];
             replace(&mut archive.records[at]["lines"][3], "\"mono_ms\":", "\"mono_ms\":1");

@@ -12,11 +12,13 @@ use archives::{ALL, Archive, lived, replace};
 use common::{TestCentral, TestKiosk, at, rate};
 use ed25519_dalek::SigningKey;
 use hailong::central::export::{Asked, ExportError, of_folder};
+use hailong::central::keys::Keys;
 use hailong::central::roots::make;
 use hailong::central::verify::{Report, of_file};
 use hailong::domain::batch::{Parts, pack};
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{Event, Line};
+use hailong::domain::root::{Root, Statement};
 use hailong::domain::seal::OpeningKey;
 use hailong::domain::series::{Before, Series};
 use hailong::domain::system_random;
@@ -226,6 +228,14 @@ fn a_root_taken_away_or_signed_anew_is_found() {
     let batches = first + 1..second;
     day.records.drain(batches);
     day.records.remove(first + 1);
+    let missed = day.check(Some(anchors[0])).problems;
+    let receipt = |missed: &String| missed.contains("was here when the archive was made");
+    assert!(missed.len() == 2 && missed.iter().all(receipt), "{missed:?}");
+    // Whoever has the receipt key, too, tells that what is left was so then.
+    for at in day.places("receipt").into_iter().rev() {
+        day.records.remove(at);
+    }
+    day.records[0]["to"] = "2026-11-24".into();
     assert_eq!(day.check(Some(anchors[0])).problems, [""; 0], "what is left was so then");
     says(&day.check(Some(anchors[1])), "this is not what was published");
     let mut touched = bent();
@@ -326,6 +336,65 @@ fn hailong(arguments: &[&str]) -> (Option<i32>, String) {
     let done = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
     let text = [done.stdout, done.stderr].concat();
     (done.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn a_batch_that_was_received_at_another_time_is_found() {
+    let service = lived();
+    let mut bent = Archive::of(service.path(), ALL);
+    let at = bent.batches("ps-q3")[0];
+    replace(&mut bent.records[at]["received"], "T09:", "T10:");
+    let problems = bent.check(None).problems;
+    assert_eq!(problems, ["2026-11-24: batches were not received when the archive says"]);
+    // Whoever has the root's key leaves it out of later ones in vain.
+    let keys = Keys::load(service.path()).unwrap();
+    let mut bent = Archive::of(service.path(), ALL);
+    let last = *bent.places("root").last().unwrap();
+    let mut statement: Value =
+        serde_json::from_str(bent.records[last]["statement"].as_str().unwrap()).unwrap();
+    statement.as_object_mut().unwrap().remove("received");
+    let statement: Statement = serde_json::from_value(statement).unwrap();
+    bent.records[last] = json!({"record": "root"});
+    let root = serde_json::to_value(Root::sign(&statement, &keys.root).unwrap()).unwrap();
+    bent.records[last].as_object_mut().unwrap().extend(root.as_object().unwrap().clone());
+    let problems = bent.check(None).problems;
+    assert_eq!(problems, ["2026-11-25: batches were not received when the archive says"]);
+}
+
+#[test]
+fn the_newest_lines_taken_out_of_an_archive_are_missed_by_their_receipt() {
+    let service = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let central = TestCentral::start().await;
+        let mut kiosk = central.kiosk("q3").await;
+        let mut desk = kiosk.desk();
+        for _ in 0..2 {
+            rate(&mut desk, "khong_hai_long", &[]);
+            let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+            kiosk.sent(last).await;
+        }
+        central.stop().await.0
+    });
+    let whole = Archive::of(service.path(), ALL);
+    assert_eq!(whole.check(None).problems, [""; 0]);
+    let bent = |bend: fn(&mut Archive)| {
+        let mut bent = Archive::of(service.path(), ALL);
+        bend(&mut bent);
+        bent.check(None).problems
+    };
+    let cut = bent(|archive| drop(archive.records.remove(archive.batches("ps-q3")[1])));
+    let gone = "line 7 was here when the archive was made, and is not, or not as it was";
+    assert_eq!(cut, [format!("ps-q3: {gone}")]);
+    let own =
+        bent(|archive| drop(archive.records.remove(*archive.batches("central").last().unwrap())));
+    assert!(own.len() == 1 && own[0].starts_with("central: line "), "{own:?}");
+    let other = bent(|archive| {
+        archive.records.remove(archive.batches("ps-q3")[1]);
+        let at = archive.places("receipt")[0];
+        replace(&mut archive.records[at]["receipt"], "\"watermark\":7", "\"watermark\":4");
+    });
+    assert!(other[0].contains("not signed by its key"), "{other:?}");
+    let none = bent(|archive| drop(archive.records.remove(archive.places("receipt")[0])));
+    assert_eq!(none, ["ps-q3: the receipt of its journal is not here"]);
 }
 
 #[test]

@@ -14,12 +14,16 @@ use super::ingest::Intake;
 use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::Central;
-use super::store::{Kiosk, Segment, Store, StoreError};
-use crate::domain::archive::{About, Batch, Body, ERASED, End, ListedKiosk, Raw, Record};
+use super::store::{Held, Kiosk, Segment, Store, StoreError};
+use crate::domain::archive::{
+    About, Batch, Body, ERASED, End, ListedKiosk, Raw, Record, SignedReceipt,
+};
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
 use crate::domain::form::Form;
 use crate::domain::ids::Hash;
+use crate::domain::letter::Letter;
 use crate::domain::office::Directory;
+use crate::domain::receipt::Receipt;
 use crate::domain::root::{Root, Statement};
 use crate::domain::time::At;
 
@@ -231,16 +235,18 @@ struct Part {
     roots: Vec<(i64, Root)>,
     /// The place of the last batch.
     end: i64,
+    /// How far each journal is here by then; not of a part that ends before.
+    held: Vec<Held>,
 }
 
 impl Part {
     async fn of(store: &dyn Store, asked: Asked) -> Result<Self, ExportError> {
         let roots = store.all_roots().await?;
-        let end = store.last_segment().await?;
+        let (end, held) = store.held().await?;
         let day = |root: &Root| {
             serde_json::from_str::<Statement>(&root.statement).map_or(Date::MIN, |said| said.day)
         };
-        let mut part = Self { base: None, after: 0, roots: Vec::new(), end };
+        let mut part = Self { base: None, after: 0, roots: Vec::new(), end, held };
         for (covers, root) in roots {
             if asked.from.is_some_and(|from| day(&root) < from) {
                 (part.after, part.base) = (covers, Some(root));
@@ -251,6 +257,7 @@ impl Part {
         if let Some(to) = asked.to {
             let last = part.roots.last().ok_or(ExportError::NoRoot(to))?;
             part.end = last.0;
+            part.held.clear();
         }
         Ok(part)
     }
@@ -277,7 +284,7 @@ impl Source<'_> {
         let first = part.base.iter().chain(part.roots.iter().map(|(_, root)| root)).next();
         let root_key = first.and_then(|root| self.keys.signer_of(root));
         self.head(&mut archive, asked, root_key).await?;
-        let Part { base, mut after, roots, end } = part;
+        let Part { base, mut after, roots, end, held } = part;
         archive.put_roots(base)?;
         let mut roots = roots.into_iter().peekable();
         while after < end {
@@ -297,7 +304,33 @@ impl Source<'_> {
             archive.hand_on().await?;
         }
         archive.put_roots(roots.map(|(_, root)| root))?;
+        for held in held {
+            archive.put(&Record::Receipt(self.receipt(held).await?))?;
+        }
         Ok(archive.end().await?)
+    }
+
+    async fn receipt(&self, held: Held) -> Result<SignedReceipt, WriteError> {
+        let kiosk = self.store.kiosk(&held.kiosk).await?;
+        // The own series has no kiosk that would know an older key.
+        let key = match &kiosk {
+            Some(kiosk) => self.keys.receipt_for(kiosk.receipt_key.as_deref()),
+            None => &self.keys.receipt,
+        };
+        let Held { kiosk, epoch, watermark, head, holes } = held;
+        let receipt = Receipt {
+            kiosk,
+            epoch,
+            watermark,
+            head,
+            holes,
+            quarantined: Vec::new(),
+            conflicts: Vec::new(),
+            at: self.now,
+        };
+        let Letter { signature, key, body } = receipt.signed(key).map_err(io::Error::from)?;
+        let receipt = String::from_utf8(body).map_err(io::Error::other)?;
+        Ok(SignedReceipt { receipt, signature, key })
     }
 
     /// What stands before the batches.
@@ -315,6 +348,7 @@ impl Source<'_> {
             to: asked.to,
             series_key: hex(self.keys.series.verifying_key().as_bytes()),
             root_key: hex(root_key.as_bytes()),
+            receipt_keys: self.keys.receipts().map(|key| hex(key.as_bytes())).collect(),
             opened: self.reader.is_some(),
             at: self.now,
         }))?;

@@ -92,6 +92,7 @@ async fn of(central: &Central, unrooted: &Unrooted, now: At) -> Result<Root, Roo
         previous: unrooted.previous,
         lines: unrooted.lines.lines(),
         root: unrooted.lines.root(),
+        received: Some(unrooted.received),
         kiosks: unrooted.kiosks,
         findings: unrooted.findings,
         summaries,

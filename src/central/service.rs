@@ -40,7 +40,7 @@ use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED,
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::letter::Letter;
 use crate::domain::office::Directory;
-use crate::domain::receipt::{Receipt, sign_receipt};
+use crate::domain::receipt::Receipt;
 use crate::domain::seal::key_id;
 use crate::domain::system_random;
 use crate::domain::ticket::TicketKey;
@@ -466,12 +466,9 @@ pub(super) async fn take(
         conflicts: placed.conflicts,
         at,
     };
-    let body = serde_json::to_vec(&receipt)
-        .map_err(|error| StoreError::Refused(format!("no receipt could be written: {error}")))?;
-    let signing_key = keys.receipt_for(receipt_key);
-    let signature = sign_receipt(signing_key, &body);
-    let key = key_id(signing_key.verifying_key().as_bytes());
-    Ok(Letter { signature, key, body })
+    receipt
+        .signed(keys.receipt_for(receipt_key))
+        .map_err(|error| StoreError::Refused(format!("no receipt could be written: {error}")))
 }
 
 /// Whether batches of a kiosk are taken. What one keeps that is not in use is kept there until the

@@ -1,8 +1,9 @@
 //! An archive: journals, roots and what is needed to check them, for whoever trusts nobody here.
 //!
 //! One JSON record a line. First what the archive is, then kiosks, forms, directories and what is left
-//! of days whose answers are erased, then the batches in the order stored, each root after the last batch that it covers, and at the end the
-//! hash of all that stands before it, so that a cut archive is known as one.
+//! of days whose answers are erased, then the batches in the order stored, each root after the last
+//! batch that it covers, then a receipt for each journal, and at the end the hash of all that stands
+//! before it, so that a cut archive is known as one.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,8 @@ pub enum Record {
     Batch(Batch),
     /// The root of what stands before it.
     Root(Root),
+    /// How far a journal was here when the archive was made.
+    Receipt(SignedReceipt),
     /// The end.
     End(End),
 }
@@ -58,6 +61,9 @@ pub struct About {
     /// The key that signs the first root here, 64 hex digits; of another that signs later ones, the
     /// one before vouches.
     pub root_key: String,
+    /// The keys that sign receipts, 64 hex digits each.
+    #[serde(default)]
+    pub receipt_keys: Vec<String>,
     /// Whether bodies are here, opened.
     pub opened: bool,
     /// When it was made.
@@ -196,6 +202,17 @@ impl Body {
         let salt = salt.map_err(|_| SealError::NotOfLine)?;
         Plain::new(&salt, &answer.bytes(), kind, hash)
     }
+}
+
+/// A receipt as a kiosk would be given it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedReceipt {
+    /// The receipt as signed, see [`Receipt`](super::receipt::Receipt).
+    pub receipt: String,
+    /// Its signature.
+    pub signature: String,
+    /// Id of the key that made it.
+    pub key: String,
 }
 
 /// The end of an archive.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{sign, verify};
 use super::ids::{Epoch, Hash, KioskId};
+use super::letter::Letter;
+use super::seal::key_id;
 use super::time::At;
 
 const SIGNED: &[u8] = b"hailong receipt 1\n";
@@ -37,6 +39,15 @@ pub struct Quarantined {
     pub seq: u64,
     /// Why, as a code.
     pub reason: String,
+}
+
+impl Receipt {
+    /// Its bytes, signed.
+    pub fn signed(&self, key: &SigningKey) -> Result<Letter, serde_json::Error> {
+        let body = serde_json::to_vec(self)?;
+        let signature = sign_receipt(key, &body);
+        Ok(Letter { signature, key: key_id(key.verifying_key().as_bytes()), body })
+    }
 }
 
 /// Signs the bytes of a receipt: the value of `Hailong-Signature`.

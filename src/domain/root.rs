@@ -40,6 +40,10 @@ pub struct Statement {
     pub lines: u64,
     /// Root of the tree over their hashes.
     pub root: Hash,
+    /// Hash of when each batch was received, see `docs/protocol.md`; statements of earlier versions
+    /// have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Hash>,
     /// Hash of the kiosk list, see `docs/protocol.md`.
     pub kiosks: Hash,
     /// Hash of the findings: quarantine, conflicts, breaks, forks, lost journals, clocks.
@@ -52,6 +56,24 @@ pub struct Statement {
     pub renewed: Option<Renewed>,
     /// When this was made.
     pub at: At,
+}
+
+/// When batches were received, in the order stored: what [`Statement::received`] is the hash of.
+#[derive(Clone, Default)]
+pub struct Arrivals(Sha256);
+
+impl Arrivals {
+    /// The next batch: its signature, and when it was received.
+    pub fn push(&mut self, signature: &str, received: &str) {
+        let row = serde_json::json!(["batch", signature, received]);
+        self.0.update(row.to_string());
+        self.0.update(b"\n");
+    }
+
+    /// The hash of all so far.
+    pub fn hash(&self) -> Hash {
+        Hash(self.0.clone().finalize().into())
+    }
 }
 
 /// A root key that takes the place of another.
@@ -333,6 +355,7 @@ mod tests {
             previous: Hash::NONE,
             lines: 2,
             root: Tree::from_iter([line(1), line(2)]).root(),
+            received: Some(Hash::of(b"")),
             kiosks: Hash::of(b""),
             findings: Hash::of(b""),
             summaries: BTreeMap::from([(

@@ -28,6 +28,7 @@ class Archive:
         self.order = []  # batches and roots as they stand
         self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
         self.starts = {}  # (kiosk, epoch) -> seq of `started`
+        self.receipts = []
         self.received = {}  # (kiosk, epoch, seq) -> when it came first
         self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
         for number, record in enumerate(self.records(content), 1):
@@ -43,6 +44,8 @@ class Archive:
                 self.kiosks.setdefault(record.get("id"), record)
             elif kind == "form":
                 self.forms.append(record)
+            elif kind == "receipt":
+                self.receipts.append(record)
             elif kind == "tallies":
                 place = ("tally", record["office"], record["day"])
                 self.carried += [[*place, key, n] for key, n in record["tallies"].items()]
@@ -78,6 +81,7 @@ class Archive:
 
     def check(self, anchor):
         leaves, previous, anchors = [], None, []
+        self.arrivals, self.said = [], False
         self.root_key = self.head["root_key"]
         if self.head["opened"] and not self.part:
             self.count = counting.Count(self.kiosks.values(), self.forms, self.carried)
@@ -88,7 +92,7 @@ class Archive:
                 else:
                     previous = self.root(record, leaves, previous)
                     anchors.append(previous[1])
-                    leaves = []
+                    leaves, self.arrivals = [], []
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.wrong(f"batch or root {number} of the archive cannot be read: {error!r}")
         if leaves:
@@ -101,6 +105,7 @@ class Archive:
         self.admitted()
         self.witnessed()
         self.closed()
+        self.receipted()
         self.tell_figures()
         if self.head["opened"]:
             self.answers()
@@ -116,6 +121,7 @@ class Archive:
         header = read_object(header_line)
         kiosk, epoch, first = header["kiosk"], header["epoch"], header["first"]
         name = f"{kiosk}, lines {first} to {first + header['count'] - 1}"
+        self.arrivals.append(["batch", batch["signature"], batch["received"]])
         if list(header) != wire.HEADER_KEYS:
             self.wrong(f"{name}: the header has other keys")
         key = self.kiosks.get(kiosk, {}).get("key")
@@ -218,6 +224,32 @@ class Archive:
             say = self.notes if self.part else self.problems
             say.append(f"{name}: no line of the central service says that its key was admitted")
 
+    # Receipts: how far each journal had come when the archive was made.
+
+    def receipted(self):
+        keys = {wire.digest(bytes.fromhex(key))[:16]: key for key in self.head["receipt_keys"]}
+        seen = set()
+        for record in self.receipts:
+            receipt, key = record["receipt"].encode(), keys.get(record["key"])
+            signed = b"hailong receipt 1\n", receipt, record["signature"]
+            if key is None or not wire.signed(key, *signed):
+                self.wrong("a receipt is not signed by its key")
+                continue
+            read = read_object(receipt)
+            kiosk, mark = read["kiosk"], read["watermark"]
+            seen.add(kiosk)
+            here = {
+                hash
+                for (of, _, seq), lines in self.lines.items()
+                if (of, seq) == (kiosk, mark)
+                for hash in lines
+            }
+            if mark > 0 and (here or not self.part) and read["head"] not in here:
+                self.wrong(f"{kiosk}: line {mark} was here when the archive was made, and is not")
+        for kiosk in {of for of, _, _ in self.lines} - seen:
+            if "to" not in self.head:
+                self.wrong(f"{kiosk}: the receipt of its journal is not here")
+
     # What is left of days whose answers are erased.
 
     def closed(self):
@@ -306,6 +338,10 @@ class Archive:
                 self.wrong(f"{name}: {len(leaves)} lines are here, it is over {read['lines']}")
             elif read["root"] != wire.tree(leaves).hex():
                 self.wrong(f"{name}: the lines are not those of its tree, or in another order")
+            arrivals = wire.digest(b"".join(wire.compact(row) + b"\n" for row in self.arrivals))
+            if read.get("received", None if self.said else arrivals) != arrivals:
+                self.wrong(f"{name}: batches were not received when the archive says")
+        self.said = "received" in read
         then = [kiosk for kiosk in self.kiosks.values() if kiosk["enrolled"] <= read["at"]]
         then.sort(key=lambda kiosk: kiosk["number"])
         rows = [["kiosk", *(kiosk[key] for key in LISTED)] for kiosk in then]

@@ -196,6 +196,8 @@ pub struct Unrooted {
     pub last: i64,
     /// The tree over all lines, in the order stored.
     pub lines: Growing,
+    /// Hash of when each batch was received.
+    pub received: Hash,
     /// Hash of the kiosk list.
     pub kiosks: Hash,
     /// Hash of the findings.
@@ -219,6 +221,21 @@ pub struct Placed {
     pub quarantined: Vec<Quarantined>,
     /// Numbers of this batch that conflict.
     pub conflicts: Vec<u64>,
+}
+
+/// How far a journal is here, along an epoch that no other follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Whose.
+    pub kiosk: KioskId,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// See [`crate::domain::receipt::Receipt::watermark`].
+    pub watermark: u64,
+    /// Hash of the line at the watermark.
+    pub head: Hash,
+    /// Missing ranges above the watermark.
+    pub holes: Vec<(u64, u64)>,
 }
 
 /// A phone's answer.
@@ -434,6 +451,9 @@ pub trait Store: Send + Sync + 'static {
     /// Whether anything is here that was answered before a day and is not erased.
     async fn has_answers_before(&self, day: Date) -> Result<bool, StoreError>;
 
+    /// The place of the last batch, and how far each journal is here by then.
+    async fn held(&self) -> Result<(i64, Vec<Held>), StoreError>;
+
     /// What was counted on days whose answers are erased, by office and day.
     async fn carried(&self) -> Result<Vec<Tallies>, StoreError>;
 
@@ -472,9 +492,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// The next `most` stored batches after a place, with their places, in the order stored.
     async fn segments(&self, after: i64, most: usize) -> Result<Vec<(i64, Segment)>, StoreError>;
-
-    /// The place of the last stored batch, 0 before the first.
-    async fn last_segment(&self) -> Result<i64, StoreError>;
 
     /// The next `most` roots after a number, the first first.
     async fn roots_after(&self, number: u64, most: usize) -> Result<Vec<Root>, StoreError>;

@@ -1,7 +1,7 @@
 //! Numbers and hashes of all lines of an archive: what is missing, doubled, or not what its
 //! neighbours say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{Event, LastRun, Line};
@@ -70,6 +70,17 @@ impl Chains {
             run.links.insert(seq, Link { hash, prev: line.map(|line| line.prev) });
         }
         news
+    }
+
+    /// The hashes of lines of a number of a kiosk, in all its epochs.
+    pub fn hashes(&self, kiosk: &KioskId, seq: u64) -> Vec<Hash> {
+        let runs = self.runs.range((kiosk.clone(), Epoch(0))..=(kiosk.clone(), Epoch(u64::MAX)));
+        runs.filter_map(|(_, run)| run.links.get(&seq)).map(|link| link.hash).collect()
+    }
+
+    /// Whose journals are here.
+    pub fn kiosks(&self) -> BTreeSet<KioskId> {
+        self.runs.keys().map(|(kiosk, _)| kiosk.clone()).collect()
     }
 
     /// The lines of a batch that are not what the header signs: which of them, as far as their

@@ -15,15 +15,16 @@ use crate::central::store::sqlite::{Author, SqliteStore};
 use crate::central::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
 use crate::central::summary;
 use crate::clock::SystemClock;
-use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, Tallies};
+use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
 use crate::domain::decision::{Gone, What};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
-use crate::domain::root::{Growing, Root, Statement, verifying_key};
-use crate::domain::seal::OpeningKey;
+use crate::domain::receipt::{Receipt, verify_receipt};
+use crate::domain::root::{Arrivals, Growing, Root, Statement, verifying_key};
+use crate::domain::seal::{OpeningKey, key_id};
 use crate::domain::system_random;
 
 /// A store in a folder of its own.
@@ -43,6 +44,8 @@ pub(super) struct Check {
     directories: Vec<Directory>,
     replica: Option<Replica>,
     chains: Chains,
+    /// Whose receipts are here.
+    receipted: BTreeSet<KioskId>,
     /// Keys of which the own series says that they were admitted.
     enrolled: BTreeSet<(KioskId, Hash)>,
     /// The directories in force, as the own series says.
@@ -56,6 +59,8 @@ pub(super) struct Check {
 
     /// Lines under no root yet.
     leaves: Growing,
+    /// When their batches were received.
+    arrivals: Arrivals,
     last: Option<(Statement, Hash)>,
     anchors: Vec<(Statement, Hash)>,
     report: Report,
@@ -115,12 +120,14 @@ impl Check {
             directories: list.directories,
             replica,
             chains: Chains::default(),
+            receipted: BTreeSet::new(),
             enrolled: BTreeSet::new(),
             in_force: BTreeMap::new(),
             erasures: Erasures::of(list.carried),
             seen: Vec::new(),
             decisions: Vec::new(),
             leaves: Growing::default(),
+            arrivals: Arrivals::default(),
             last: None,
             anchors: Vec::new(),
             report: Report { problems, notes, ..Report::default() },
@@ -136,6 +143,7 @@ impl Check {
         self.report.lines += batch.lines.len() as u64;
         let lines: Vec<Vec<u8>> = batch.lines.iter().map(|line| line.bytes()).collect();
         lines.iter().for_each(|line| self.leaves.push(Hash::of(line)));
+        self.arrivals.push(&batch.signature, &batch.received.to_string());
         let header_line = batch.header.bytes();
         let header = match Header::read(&header_line) {
             Ok(header) => header,
@@ -321,6 +329,7 @@ impl Check {
             Err(error) => {
                 self.wrong(format!("root {} of the archive: {error}", self.report.roots));
                 self.leaves = Growing::default();
+                self.arrivals = Arrivals::default();
                 return Ok(());
             }
         };
@@ -336,6 +345,7 @@ impl Check {
             self.wrong(format!("the root of {day} does not follow the one before: one is missing"));
         }
         let leaves = std::mem::take(&mut self.leaves);
+        let arrivals = std::mem::take(&mut self.arrivals).hash();
         if !base {
             if statement.lines != leaves.lines() {
                 let (here, then) = (leaves.lines(), statement.lines);
@@ -344,6 +354,11 @@ impl Check {
                 self.wrong(format!(
                     "{day}: the lines are not those of its root, or in another order"
                 ));
+            }
+            // One that earlier roots have is not left out by a later one.
+            let said = self.last.as_ref().is_some_and(|(last, _)| last.received.is_some());
+            if statement.received.map_or(said, |received| received != arrivals) {
+                self.wrong(format!("{day}: batches were not received when the archive says"));
             }
             if self.listed_by(&statement) != statement.kiosks {
                 self.wrong(format!("{day}: the kiosk list is not that of its root"));
@@ -364,6 +379,39 @@ impl Check {
             serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]).to_string()
         };
         Hash::of_lines(then.map(row))
+    }
+
+    /// How far a journal was here when the archive was made, as the service signed it.
+    pub(super) fn receipt(&mut self, signed: &SignedReceipt) {
+        let key = self.about.receipt_keys.iter().filter_map(|hex| verifying_key(hex));
+        let key = key.into_iter().find(|key| key_id(key.as_bytes()) == signed.key);
+        let SignedReceipt { receipt, signature, .. } = signed;
+        let whole = key.is_some_and(|key| verify_receipt(&key, receipt.as_bytes(), signature));
+        let Some(receipt) = serde_json::from_str::<Receipt>(receipt).ok().filter(|_| whole) else {
+            self.wrong("a receipt is not signed by its key: made or changed by another".into());
+            return;
+        };
+        let Receipt { kiosk, watermark, head, .. } = receipt;
+        let here = self.chains.hashes(&kiosk, watermark);
+        // A part may begin after it.
+        let asked = watermark > 0 && (self.about.from.is_none() || !here.is_empty());
+        if asked && !here.contains(&head) {
+            self.wrong(format!(
+                "{kiosk}: line {watermark} was here when the archive was made, and is not, or not \
+                 as it was"
+            ));
+        }
+        self.receipted.insert(kiosk);
+    }
+
+    /// Whether each journal has the receipt that says how far it had come.
+    fn receipts(&mut self) {
+        if self.about.to.is_some() {
+            return;
+        }
+        for kiosk in self.chains.kiosks().difference(&self.receipted) {
+            self.report.problems.push(format!("{kiosk}: the receipt of its journal is not here"));
+        }
     }
 
     /// Findings and summaries of a day, made again from what was here by then.
@@ -397,6 +445,7 @@ impl Check {
     }
 
     pub(super) fn end(mut self, anchor: Option<Hash>) -> Report {
+        self.receipts();
         let whole = self.about.from.is_none();
         self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
         if whole {

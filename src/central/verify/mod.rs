@@ -107,6 +107,9 @@ pub fn of_file(file: &Path, anchor: Option<Hash>) -> Result<Report, VerifyError>
                 let check = Check::once(&mut check, about, &mut list)?;
                 runtime.block_on(check.root(&root))?;
             }
+            (Record::Receipt(receipt), Some(about)) => {
+                Check::once(&mut check, about, &mut list)?.receipt(&receipt);
+            }
             (Record::Archive(_), _) | (_, None) => {
                 let why = "expected one record of what it is, at its beginning".to_owned();
                 return Err(VerifyError::NoArchive(file.to_owned(), why));

@@ -1,15 +1,42 @@
-//! How far a kiosk's journal has come, and which days of its office that completes.
+//! How far a journal has come, and which days of its office that completes.
 
 use jiff::civil::Date;
 use rusqlite::params;
 
+use super::reading;
 use super::writing::{KioskState, Writer};
-use crate::central::store::{StoreError, Verified};
-use crate::domain::ids::OfficeCode;
+use crate::central::store::{Held, StoreError, Verified};
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::time::{At, Day};
 
 impl Writer {
+    /// The place of the last batch, and how far each journal is here by then.
+    pub(super) fn held(&mut self) -> Result<(i64, Vec<Held>), StoreError> {
+        let last = "SELECT coalesce(max(id), 0) FROM segment";
+        let last = self.db.query_row(last, [], |row| row.get(0))?;
+        let kiosks = reading::kiosks(&self.db)?.into_iter().map(|kiosk| kiosk.id);
+        let mut held = Vec::new();
+        for kiosk in kiosks.chain([KioskId::central()]) {
+            let branches = self.state(&kiosk)?.branches;
+            for (place, branch) in branches.0.iter().enumerate() {
+                if branch.superseded {
+                    continue;
+                }
+                let (watermark, holder) = branches.watermark(place);
+                let line = holder.map(|id| self.line_and_when(id, watermark)).transpose()?;
+                held.push(Held {
+                    kiosk: kiosk.clone(),
+                    epoch: branch.epoch,
+                    watermark,
+                    head: line.flatten().map_or(Hash::NONE, |(bytes, _)| Hash::of(&bytes)),
+                    holes: branches.holes(place),
+                });
+            }
+        }
+        Ok((last, held))
+    }
+
     /// How far the kiosk's journal has come, and which days that completes.
     pub(super) fn progress(
         &mut self,

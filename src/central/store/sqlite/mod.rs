@@ -36,8 +36,8 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Doubts, EnrolmentCode,
-    Finding, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store, StoreError,
-    TicketState, UnderRoot, Unrooted, Verified, Written,
+    Finding, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store,
+    StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -381,11 +381,8 @@ impl Store for SqliteStore {
         self.read(reading::directories).await
     }
 
-    async fn last_segment(&self) -> Result<i64, StoreError> {
-        self.read(|db| {
-            Ok(db.query_row("SELECT coalesce(max(id), 0) FROM segment", [], |row| row.get(0))?)
-        })
-        .await
+    async fn held(&self) -> Result<(i64, Vec<Held>), StoreError> {
+        self.write(Writer::held).await
     }
 
     async fn day(&self, office: &OfficeCode, date: Date) -> Result<DayRecord, StoreError> {

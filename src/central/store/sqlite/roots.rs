@@ -7,7 +7,8 @@ use super::reading::{findings_dump, kiosks_dump};
 use crate::central::store::{StoreError, Unrooted};
 use crate::domain::batch::Lines;
 use crate::domain::ids::Hash;
-use crate::domain::root::{Growing, Root};
+use crate::domain::root::{Arrivals, Growing, Root};
+use crate::domain::time::At;
 
 pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>, StoreError> {
     // One state of the database, whatever is written meanwhile.
@@ -17,16 +18,17 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
         None => (0, 0, Hash::NONE),
     };
     let mut statement = db.prepare_cached(
-        "SELECT id, substr(received, 1, 10), lines FROM segment WHERE id > ? ORDER BY id",
+        "SELECT id, received, lines, signature FROM segment WHERE id > ? ORDER BY id",
     )?;
     let mut rows = statement.query([covered])?;
     let mut found: Option<Unrooted> = None;
+    let mut arrivals = Arrivals::default();
     while let Some(row) = rows.next()? {
-        let day: Date = row
-            .get::<_, String>(1)?
-            .parse()
-            .map_err(|_| StoreError::Damaged("when a batch was received".into()))?;
+        let received: String = row.get(1)?;
         if found.is_none() {
+            let at = At::try_from(received.clone());
+            let at = at.map_err(|_| StoreError::Damaged("when a batch was received".into()))?;
+            let day = at.date();
             if day >= today {
                 break;
             }
@@ -34,6 +36,7 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
                 since: day,
                 last: covered,
                 lines: Growing::default(),
+                received: Hash::NONE,
                 kiosks: Hash::of_lines(&kiosks_dump(&db)?),
                 findings: Hash::of_lines(&findings_dump(&db)?),
                 number: before + 1,
@@ -42,9 +45,13 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
         }
         if let Some(found) = &mut found {
             found.last = row.get(0)?;
+            arrivals.push(&row.get::<_, String>(3)?, &received);
             let lines: Vec<u8> = row.get(2)?;
             Lines::of(&lines).map(Hash::of).for_each(|line| found.lines.push(line));
         }
+    }
+    if let Some(found) = &mut found {
+        found.received = arrivals.hash();
     }
     Ok(found)
 }
