@@ -54,7 +54,7 @@ impl Stored {
     /// one before.
     fn check(&self, key: &VerifyingKey) {
         let part = line_part(&self.lines);
-        let read = read_stored(&self.header, &self.signature, part, Vec::new(), key);
+        let read = read_stored(&self.header, &self.signature, part, Vec::new(), &[*key]);
         let (header, _) = read.expect("signed");
         let mut before = header.prev;
         for (seq, bytes) in (header.first..).zip(&self.lines) {

@@ -121,7 +121,7 @@ pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
                        such as cage, or try `hailong demo`, which needs none";
         return Err(Failure::new(USAGE, message));
     }
-    run(config, kiosk.enrol.as_deref()).map_err(|error| {
+    run(config, kiosk.enrol.as_deref(), kiosk.new_key).map_err(|error| {
         let code = match &error {
             RunError::Enrolment(EnrolmentError::Unreachable(_)) => UNREACHABLE,
             RunError::Enrolment(_) | RunError::Desk(DeskError::NotEnrolled) => CONFIGURATION,

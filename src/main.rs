@@ -87,6 +87,10 @@ struct Kiosk {
     /// Enrol this kiosk first, under a one-time code of the central service.
     #[arg(long, value_name = "CODE")]
     enrol: Option<String>,
+    /// A kiosk that is enrolled already, with a new key in the place of its own; whoever has the old
+    /// one can send nothing more.
+    #[arg(long, requires = "enrol")]
+    new_key: bool,
 }
 
 /// A journal carried by hand.

@@ -10,16 +10,17 @@ use std::path::Path;
 use archives::verified;
 use common::{TestCentral, TestKiosk, at, first_counter, rate};
 use hailong::central::roots::make;
-use hailong::central::store::{Answered, PhoneForm};
+use hailong::central::store::{Answered, Checked, PhoneForm};
 use hailong::central::verify::Report;
 use hailong::domain::batch::{body_part, read_body_part};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
-use hailong::domain::line::By;
+use hailong::domain::line::{By, How};
 use hailong::domain::root::verifying_key;
 use hailong::domain::seal::Kind;
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
+use hailong::kiosk::desk::Desk;
 use hailong::kiosk::identity::Identity;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
@@ -245,6 +246,56 @@ async fn a_journal_edited_on_the_kiosk_before_it_was_sent_breaks_its_chain() {
     assert_eq!(named.len(), 1, "{named:?}");
     assert_eq!((named[0].0.as_str(), named[0].2.as_str()), ("break", "prev"));
     says(&verified(central.folder.path(), None).await, "does not follow line");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_lines_taken_out_of_an_unsent_journal_are_missed_by_who_took_their_check_code() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    let code = |desk: &mut Desk| {
+        let (by, counter) = (By::Touch, first_counter(desk));
+        let open = Record::Open { by, counter, level: Some("khong_hai_long".to_owned()) };
+        let contact = desk.keep(&open).unwrap().seq;
+        desk.keep(&Record::Close { contact, how: How::Sent, reasons: Vec::new() }).unwrap().code
+    };
+    let [kept, taken] = [code(&mut desk).unwrap(), code(&mut desk).unwrap()];
+    drop(desk);
+    let journal = Connection::open(kiosk.path().join("journal.db")).unwrap();
+    let last = "(SELECT max(seq) - 2 FROM line)";
+    for table in ["body", "line"] {
+        journal.execute(&format!("DELETE FROM {table} WHERE seq > {last}"), []).unwrap();
+    }
+    drop(journal);
+    send(&kiosk).await;
+    // Nothing else shows it: the chain is whole up to its end.
+    assert_eq!(findings(&central).await, []);
+    assert_eq!(verified(central.folder.path(), None).await.problems, [""; 0]);
+    assert_eq!(central.store().check(kept).await.unwrap(), Checked::Received);
+    assert_eq!(central.store().check(taken).await.unwrap(), Checked::NotHere);
+    // One out of the middle: when it sends the kiosk finds its journal broken, begins another at the
+    // next tap or start, which is a finding, and sends what is left of the old one.
+    let mut desk = kiosk.desk();
+    let first = code(&mut desk).unwrap();
+    let second = code(&mut desk).unwrap();
+    drop(desk);
+    let journal = Connection::open(kiosk.path().join("journal.db")).unwrap();
+    journal.execute("DELETE FROM line WHERE seq = (SELECT max(seq) - 2 FROM line)", []).unwrap();
+    drop(journal);
+    let mut sending = kiosk.send();
+    sending.standing.wait_for(|standing| standing.trouble.is_some()).await.unwrap();
+    drop(sending);
+    drop(kiosk.desk());
+    let _sending = kiosk.send();
+    let arrived = async {
+        while central.store().check(second).await.unwrap() == Checked::NotHere {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), arrived).await.unwrap();
+    let named = findings(&central).await;
+    assert!(named.iter().any(|(kind, ..)| kind == "lost"), "{named:?}");
+    assert_eq!(central.store().check(first).await.unwrap(), Checked::NotHere);
 }
 
 /// A morning with two kiosks, an answer by phone with words, and a decision.

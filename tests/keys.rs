@@ -13,15 +13,19 @@ use std::process::Output;
 use std::sync::Arc;
 
 use archives::{ALL, Archive};
-use common::{TestCentral, TestKiosk, at, first_counter, rate};
+use common::{TestCentral, TestKiosk, at, batch, first_counter, rate};
 use hailong::central::keys::Keys;
 use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::ids::Hash;
 use hailong::domain::line::By;
 use hailong::domain::root::verifying_key;
+use hailong::domain::system_random;
 use hailong::kiosk::enrolment::{EnrolmentError, enrol};
+use hailong::kiosk::identity::Identity;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
+use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::visit::Record;
 use hailong::kiosk::witness::Witness;
 use installed::{Installed, SmallDisk, hailong, twin};
@@ -203,4 +207,76 @@ async fn keys_are_renewed_and_everything_begun_under_the_old_ones_goes_on() {
     let (right, wrong) = checked.await.unwrap();
     assert_eq!(right, [""; 0]);
     assert!(wrong.iter().any(|told| told.contains("root 1 of the archive")), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens_no_door() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    rated(&central, &mut kiosk, 24).await;
+    // What was not sent yet goes out under the new key.
+    rate(&mut kiosk.desk(), "khong_hai_long", &[]);
+    let draw = |kiosk: &mut TestKiosk| kiosk.identity.draw_next(&mut system_random()).unwrap();
+    let refused = |tried: Result<(), EnrolmentError>| {
+        assert!(matches!(tried, Err(EnrolmentError::Refused(_))), "{tried:?}");
+    };
+    let mut thief = twin(&kiosk, central.service());
+    let mut stranger = twin(&kiosk, central.service());
+    stranger.identity.signing_key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    draw(&mut stranger);
+    refused(again(&central, &mut stranger).await);
+
+    let old = kiosk.identity.signing_key.verifying_key();
+    draw(&mut kiosk);
+    let mut cut_off = twin(&kiosk, central.service());
+    central.clock.set(at("2026-11-25 08:00"));
+    again(&central, &mut kiosk).await.unwrap();
+    let new = kiosk.identity.signing_key.verifying_key();
+    assert!(new != old && kiosk.identity.next_key.is_none());
+    let kept = Identity::load(&kiosk.path()).unwrap().unwrap();
+    assert_eq!(kept.signing_key.verifying_key(), new);
+    // A reply that was lost, or a power cut before it was kept: it asks once more.
+    again(&central, &mut cut_off).await.unwrap();
+    assert_eq!(cut_off.identity.signing_key.verifying_key(), new);
+    // Who copied the disk before sends nothing more, and does not get in by the old key's word.
+    rate(&mut thief.desk(), "rat_hai_long", &[]);
+    let journal = JournalReader::open(&thief.path()).unwrap();
+    let last = journal.last().unwrap();
+    let span = journal.epoch_of(last).unwrap().unwrap();
+    let http = Http::new(&central.service()).unwrap();
+    let reply = http.post(&batch(&thief, &journal, span.start..=last)).await.unwrap();
+    assert_eq!(reply.status, 401, "{}", String::from_utf8_lossy(&reply.body));
+    refused(again(&central, &mut thief).await);
+    draw(&mut thief);
+    refused(again(&central, &mut thief).await);
+
+    rated(&central, &mut kiosk, 25).await;
+    rated(&central, &mut kiosk, 26).await;
+    let store = central.store();
+    assert_eq!(store.findings().await.unwrap(), []);
+    assert_eq!(store.rated_contacts().await.unwrap().len(), 16);
+    let rebuilt = central.central.rebuild().await.unwrap().unwrap();
+    assert_eq!((rebuilt.differ, &rebuilt.unread[..]), (0, &[][..]));
+    let confirmed = store.matters().await.unwrap().kiosks[0].key;
+    assert_eq!(confirmed, Hash::of(new.as_bytes()), "the new key is to be confirmed");
+    let (folder, _) = central.stop().await;
+    let checked = tokio::task::spawn_blocking(move || {
+        let problems = |bend: fn(&mut serde_json::Value)| {
+            let mut archive = Archive::of(folder.path(), ALL);
+            let at = archive.places("kiosk")[0];
+            bend(&mut archive.records[at]);
+            archive.check(None).problems
+        };
+        [
+            problems(|_| ()),
+            problems(|kiosk| drop(kiosk.as_object_mut().unwrap().remove("former"))),
+            problems(|kiosk| kiosk["former"][0]["until"] = "2026-11-24T08:30:00.000+07:00".into()),
+            problems(|kiosk| kiosk["former"][0]["key"] = kiosk["key"].clone()),
+        ]
+    });
+    let [right, wrong @ ..] = checked.await.unwrap();
+    assert_eq!(right, [""; 0]);
+    for wrong in wrong {
+        assert!(wrong.iter().any(|told| told.contains("not signed by its key")), "{wrong:?}");
+    }
 }

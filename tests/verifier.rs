@@ -26,6 +26,7 @@ use hailong::domain::line::{By, Event, LastRun, Line};
 use hailong::domain::seal::{Kind, Ratchet};
 use hailong::domain::series::SealedBody;
 use hailong::domain::system_random;
+use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::central_keys;
 use hailong::kiosk::journal::FILE;
 use hailong::kiosk::journal_reader::JournalReader;
@@ -198,6 +199,36 @@ fn a_renewed_root_key_is_vouched_for_to_whoever_reads_the_document() {
     archive.records[0]["root_key"] = "11".repeat(32).into();
     for (code, said) in both(python, &archive.written(), None) {
         assert!(code == Some(5) && said.contains("not signed by the root key"), "{said}");
+    }
+}
+
+#[test]
+fn a_kiosk_s_new_key_and_the_one_before_are_right_to_whoever_reads_the_document() {
+    let Some(python) = python() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let service = runtime.block_on(async {
+        let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+        let mut kiosk = central.kiosk("q3").await;
+        for day in 24..=26 {
+            central.clock.set(at(&format!("2026-11-{day} 09:00")));
+            make(&central.central).await.unwrap();
+            kiosk.identity.draw_next(&mut system_random()).unwrap();
+            let office = central.central.config.offices[0].office.code.clone();
+            let (id, counters) = ("ps-q3".parse().unwrap(), "q3".parse().unwrap());
+            let code = central.central.offer(id, office, counters).await.unwrap();
+            enrol(&central.service(), &code, &mut kiosk.identity).await.unwrap();
+            rated_at(&mut kiosk, &format!("2026-11-{day} 09:00")).await;
+        }
+        central.stop().await.0
+    });
+    counted_alike(python, service.path());
+    let mut archive = Archive::of(service.path(), ALL);
+    let at = archive.places("kiosk")[0];
+    let former = archive.records[at]["former"].as_array_mut().unwrap();
+    assert_eq!(former.len(), 3);
+    former.remove(1);
+    for (code, said) in both(python, &archive.written(), None) {
+        assert!(code == Some(5) && said.contains("not signed by its key"), "{said}");
     }
 }
 

@@ -14,9 +14,9 @@ use super::ingest::Intake;
 use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::Central;
-use super::store::{Held, Kiosk, Segment, Store, StoreError};
+use super::store::{FormerKey, Held, Kiosk, Segment, Store, StoreError};
 use crate::domain::archive::{
-    About, Batch, Body, ERASED, End, ListedKiosk, Raw, Record, SignedReceipt,
+    About, Batch, Body, ERASED, End, ListedKey, ListedKiosk, Raw, Record, SignedReceipt,
 };
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
 use crate::domain::form::Form;
@@ -418,12 +418,15 @@ fn bodies(reader: &Intake, segment: &Segment) -> Vec<Body> {
 }
 
 fn listed(kiosk: &Kiosk) -> ListedKiosk {
+    let hex = |key: &VerifyingKey| data_encoding::HEXLOWER.encode(key.as_bytes());
+    let former = |one: &FormerKey| ListedKey { key: hex(&one.key), until: one.until };
     ListedKiosk {
         number: kiosk.number,
         id: kiosk.id.to_string(),
         office: kiosk.office.to_string(),
         counters: kiosk.counters.to_string(),
-        key: data_encoding::HEXLOWER.encode(kiosk.key.as_bytes()),
+        key: hex(&kiosk.key),
         enrolled: kiosk.enrolled,
+        former: kiosk.former.iter().map(former).collect(),
     }
 }

@@ -248,9 +248,9 @@ fn known(forms: &Forms, line: &Line, answer: Answer) -> Result<Answer, String> {
 }
 
 impl Rereader for Intake {
-    fn read_again(&self, segment: Segment, key: &VerifyingKey) -> Result<Verified, BadBatch> {
+    fn read_again(&self, segment: Segment, keys: &[VerifyingKey]) -> Result<Verified, BadBatch> {
         let Segment { header_line, signature, line_part, body_part, erased, received } = segment;
-        let (header, content) = read_stored(&header_line, &signature, line_part, body_part, key)?;
+        let (header, content) = read_stored(&header_line, &signature, line_part, body_part, keys)?;
         self.judge(header_line, signature, header, content, received, &erased)
     }
 }

@@ -533,12 +533,14 @@ async fn enrol(
     let receipt_key = key_id(central.keys.receipt.verifying_key().as_bytes());
     central.enrolling.ask(peer, &headers).map_err(Problem::too_often)?;
     let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
-    let kiosk = match central.store.admit(code, key, sealed, receipt_key, central.now()).await? {
+    let (now, by_former) = (central.now(), asked.by_former);
+    let kiosk = match central.store.admit(code, key, by_former, sealed, receipt_key, now).await? {
         Admission::Admitted(kiosk) => kiosk,
         Admission::WrongCode => {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "the code is wrong, used or older than 15 minutes; ask for a new one",
+                "the code is wrong, used or older than 15 minutes, or for a kiosk with another key; ask \
+                 for a new one",
             ));
         }
     };

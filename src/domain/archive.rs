@@ -85,6 +85,26 @@ pub struct ListedKiosk {
     pub key: String,
     /// When it was admitted.
     pub enrolled: At,
+    /// Keys that signed before, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<ListedKey>,
+}
+
+/// A key that signed a kiosk's batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedKey {
+    /// The key, 64 hex digits.
+    pub key: String,
+    /// Until when.
+    pub until: At,
+}
+
+impl ListedKiosk {
+    /// The key that was in use at a moment.
+    pub fn key_at(&self, moment: At) -> &str {
+        let former = self.former.iter().find(|former| moment < former.until);
+        former.map_or(&self.key, |former| &former.key)
+    }
 }
 
 /// An office's day whose answers are erased: what was counted, carried over.

@@ -317,7 +317,8 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// Reads a batch as it is stored: header line, signature, line part and body part.
+/// Reads a batch as it is stored: header line, signature, line part and body part. One of `keys` must
+/// have signed it.
 ///
 /// Signature, numbers and lines are checked as when it came; the frame cannot be, since it was
 /// unpacked, and bodies may have been erased since.
@@ -326,10 +327,10 @@ pub fn read_stored(
     signature: &str,
     line_part: Vec<u8>,
     body_part: Vec<u8>,
-    key: &VerifyingKey,
+    keys: &[VerifyingKey],
 ) -> Result<(Header, Content), BadBatch> {
     let header = Header::read(header_line)?;
-    if !verify(key, SIGNED, header_line, signature) {
+    if !keys.iter().any(|key| verify(key, SIGNED, header_line, signature)) {
         return Err(BadBatch::Signature);
     }
     if Hash::of(&line_part) != header.lines {

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use super::batch::{sign, verify};
 use super::form::Form;
 use super::ids::{BadName, CounterId, KioskId};
 use super::office::Directory;
@@ -14,6 +16,8 @@ use super::office::Directory;
 pub const TICKET_KEY_INFO: &[u8] = b"hailong ticket key 1";
 /// What the kiosk's key signs, before the request's bytes.
 pub const SIGNED: &[u8] = b"hailong enrol 1\n";
+/// What a kiosk's former key signs, before the 32 bytes of the new one.
+const RENEWED: &[u8] = b"hailong kiosk key 1\n";
 /// Most counters that one kiosk serves: more do not fit its screen.
 pub const MOST_COUNTERS: usize = 9;
 
@@ -123,6 +127,19 @@ pub struct Request {
     pub key: String,
     /// Its ticket key, sealed to the opening key, base64url.
     pub ticket_key: String,
+    /// Of an admitted kiosk that has a new key: how the one before vouches for it, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_former: Option<String>,
+}
+
+/// How a kiosk's key vouches for the one that takes its place.
+pub fn vouch(former: &SigningKey, key: &VerifyingKey) -> String {
+    sign(former, RENEWED, key.as_bytes())
+}
+
+/// Whether a kiosk's key vouched for the one that takes its place.
+pub fn is_vouched(former: &VerifyingKey, key: &VerifyingKey, by_former: &str) -> bool {
+    verify(former, RENEWED, key.as_bytes(), by_former)
 }
 
 /// What the central service gives a kiosk.

@@ -3,7 +3,7 @@
 use super::identity::{Identity, IdentityError};
 use super::network::{Network, Unreachable, refusal};
 use crate::domain::batch::sign;
-use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
+use crate::domain::enrolment::{CentralKeys, Enrolled, Request, SIGNED, TICKET_KEY_INFO, vouch};
 use crate::domain::seal::SealingKey;
 use crate::domain::system_random;
 
@@ -25,7 +25,8 @@ pub enum EnrolmentError {
 }
 
 /// Enrols the kiosk at a central service under a one-time code and keeps what it gives. Asking
-/// again with the same code and key gives the same answer, so a lost reply costs nothing.
+/// again with the same code and key gives the same answer, so a lost reply costs nothing. A key that
+/// was drawn to take the place of the one in use does so.
 pub async fn enrol(
     network: impl Into<Network>,
     code: &str,
@@ -45,22 +46,28 @@ pub async fn enrol(
     let sealed = opening
         .seal_small(TICKET_KEY_INFO, &*identity.ticket_key, &mut system_random())
         .map_err(|error| EnrolmentError::Unreadable(error.to_string()))?;
+    let key = identity.next_key.as_ref().unwrap_or(&identity.signing_key);
+    let next = identity.next_key.as_ref().map(|next| next.verifying_key());
     let request = Request {
         code: code.trim().to_owned(),
-        key: data_encoding::HEXLOWER.encode(identity.signing_key.verifying_key().as_bytes()),
+        key: data_encoding::HEXLOWER.encode(key.verifying_key().as_bytes()),
         ticket_key: data_encoding::BASE64URL_NOPAD.encode(&sealed),
+        by_former: next.map(|next| vouch(&identity.signing_key, &next)),
     };
     let body = serde_json::to_vec(&request)
         .map_err(|error| EnrolmentError::Unreadable(error.to_string()))?;
     let reply = client
         .post(&address)
         .header("content-type", "application/json")
-        .header("hailong-signature", sign(&identity.signing_key, SIGNED, &body))
+        .header("hailong-signature", sign(key, SIGNED, &body))
         .body(body)
         .send()
         .await
         .map_err(lost)?;
     identity.enrolled = Some(read::<Enrolled>(&network, reply).await?);
+    if let Some(next) = identity.next_key.take() {
+        identity.signing_key = next;
+    }
     identity.keep()?;
     Ok(())
 }

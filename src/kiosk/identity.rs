@@ -33,6 +33,8 @@ pub enum IdentityError {
 #[serde(deny_unknown_fields)]
 struct Stored {
     signing_key: Zeroizing<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_key: Option<Zeroizing<String>>,
     ticket_key: Zeroizing<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enrolled: Option<Enrolled>,
@@ -44,6 +46,8 @@ pub struct Identity {
     file: PathBuf,
     /// Signs batches.
     pub signing_key: SigningKey,
+    /// Takes its place once the central service has admitted it.
+    pub next_key: Option<SigningKey>,
     /// Makes tickets.
     pub ticket_key: Zeroizing<TicketKey>,
     /// What enrolment gave, once it has.
@@ -71,17 +75,29 @@ impl Identity {
                 let file = folder.join(FILE);
                 fs::create_dir_all(folder)
                     .map_err(|error| IdentityError::File(folder.to_owned(), error))?;
-                let mut secret = Zeroizing::new([0; 32]);
-                random.fill_bytes(&mut *secret);
                 let mut ticket_key = Zeroizing::new([0; 32]);
                 random.fill_bytes(&mut *ticket_key);
-                let signing_key = SigningKey::from_bytes(&secret);
-                let identity =
-                    Self { file, signing_key, ticket_key, enrolled: None, journal_begun: false };
+                let identity = Self {
+                    file,
+                    signing_key: draw(random),
+                    next_key: None,
+                    ticket_key,
+                    enrolled: None,
+                    journal_begun: false,
+                };
                 identity.keep()?;
                 Ok(identity)
             }
         }
+    }
+
+    /// Draws a key that is to take the place of the one in use, unless one was drawn before.
+    pub fn draw_next(&mut self, random: &mut dyn Rng) -> Result<(), IdentityError> {
+        if self.next_key.is_none() {
+            self.next_key = Some(draw(random));
+            self.keep()?;
+        }
+        Ok(())
     }
 
     fn read(file: PathBuf, bytes: &[u8]) -> Result<Self, IdentityError> {
@@ -91,12 +107,15 @@ impl Identity {
         let key = |hex: &str| -> Option<[u8; 32]> {
             data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
         };
-        let (Some(signing), Some(ticket)) = (key(&stored.signing_key), key(&stored.ticket_key))
+        let next = stored.next_key.as_ref().map(|hex| key(hex));
+        let (Some(signing), Some(ticket), None | Some(Some(_))) =
+            (key(&stored.signing_key), key(&stored.ticket_key), &next)
         else {
             return Err(damaged(&file, "a key is not 64 hex digits".into()));
         };
         Ok(Self {
             signing_key: SigningKey::from_bytes(&Zeroizing::new(signing)),
+            next_key: next.flatten().map(|key| SigningKey::from_bytes(&Zeroizing::new(key))),
             ticket_key: Zeroizing::new(ticket),
             enrolled: stored.enrolled,
             journal_begun: stored.journal_begun,
@@ -109,6 +128,7 @@ impl Identity {
         let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
         let stored = Stored {
             signing_key: hex(self.signing_key.as_bytes()),
+            next_key: self.next_key.as_ref().map(|key| hex(key.as_bytes())),
             ticket_key: hex(&*self.ticket_key),
             enrolled: self.enrolled.clone(),
             journal_begun: self.journal_begun,
@@ -119,6 +139,12 @@ impl Identity {
         write_whole(&self.file, &bytes, true)
             .map_err(|error| IdentityError::File(self.file.clone(), error))
     }
+}
+
+fn draw(random: &mut dyn Rng) -> SigningKey {
+    let mut secret = Zeroizing::new([0; 32]);
+    random.fill_bytes(&mut *secret);
+    SigningKey::from_bytes(&secret)
 }
 
 /// The public keys of the central service, as enrolment gave them.

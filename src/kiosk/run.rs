@@ -104,8 +104,9 @@ pub fn lock(folder: &Path) -> Result<std::fs::File, RunError> {
     }
 }
 
-/// Runs a kiosk until its window is closed; enrols it first under `code`, if one is given.
-pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
+/// Runs a kiosk until its window is closed; enrols it first under `code`, if one is given, with a
+/// `new_key` if that is wished and it had one.
+pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunError> {
     let _lock = lock(&config.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -114,6 +115,9 @@ pub fn run(config: Config, code: Option<&str>) -> Result<(), RunError> {
         .build()?;
     let mut identity = Identity::load_or_create(&config.data, &mut system_random())?;
     if let Some(code) = code {
+        if new_key && identity.enrolled.is_some() {
+            identity.draw_next(&mut system_random())?;
+        }
         runtime.block_on(enrol(&config.network, code, &mut identity))?;
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
         let words = fingerprint(identity.signing_key.verifying_key().as_bytes());

@@ -185,6 +185,7 @@ async fn enrolment_codes_cannot_be_tried_out() {
             code: code.to_owned(),
             key: data_encoding::HEXLOWER.encode(signing.verifying_key().as_bytes()),
             ticket_key: data_encoding::BASE64URL_NOPAD.encode(&ticket_key),
+            by_former: None,
         };
         let body = serde_json::to_vec(&request).unwrap();
         let signature = sign(signing, SIGNED, &body);

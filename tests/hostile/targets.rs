@@ -412,6 +412,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
                 code: "ABCDEFGH23".into(),
                 key: data_encoding::HEXLOWER.encode(LIFE.signing.verifying_key().as_bytes()),
                 ticket_key: data_encoding::BASE64URL_NOPAD.encode(&[7; 80]),
+                by_former: Some("11".repeat(43)),
             };
             vec![serde_json::to_vec(&request).unwrap()]
         }

@@ -6,14 +6,14 @@ import hashlib
 
 import counting
 import wire
-from lines import judged
+from lines import judged, moment, ms
 from wire import raw, read_object
 
 LEVEL = (("body", wire.LEVEL),)
 CLOSED = (("body", wire.REASONS), ("words", wire.WORDS))
 BODY_OF = {"contact": LEVEL, "changed": LEVEL, "closed": CLOSED}
 SEEN = ("root", "root_refused")
-LISTED = ("number", "id", "office", "counters", "key", "enrolled")
+LISTED = ("number", "id", "office", "counters")
 
 
 class NoArchive(Exception):
@@ -28,7 +28,7 @@ class Archive:
         self.order = []  # batches and roots as they stand
         self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
         self.starts = {}  # (kiosk, epoch) -> seq of `started`
-        self.receipts = []
+        self.receipts, self.in_use = [], {}
         self.received = {}  # (kiosk, epoch, seq) -> when it came first
         self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
         for number, record in enumerate(self.records(content), 1):
@@ -124,11 +124,17 @@ class Archive:
         self.arrivals.append(["batch", batch["signature"], batch["received"]])
         if list(header) != wire.HEADER_KEYS:
             self.wrong(f"{name}: the header has other keys")
-        key = self.kiosks.get(kiosk, {}).get("key")
-        key = self.head["series_key"] if kiosk == "central" else key
-        if key is None:
+        listed = self.kiosks.get(kiosk)
+        keys = [self.head["series_key"]] if kiosk == "central" else []
+        if listed:
+            # A batch may be on its way while another key is admitted.
+            grace = moment(batch["received"]) - ms(60_000)
+            former = [one for one in listed.get("former", []) if grace <= moment(one["until"])]
+            keys += [one["key"] for one in [listed, *former]]
+        signed = (b"hailong batch 1\n", header_line, batch["signature"])
+        if not keys:
             self.wrong(f"{name}: of no kiosk in the list")
-        elif not wire.signed(key, b"hailong batch 1\n", header_line, batch["signature"]):
+        elif not any(wire.signed(key, *signed) for key in keys):
             self.wrong(f"{name}: not signed by its key")
         if len(lines) != header["count"] or wire.digest(wire.line_part(lines)) != header["lines"]:
             self.wrong(f"{name}: the lines are not those that the header signs")
@@ -141,6 +147,9 @@ class Archive:
             self.received.setdefault((kiosk, epoch, seq), batch["received"])
             news = news or wire.digest(line) not in stored
             stored.setdefault(wire.digest(line), line)
+            read = read_object(line) if kiosk == "central" else None
+            if read and read.get("event") == "enrolled":
+                self.in_use[read.get("of_kiosk")] = read.get("digest")
         if not news:
             self.wrong(f"{name}: here twice")
         for body in batch.get("bodies", []):
@@ -219,7 +228,8 @@ class Archive:
     def admitted(self):
         admitted = {(line.get("of_kiosk"), line.get("digest")) for line in self.own("enrolled")}
         for name, kiosk in self.kiosks.items():
-            if (name, wire.digest(bytes.fromhex(kiosk["key"]))) in admitted:
+            keys = [kiosk, *kiosk.get("former", [])]
+            if all((name, wire.digest(bytes.fromhex(one["key"]))) in admitted for one in keys):
                 continue
             say = self.notes if self.part else self.problems
             say.append(f"{name}: no line of the central service says that its key was admitted")
@@ -342,14 +352,26 @@ class Archive:
             if read.get("received", None if self.said else arrivals) != arrivals:
                 self.wrong(f"{name}: batches were not received when the archive says")
         self.said = "received" in read
-        then = [kiosk for kiosk in self.kiosks.values() if kiosk["enrolled"] <= read["at"]]
-        then.sort(key=lambda kiosk: kiosk["number"])
-        rows = [["kiosk", *(kiosk[key] for key in LISTED)] for kiosk in then]
+        rows = []
+        for kiosk in sorted(self.kiosks.values(), key=lambda kiosk: kiosk["number"]):
+            key = self.key_then(kiosk, read["at"])
+            if key:
+                rows.append(["kiosk", *(kiosk[name] for name in LISTED), key, kiosk["enrolled"]])
         if wire.digest(b"".join(wire.compact(row) + b"\n" for row in rows)) != read["kiosks"]:
             self.wrong(f"{name}: the kiosk list is not that of the archive")
         if self.count and self.count.findings_hash() != read["findings"]:
             self.wrong(f"{name}: what is wrong with the journals is not what it says")
         return read["number"], anchor
+
+    def key_then(self, kiosk, at):
+        """The key of a kiosk that was listed by then, or None."""
+        keys = [*kiosk.get("former", []), kiosk]
+        if self.part:
+            late = [one["key"] for one in keys if at < one.get("until", "9")]
+            return late[0] if kiosk["enrolled"] <= at else None
+        admitted = self.in_use.get(kiosk["id"])
+        of = [one["key"] for one in keys if wire.digest(bytes.fromhex(one["key"])) == admitted]
+        return of[0] if of else None
 
     # What was counted.
 

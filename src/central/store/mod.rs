@@ -64,6 +64,8 @@ pub struct Kiosk {
     pub counters: Counters,
     /// The key that signs its batches.
     pub key: VerifyingKey,
+    /// Those that did before, the first one first.
+    pub former: Vec<FormerKey>,
     /// Its ticket key, sealed to the opening key.
     pub ticket_key: Vec<u8>,
     /// The receipt key that it believes, by its id; none of one that was enrolled before there was
@@ -73,6 +75,24 @@ pub struct Kiosk {
     pub enrolled: At,
     /// Whether it may send.
     pub standing: Standing,
+}
+
+/// A key that signed a kiosk's batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerKey {
+    /// The key.
+    pub key: VerifyingKey,
+    /// Until when: what comes later is refused.
+    pub until: At,
+}
+
+impl Kiosk {
+    /// The keys that may have signed a batch received then. A batch may be on its way while another
+    /// key is admitted: a former one has a minute of grace.
+    pub fn signers(&self, received: At) -> impl Iterator<Item = &VerifyingKey> {
+        let former = self.former.iter().filter(move |key| received <= key.until.plus_minutes(1));
+        [&self.key].into_iter().chain(former.map(|former| &former.key))
+    }
 }
 
 /// A one-time enrolment code, by its hash.
@@ -163,8 +183,9 @@ pub struct Segment {
 
 /// Judges what was stored as if it came anew.
 pub trait Rereader: Send + Sync + 'static {
-    /// Checks a stored batch against the key that must have signed it, and opens its bodies.
-    fn read_again(&self, segment: Segment, key: &VerifyingKey) -> Result<Verified, BadBatch>;
+    /// Checks a stored batch against the keys of which one must have signed it, and opens its
+    /// bodies.
+    fn read_again(&self, segment: Segment, keys: &[VerifyingKey]) -> Result<Verified, BadBatch>;
 }
 
 /// What became of a rebuild.
@@ -382,6 +403,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         code: Hash,
         key: VerifyingKey,
+        by_former: Option<String>,
         ticket_key: Vec<u8>,
         receipt_key: String,
         now: At,

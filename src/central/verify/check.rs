@@ -12,7 +12,7 @@ use super::erasures::Erasures;
 use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
 use crate::central::store::sqlite::{Author, SqliteStore};
-use crate::central::store::{Entry, Kiosk, Standing, Store, StoreError, Verified};
+use crate::central::store::{Entry, FormerKey, Kiosk, Standing, Store, StoreError, Verified};
 use crate::central::summary;
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
@@ -48,6 +48,8 @@ pub(super) struct Check {
     receipted: BTreeSet<KioskId>,
     /// Keys of which the own series says that they were admitted.
     enrolled: BTreeSet<(KioskId, Hash)>,
+    /// The one that was admitted last, by kiosk.
+    in_use: BTreeMap<String, Hash>,
     /// The directories in force, as the own series says.
     in_force: BTreeMap<OfficeCode, Hash>,
     /// What was erased.
@@ -122,6 +124,7 @@ impl Check {
             chains: Chains::default(),
             receipted: BTreeSet::new(),
             enrolled: BTreeSet::new(),
+            in_use: BTreeMap::new(),
             in_force: BTreeMap::new(),
             erasures: Erasures::of(list.carried),
             seen: Vec::new(),
@@ -157,17 +160,19 @@ impl Check {
         if !self.chains.add(place, header.start, header.first, &lines) {
             self.wrong(format!("{named}: here twice"));
         }
-        let signer = if header.kiosk.is_central() {
-            self.series_key
+        let signers: Vec<VerifyingKey> = if header.kiosk.is_central() {
+            self.series_key.into_iter().collect()
         } else {
-            self.kiosks.get(&header.kiosk).map(|kiosk| kiosk.key)
+            let kiosk = self.kiosks.get(&header.kiosk);
+            kiosk.map(|kiosk| kiosk.signers(batch.received).copied().collect()).unwrap_or_default()
         };
-        let Some(signer) = signer else {
+        if signers.is_empty() {
             self.wrong(format!("{named}: of no kiosk in the list"));
             return Ok(());
-        };
+        }
         let part = line_part(&lines);
-        let content = match read_stored(&header_line, &batch.signature, part, Vec::new(), &signer) {
+        let content = match read_stored(&header_line, &batch.signature, part, Vec::new(), &signers)
+        {
             Ok((_, content)) if lines.last().map(|line| Hash::of(line)) == Some(header.head) => {
                 content
             }
@@ -304,6 +309,7 @@ impl Check {
             match (line.event, line.digest, &line.of_kiosk) {
                 (Event::Enrolled, Some(key), Some(kiosk)) => {
                     self.enrolled.insert((kiosk.clone(), key));
+                    self.in_use.insert(kiosk.to_string(), key);
                 }
                 (Event::Directory, Some(digest), _) => {
                     let office = line.office.as_ref().and_then(|office| office.parse().ok());
@@ -371,14 +377,28 @@ impl Check {
         Ok(())
     }
 
-    /// Hash of the kiosk list as it was then.
+    /// Hash of the kiosk list as it was then: by the lines that admitted kiosks and their keys; in a
+    /// part, where these may not be, by when it was.
     fn listed_by(&self, statement: &Statement) -> Hash {
-        let then = self.listed.iter().filter(|kiosk| kiosk.enrolled <= statement.at);
-        let row = |kiosk: &ListedKiosk| {
-            let ListedKiosk { number, id, office, counters, key, enrolled } = kiosk;
-            serde_json::json!(["kiosk", number, id, office, counters, key, enrolled]).to_string()
+        let key = |kiosk: &ListedKiosk| -> Option<String> {
+            if self.about.from.is_some() {
+                return (kiosk.enrolled <= statement.at)
+                    .then(|| kiosk.key_at(statement.at).to_owned());
+            }
+            let admitted = self.in_use.get(&kiosk.id)?;
+            let keys = kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]);
+            let of = |hex: &&String| {
+                verifying_key(hex).is_some_and(|key| Hash::of(key.as_bytes()) == *admitted)
+            };
+            keys.into_iter().find(of).cloned()
         };
-        Hash::of_lines(then.map(row))
+        let row = |kiosk: &ListedKiosk| {
+            let ListedKiosk { number, id, office, counters, enrolled, .. } = kiosk;
+            let row =
+                serde_json::json!(["kiosk", number, id, office, counters, key(kiosk)?, enrolled]);
+            Some(row.to_string())
+        };
+        Hash::of_lines(self.listed.iter().filter_map(row))
     }
 
     /// How far a journal was here when the archive was made, as the service signed it.
@@ -450,8 +470,11 @@ impl Check {
         self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
         if whole {
             for kiosk in self.kiosks.values() {
-                let key = Hash::of(kiosk.key.as_bytes());
-                if !self.enrolled.contains(&(kiosk.id.clone(), key)) {
+                let keys = kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]);
+                let named = |key: &VerifyingKey| {
+                    self.enrolled.contains(&(kiosk.id.clone(), Hash::of(key.as_bytes())))
+                };
+                if !keys.into_iter().all(named) {
                     let what = "no line of the central service says that its key was admitted";
                     self.report.problems.push(format!("{}: {what}", kiosk.id));
                 }
@@ -487,6 +510,11 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
         office: listed.office.parse().ok()?,
         counters: listed.counters.parse().ok()?,
         key: verifying_key(&listed.key)?,
+        former: listed
+            .former
+            .iter()
+            .map(|one| Some(FormerKey { key: verifying_key(&one.key)?, until: one.until }))
+            .collect::<Option<_>>()?,
         ticket_key: Vec::new(),
         receipt_key: None,
         enrolled: listed.enrolled,

@@ -335,11 +335,15 @@ impl Store for SqliteStore {
         &self,
         code: Hash,
         key: VerifyingKey,
+        by_former: Option<String>,
         ticket_key: Vec<u8>,
         receipt_key: String,
         now: At,
     ) -> Result<Admission, StoreError> {
-        self.write(move |writer| writer.admit(code, key, (&ticket_key, &receipt_key), now)).await
+        self.write(move |writer| {
+            writer.admit(code, (key, by_former.as_deref()), (&ticket_key, &receipt_key), now)
+        })
+        .await
     }
 
     async fn kiosk(&self, id: &KioskId) -> Result<Option<Kiosk>, StoreError> {

@@ -10,8 +10,8 @@ use super::erasure::read_erased;
 use super::retention::kept_since;
 use super::{decisions, timing};
 use crate::central::store::{
-    ContactNumber, DayRecord, Doubts, Finding, Gap, Kiosk, Progress, Segment, StoreError,
-    TicketState, Written,
+    ContactNumber, DayRecord, Doubts, Finding, FormerKey, Gap, Kiosk, Progress, Segment,
+    StoreError, TicketState, Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -42,6 +42,7 @@ fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
     let id: KioskId = id.parse().map_err(|_| damaged("a kiosk's name"))?;
     Ok(Kiosk {
         standing: decisions::standing(db, &id)?,
+        former: former_keys(db, &id)?,
         id,
         number,
         office: office.parse().map_err(|_| damaged("an office's code"))?,
@@ -51,6 +52,20 @@ fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
         receipt_key,
         enrolled: At::try_from(enrolled).map_err(|_| damaged("a moment"))?,
     })
+}
+
+fn former_keys(db: &Connection, id: &KioskId) -> Result<Vec<FormerKey>, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT key, until FROM former_key WHERE kiosk = ? ORDER BY until")?;
+    let mut rows = select.query([id.as_str()])?;
+    let mut former = Vec::new();
+    while let Some(row) = rows.next()? {
+        former.push(FormerKey {
+            key: VerifyingKey::from_bytes(&row.get(0)?).map_err(|_| damaged("a kiosk's key"))?,
+            until: At::try_from(row.get::<_, String>(1)?).map_err(|_| damaged("a moment"))?,
+        });
+    }
+    Ok(former)
 }
 
 pub(super) fn kiosk(db: &Connection, id: &KioskId) -> Result<Option<Kiosk>, StoreError> {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use super::retention::{Days, carried_digest, kept_since};
 use super::writing::{Writer, last_ord, list};
 use super::{Author, decisions, reading, schema};
-use crate::central::store::{ErasedBody, Rebuilt, Rereader, Segment, StoreError, Verified};
+use crate::central::store::{ErasedBody, Kiosk, Rebuilt, Rereader, Segment, StoreError, Verified};
 use crate::domain::batch::Header;
 use crate::domain::decision::{Gone, What};
 use crate::domain::ids::{Hash, KioskId};
@@ -46,7 +46,8 @@ pub(super) struct Anew {
     folder: Folder,
     writer: Writer,
     reader: Arc<dyn Rereader>,
-    keys: HashMap<KioskId, VerifyingKey>,
+    own_key: VerifyingKey,
+    kiosks: HashMap<KioskId, Kiosk>,
     /// The last batch read.
     last: i64,
     batches: u64,
@@ -94,7 +95,8 @@ impl Anew {
             folder,
             writer,
             reader,
-            keys: HashMap::from([(KioskId::central(), own_key)]),
+            own_key,
+            kiosks: HashMap::new(),
             last: 0,
             batches: 0,
             lines: 0,
@@ -191,17 +193,24 @@ impl Anew {
     fn judge(&self, segment: Segment) -> Result<Verified, String> {
         let header = Header::read(&segment.header_line).map_err(|error| error.to_string())?;
         let numbers = format!("{} {}–{}", header.kiosk, header.first, header.last());
-        let key = self.keys.get(&header.kiosk).ok_or(format!("{numbers}: an unknown kiosk"))?;
-        self.reader.read_again(segment, key).map_err(|error| format!("{numbers}: {error}"))
+        let judged = if header.kiosk.is_central() {
+            self.reader.read_again(segment, &[self.own_key])
+        } else {
+            let kiosk = self.kiosks.get(&header.kiosk);
+            let kiosk = kiosk.ok_or(format!("{numbers}: an unknown kiosk"))?;
+            let signers: Vec<VerifyingKey> = kiosk.signers(segment.received).copied().collect();
+            self.reader.read_again(segment, &signers)
+        };
+        judged.map_err(|error| format!("{numbers}: {error}"))
     }
 
     /// The kiosks of `db`, as they are there.
     fn admit(&mut self, db: &Connection) -> Result<(), StoreError> {
         for kiosk in reading::kiosks(db)? {
-            if !self.keys.contains_key(&kiosk.id) {
+            if !self.kiosks.contains_key(&kiosk.id) {
                 list(&self.writer.db, &kiosk)?;
             }
-            self.keys.insert(kiosk.id, kiosk.key);
+            self.kiosks.insert(kiosk.id.clone(), kiosk);
         }
         copy(db, &self.writer.db, "carried")
     }

@@ -250,7 +250,8 @@ const DIRECTORIES: &str = "
 /// A day's gaps are looked up by kiosk; there is one at every start of each.
 const GAPS: &str = "CREATE INDEX gap_kiosk ON gap (kiosk, alive);";
 
-/// Tallies of days whose answers are erased: nothing that is left gives them any more.
+/// Tallies of days whose answers are erased: nothing that is left gives them any more; and kiosks'
+/// keys that were renewed.
 const CARRIED: &str = "
     CREATE TABLE carried (
         office TEXT NOT NULL,
@@ -260,6 +261,13 @@ const CARRIED: &str = "
         PRIMARY KEY (office, day, key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX decision_what ON decision (what);
+    -- Keys that signed a kiosk's batches before the one in use.
+    CREATE TABLE former_key (
+        kiosk TEXT NOT NULL,
+        key   BLOB NOT NULL,
+        until TEXT NOT NULL,
+        PRIMARY KEY (kiosk, key)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

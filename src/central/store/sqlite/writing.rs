@@ -18,6 +18,7 @@ use crate::central::store::{
 };
 use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
 use crate::domain::decision::Decision;
+use crate::domain::enrolment::is_vouched;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{By, Event, How, Line};
 use crate::domain::office::Directory;
@@ -361,7 +362,7 @@ impl Writer {
     pub(super) fn admit(
         &mut self,
         code: Hash,
-        key: VerifyingKey,
+        (key, by_former): (VerifyingKey, Option<&str>),
         (ticket_key, receipt_key): (&[u8], &str),
         now: At,
     ) -> Result<Admission, StoreError> {
@@ -391,9 +392,12 @@ impl Writer {
         }
         let expires = At::try_from(expires).map_err(|_| damaged())?;
         let known = reading::kiosk(&self.db, &id)?;
+        // The same kiosk has its key, or another that this one vouches for.
         let another = known.as_ref().is_some_and(|known| {
-            (known.key, known.office.as_str(), known.counters.to_string())
-                != (key, office.as_str(), counter.clone())
+            let vouched = by_former.is_some_and(|word| is_vouched(&known.key, &key, word));
+            let again = known.former.iter().any(|former| former.key == key);
+            (known.office.as_str(), known.counters.to_string()) != (&office, counter.clone())
+                || (known.key != key && (again || !vouched))
         });
         if now > expires || another {
             return Ok(Admission::WrongCode);
@@ -402,11 +406,17 @@ impl Writer {
             "UPDATE enrolment_code SET used_by = ? WHERE code = ?",
             params![key.as_bytes(), code.0],
         )?;
-        if known.is_some() {
+        if let Some(known) = &known {
+            if known.key != key {
+                self.db.execute(
+                    "INSERT INTO former_key (kiosk, key, until) VALUES (?, ?, ?)",
+                    params![id.as_str(), known.key.as_bytes(), now.to_string()],
+                )?;
+            }
             // It stays as it was admitted, and has the service's keys of today.
             self.db.execute(
-                "UPDATE kiosk SET ticket_key = ?2, receipt_key = ?3 WHERE id = ?1",
-                params![id.as_str(), ticket_key, receipt_key],
+                "UPDATE kiosk SET key = ?2, ticket_key = ?3, receipt_key = ?4 WHERE id = ?1",
+                params![id.as_str(), key.as_bytes(), ticket_key, receipt_key],
             )?;
         } else {
             self.db.execute(
