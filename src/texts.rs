@@ -118,7 +118,7 @@ texts! {
         formula, response, served_unknown, of_served, invited, unserved, contacts, opened, rated,
         later, timed_out, interrupted, day_off, attention, attention_none, down, silent, silent_ever,
         ratings_n, off_shift, in_review, unconfirmed, phone_waiting_n, phone_waiting, available,
-        available_caption, device, running, office_hours, duration, duration_hours, review, review_n, review_note, signal_burst, signal_even, signal_quick, signal_closed_hours, signal_unattributed, signal_phone_differs, signal_some, signal_share, signal_from_to, signal_minute, commended, commended_for, levels,
+        available_caption, device, running, office_hours, duration, duration_hours, review, review_n, review_note, signal_burst, signal_even, signal_quick, signal_closed_hours, signal_unattributed, signal_phone_differs, signal_one_source, signal_some, signal_share, signal_from_to, signal_minute, commended, commended_for, levels,
         levels_caption, level, count, counts, share, hours, hours_caption, hour, hour_range,
         reasons, reasons_none, reasons_note, reason, about_official, about_procedure, channels,
         channels_caption, at_counter, by_phone, all_ratings, phone, phone_beside, phone_note,
@@ -248,6 +248,7 @@ impl SummaryTexts {
                 Kind::ClosedHours => &self.signal_closed_hours,
                 Kind::Unattributed => &self.signal_unattributed,
                 Kind::PhoneDiffers => &self.signal_phone_differs,
+                Kind::OneSource => &self.signal_one_source,
             };
             let times: Vec<String> = of_kind.iter().map(|one| self.evidence(one)).collect();
             Some((first.counter.clone(), fill(text, &[("times", &times.join("; "))])))

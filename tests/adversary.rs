@@ -314,7 +314,7 @@ async fn morning(central: &TestCentral) -> [TestKiosk; 2] {
     let claims = Claims::read(ticket.rsplit_once('/').unwrap().1, |_| key).unwrap();
     let words = Some("Chờ hai giờ mới đến lượt.".to_owned());
     let (level, reasons) = ("khong_hai_long".to_owned(), vec![]);
-    let answer = PhoneForm { claims, kiosk: kiosk.clone(), level, reasons, words };
+    let answer = PhoneForm { claims, kiosk: kiosk.clone(), level, reasons, words, source: None };
     assert!(matches!(central.store().answer(answer).await.unwrap(), Answered::Kept(_)));
     let what = What::Confirmed { kiosk, key: Hash::of(listed.key.as_bytes()) };
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "đã xem tại quầy".to_owned());

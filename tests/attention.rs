@@ -192,13 +192,16 @@ async fn patterns_are_named_when_the_day_is_complete_and_every_rating_still_coun
     );
 
     // Phones tell another level than the family did; a signal once no more of them can come.
-    for ticket in &tickets {
+    for (n, ticket) in tickets.iter().enumerate() {
+        // Seven of them on one connection.
+        let source = format!("203.0.113.{}", n.saturating_sub(6));
         let client = client().unwrap();
         let form = client.get(ticket).send().await.unwrap().text().await.unwrap();
         let token = form.split_once("name=\"token\" value=\"").expect("a form").1;
         let token = token.split('"').next().unwrap();
         let request =
             client.post(ticket).header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("x-forwarded-for", source);
         let sent = request.body(format!("token={token}&level=rat_khong_hai_long")).send();
         assert_eq!(sent.await.unwrap().status().as_u16(), 200);
     }
@@ -208,7 +211,13 @@ async fn patterns_are_named_when_the_day_is_complete_and_every_rating_still_coun
     assert_eq!(last["state"], "final");
     let signals = last["signals"].as_array().unwrap();
     assert_eq!(signals[..6], expected().as_array().unwrap()[..]);
-    assert_eq!(signals.len(), 7, "{signals:?}");
+    assert_eq!(signals.len(), 8, "{signals:?}");
+    assert_eq!((&signals[7]["kind"], &signals[7]["n"]), (&"one_source".into(), &7.into()));
+    let page = get(&central, "/summary/phu-sa/2026-11-24").await;
+    assert!(page.contains("gửi từ cùng một kết nối mạng"), "{page}");
+    let rebuilt = central.central.rebuild().await.unwrap().unwrap();
+    assert_eq!((rebuilt.differ, &rebuilt.unread[..]), (0, &[][..]), "{:?}", rebuilt.rows);
+    assert_eq!(summary(&central, "2026-11-24").await, last, "it follows from the lines");
     assert_eq!(signals[6]["kind"], "phone_differs");
     assert_eq!((&signals[6]["n"], &signals[6]["of"]), (&20.into(), &20.into()));
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Form as UrlForm;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use axum::{Extension, Form as UrlForm};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use serde_json::json;
@@ -13,6 +13,7 @@ use sha2::Sha256;
 
 use super::pages::{Asked, other_languages};
 use super::service::Central;
+use super::source::Peer;
 use super::store::{Answered, Kiosk, PhoneForm, StoreError};
 use crate::domain::check::CheckCode;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
@@ -132,6 +133,8 @@ fn clean(words: &str) -> String {
 pub async fn send(
     State(central): State<Arc<Central>>,
     Path(ticket): Path<String>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
     UrlForm(fields): UrlForm<Vec<(String, String)>>,
 ) -> Response {
     let (sent, asked) = Sent::read(fields);
@@ -159,6 +162,7 @@ pub async fn send(
         level: level.code.clone(),
         reasons: open.form.kept_by_phone(level.pole, &sent.reasons),
         words: Some(sent.words).filter(|words| !words.is_empty()),
+        source: central.marks.of(peer, &headers, central.now().date()),
     };
     let _placing = central.placing.read().await;
     match central.store.answer(answer).await {

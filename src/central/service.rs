@@ -27,7 +27,7 @@ use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
-use super::source::{Gate, Peer};
+use super::source::{Gate, Marks, Peer};
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
@@ -153,6 +153,8 @@ pub struct Central {
     pub(super) checking: Gate,
     /// Keeps every source from trying enrolment codes.
     enrolling: Gate,
+    /// Marks answers by phone that come from one source.
+    pub marks: Marks,
     /// One proof at a time.
     pub(super) proving: Semaphore,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
@@ -183,6 +185,7 @@ impl Central {
             staff_pages: Pages::new(config.staff_base())?,
             checking: Gate::new(check::PACE, config.citizens.bounds.proxied),
             enrolling: Gate::new(check::PACE, config.citizens.bounds.proxied),
+            marks: Marks::new(config.citizens.bounds.proxied),
             config,
             clock,
             admitted: RwLock::default(),

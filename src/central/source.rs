@@ -13,6 +13,13 @@ use axum::http::HeaderMap;
 use governor::clock::{Clock, MonotonicClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::civil::Date;
+use rand::Rng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::domain::system_random;
 
 /// The header in which a proxy says whom it asks for; it writes the last of its addresses.
 const FORWARDED: &str = "x-forwarded-for";
@@ -43,6 +50,40 @@ impl Source {
         // Some proxies add the port.
         let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
         last.parse().ok().or_else(with_port).map(Self::of)
+    }
+}
+
+/// Who asks, where `proxied` as the nearest proxy says; none of this machine itself.
+fn asking(proxied: bool, Peer(peer): Peer, headers: &HeaderMap) -> Option<Source> {
+    let forwarded = if proxied { Source::forwarded(headers) } else { None };
+    let source = forwarded.unwrap_or_else(|| Source::of(peer));
+    (!source.0.is_loopback()).then_some(source)
+}
+
+/// Tells whether answers of one day came from one source, without keeping any: marks of 16 bits
+/// under a key that is drawn anew each day and never leaves this memory.
+pub struct Marks {
+    proxied: bool,
+    of_day: Mutex<(Date, Zeroizing<[u8; 32]>)>,
+}
+
+impl Marks {
+    /// Marks; where `proxied`, the nearest proxy says who asks.
+    pub fn new(proxied: bool) -> Self {
+        Self { proxied, of_day: Mutex::new((Date::MIN, Zeroizing::new([0; 32]))) }
+    }
+
+    /// The mark of who asks today, 4 hex digits; none of this machine itself.
+    pub fn of(&self, peer: Peer, headers: &HeaderMap, today: Date) -> Option<String> {
+        let Source(address) = asking(self.proxied, peer, headers)?;
+        let mut of_day = self.of_day.lock().unwrap_or_else(PoisonError::into_inner);
+        if of_day.0 != today {
+            of_day.0 = today;
+            system_random().fill_bytes(&mut *of_day.1);
+        }
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*of_day.1).ok()?;
+        mac.update(address.to_string().as_bytes());
+        Some(data_encoding::HEXLOWER.encode(mac.finalize().into_bytes().get(..2)?))
     }
 }
 
@@ -86,12 +127,8 @@ impl Gate {
     }
 
     /// Lets one more request in, or says after how many seconds to come again, at least one.
-    pub fn ask(&self, Peer(peer): Peer, headers: &HeaderMap) -> Result<(), u32> {
-        let forwarded = if self.proxied { Source::forwarded(headers) } else { None };
-        let source = forwarded.unwrap_or_else(|| Source::of(peer));
-        if source.0.is_loopback() {
-            return Ok(());
-        }
+    pub fn ask(&self, peer: Peer, headers: &HeaderMap) -> Result<(), u32> {
+        let Some(source) = asking(self.proxied, peer, headers) else { return Ok(()) };
         if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
@@ -190,6 +227,24 @@ mod tests {
         drop(again);
         let unbounded = Shares::new(None);
         let _many: Vec<_> = (0..500).map(|_| unbounded.take(ip("10.0.0.1")).unwrap()).collect();
+    }
+
+    #[test]
+    fn a_mark_is_of_one_source_and_of_one_day() {
+        let marks = Marks::new(true);
+        let day = |day| Date::constant(2026, 11, day);
+        let mark = |address: &str, today| {
+            marks.of(Peer(ip("127.0.0.1")), &named(&[address]), today).unwrap()
+        };
+        let first = mark("203.0.113.7", day(24));
+        assert_eq!((first.len(), &first), (4, &mark("203.0.113.7", day(24))));
+        assert_eq!(mark("2001:db8::1", day(24)), mark("2001:db8::2", day(24)), "one subscriber");
+        // Of so many sources and days, some differ.
+        let others = (0..8).map(|n| mark(&format!("203.0.113.{n}"), day(24)));
+        assert!(others.collect::<std::collections::BTreeSet<_>>().len() > 6);
+        let days = (0..8).map(|n| mark("203.0.113.7", day(1 + n)));
+        assert!(days.collect::<std::collections::BTreeSet<_>>().len() > 6);
+        assert_eq!(marks.of(Peer(ip("127.0.0.1")), &HeaderMap::new(), day(24)), None);
     }
 
     #[test]

@@ -180,6 +180,10 @@ pub struct Line {
     /// Phone answers: the minute at which the contact was opened, as a ticket carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_at: Option<At>,
+    /// Phone answers: 4 hex digits that answers of one day from one source share, and that lead to
+    /// no address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// `decided`: what, by whom and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
@@ -245,6 +249,7 @@ impl Line {
             of_epoch: None,
             of_seq: None,
             of_at: None,
+            source: None,
             decision: None,
             body: None,
             words: None,

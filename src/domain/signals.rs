@@ -48,6 +48,10 @@ pub struct Thresholds {
     pub phone_ratings: u32,
     /// … and they are at least so many percent of those of people who gave both.
     pub phone_percent: u32,
+    /// One source: so many answers by phone came from one on the day that they were given. Nobody
+    /// looks for that when it is absent, as in directories of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ratings: Option<u32>,
 }
 
 impl Default for Thresholds {
@@ -66,6 +70,7 @@ impl Default for Thresholds {
             unattributed_percent: 50,
             phone_ratings: 5,
             phone_percent: 50,
+            source_ratings: Some(6),
         }
     }
 }
@@ -97,6 +102,8 @@ pub enum Kind {
     Unattributed,
     /// Answers by phone that are not what was given at the counter.
     PhoneDiffers,
+    /// Answers by phone from one source.
+    OneSource,
 }
 
 /// A signal with its evidence.
@@ -117,7 +124,7 @@ pub struct Signal {
     pub of: Option<u64>,
 }
 
-/// When a counted rating was given at a counter.
+/// When a contact with a counted rating was, and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     /// Ratings of one run of a kiosk's process share a monotonic clock, and this.
@@ -132,17 +139,21 @@ pub struct Timed {
     pub opened_ms: u64,
     /// When the citizen sent it or skipped the reasons, by the run's clock.
     pub ended_ms: Option<u64>,
-    /// Whether the same person's answer by phone was another, if there was one.
+    /// Whether it was given at the counter; else by phone alone.
+    pub at_counter: bool,
+    /// Whether the same person's answer by phone was another, if there are both.
     pub phone_differs: Option<bool>,
+    /// The mark of the source that the answer by phone came from, if it has one.
+    pub source: Option<String>,
 }
 
-/// The signals of a day's ratings that were given at counters, by counter, kind and time. `open`
+/// The signals of a day's ratings, by counter, kind and time. `open`
 /// is when the office was; `phones` says whether no more answers by phone can come.
 pub fn of(ratings: &[Timed], open: &[(At, At)], phones: bool, t: &Thresholds) -> Vec<Signal> {
     let mut signals = Vec::new();
     let mut runs: BTreeMap<(i64, &CounterId), Vec<&Timed>> = BTreeMap::new();
     let mut counters: BTreeMap<&CounterId, Vec<&Timed>> = BTreeMap::new();
-    for rating in ratings {
+    for rating in ratings.iter().filter(|rating| rating.at_counter) {
         runs.entry((rating.run, &rating.counter)).or_default().push(rating);
         counters.entry(&rating.counter).or_default().push(rating);
     }
@@ -187,8 +198,24 @@ pub fn of(ratings: &[Timed], open: &[(At, At)], phones: bool, t: &Thresholds) ->
             signals.extend(share(Kind::PhoneDiffers, differ, both, least, percent));
         }
     }
+    if phones {
+        signals.extend(one_source(ratings, t));
+    }
     signals.sort();
     signals
+}
+
+/// Answers by phone at a counter that came from one source.
+fn one_source(ratings: &[Timed], t: &Thresholds) -> Vec<Signal> {
+    let Some(least) = t.source_ratings else { return Vec::new() };
+    let mut sources: BTreeMap<(&CounterId, &str), Vec<&Timed>> = BTreeMap::new();
+    for rating in ratings {
+        if let Some(source) = &rating.source {
+            sources.entry((&rating.counter, source)).or_default().push(rating);
+        }
+    }
+    let many = sources.into_values().filter(|some| enough(some, least));
+    many.filter_map(|some| signal(Kind::OneSource, &some)).collect()
 }
 
 fn enough(ratings: &[&Timed], least: u32) -> bool {
@@ -273,7 +300,9 @@ mod tests {
             opened: At::new(nine + jiff::SignedDuration::from_millis(*ms as i64)),
             opened_ms: 5_000 + ms,
             ended_ms: Some(15_000 + ms),
+            at_counter: true,
             phone_differs: None,
+            source: None,
         };
         after.iter().map(one).collect()
     }
@@ -297,6 +326,25 @@ mod tests {
         assert_eq!(told(&ratings(&some[1..])), [""; 0], "five");
         let slower = [0, 31_000, 65_000, 90_000, 140_000, 180_001];
         assert_eq!(told(&ratings(&slower)), [""; 0]);
+    }
+
+    #[test]
+    fn answers_by_phone_from_one_source_are_a_signal_once_there_are_enough() {
+        let hour = |n: u64| n * 3_600_000 / 2;
+        let mut some = ratings(&[hour(0), hour(1), hour(2), hour(3), hour(4), hour(5), hour(6)]);
+        for (n, one) in some.iter_mut().enumerate() {
+            // Beside a level of the counter or alone.
+            one.at_counter = n % 2 == 0;
+            one.source = Some(if n == 6 { "77ff" } else { "01ab" }.to_owned());
+        }
+        assert_eq!(told(&some), ["q3 OneSource 09:00-11:30 6"]);
+        some[5].counter = "q4".parse().unwrap();
+        assert_eq!(told(&some), [""; 0], "five at each counter at most");
+        some[5].counter = "q3".parse().unwrap();
+        let earlier = Thresholds { source_ratings: None, ..Thresholds::default() };
+        assert_eq!(of(&some, &[(at("07:30"), at("17:00"))], true, &earlier), []);
+        let open = of(&some, &[(at("07:30"), at("17:00"))], false, &Thresholds::default());
+        assert_eq!(open, [], "while more may come");
     }
 
     #[test]

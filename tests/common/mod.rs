@@ -407,7 +407,7 @@ pub async fn by_phone(
     let known = central.central.kiosk(&id).await.unwrap().unwrap();
     let claims = Claims::read(ticket, |_| central.central.ticket_key(&known)).unwrap();
     let (level, words) = (level.to_owned(), words.map(str::to_owned));
-    let form = PhoneForm { claims, kiosk: id, level, reasons: Vec::new(), words };
+    let form = PhoneForm { claims, kiosk: id, level, reasons: Vec::new(), words, source: None };
     match central.store().answer(form).await.unwrap() {
         Answered::Kept(line) => CheckCode::of(0, line),
         Answered::Used => panic!("a ticket is used once"),

@@ -44,7 +44,7 @@ KINDS = {
     "last_run": word(), "prev_epoch": word("[0-9a-f]{16}"), "prev_seq": number, "alive": is_moment,
     "step_ms": lambda value: type(value) is int, "digest": word("[0-9a-f]{64}"), "office": word(),
     "of_kiosk": word(NAME), "of_epoch": word(), "of_seq": number, "of_at": is_moment,
-    "body": word("[0-9a-f]{64}"), "words": word("[0-9a-f]{64}"),
+    "source": word(), "body": word("[0-9a-f]{64}"), "words": word("[0-9a-f]{64}"),
 }  # fmt: skip
 NEEDS = {
     "started": ("last_run",),

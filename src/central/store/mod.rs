@@ -272,6 +272,8 @@ pub struct PhoneForm {
     pub reasons: Vec<String>,
     /// The citizen's own words, if there are any.
     pub words: Option<String>,
+    /// See [`Line::source`].
+    pub source: Option<String>,
 }
 
 /// What became of a phone's answer.

@@ -136,8 +136,8 @@ impl Writer {
             .max_by_key(|branch| branch.start)
             .cloned();
         self.db.execute(
-            "INSERT INTO phone (kiosk, prefix, seq, day, level, reasons, branch)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO phone (kiosk, prefix, seq, day, level, reasons, branch, source)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 kiosk.as_str(),
                 prefix,
@@ -145,7 +145,8 @@ impl Writer {
                 day.to_string(),
                 level,
                 reasons.join(","),
-                branch.as_ref().map(|branch| branch.id)
+                branch.as_ref().map(|branch| branch.id),
+                line.source
             ],
         )?;
         if let Some((closing, words)) = words {

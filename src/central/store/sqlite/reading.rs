@@ -448,7 +448,7 @@ pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
     for sql in [
         "SELECT 'decision', epoch, seq, at, what, kiosk, withdrawn, decision FROM decision",
-        "SELECT 'ticket', kiosk, prefix, seq, day, level, reasons FROM phone",
+        "SELECT 'ticket', kiosk, prefix, seq, day, level, reasons, source FROM phone",
         "SELECT 'gap', kiosk, alive, started FROM gap",
         "SELECT 'retired', id, retired FROM kiosk WHERE retired IS NOT NULL",
     ] {

@@ -250,8 +250,8 @@ const DIRECTORIES: &str = "
 /// A day's gaps are looked up by kiosk; there is one at every start of each.
 const GAPS: &str = "CREATE INDEX gap_kiosk ON gap (kiosk, alive);";
 
-/// Tallies of days whose answers are erased: nothing that is left gives them any more; and kiosks'
-/// keys that were renewed.
+/// Tallies of days whose answers are erased, which nothing that is left gives any more; kiosks' keys
+/// that were renewed; and which answers by phone came from one source.
 const CARRIED: &str = "
     CREATE TABLE carried (
         office TEXT NOT NULL,
@@ -261,6 +261,8 @@ const CARRIED: &str = "
         PRIMARY KEY (office, day, key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX decision_what ON decision (what);
+    -- See the line's `source`.
+    ALTER TABLE phone ADD COLUMN source TEXT;
     -- Keys that signed a kiosk's batches before the one in use.
     CREATE TABLE former_key (
         kiosk TEXT NOT NULL,

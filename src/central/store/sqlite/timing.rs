@@ -52,8 +52,11 @@ pub(super) fn timed(
     let mut statement = db.prepare_cached(
         "SELECT p.branch, p.seq, c.day, c.hour, c.counter, c.official, c.form, c.opened_by,
                 c.level_seq, c.level, c.end_seq, c.how, c.reasons, c.superseded, c.phone_day,
-                c.phone_level, c.phone_reasons
+                c.phone_level, c.phone_reasons, t.source
          FROM placed p JOIN contact c ON c.branch = p.branch AND c.seq = p.seq
+         JOIN branch b ON b.id = p.branch
+         LEFT JOIN phone t ON t.kiosk = b.kiosk AND t.seq = p.seq AND t.branch = p.branch
+                              AND t.level <> ''
          WHERE p.office = ? AND p.day = ? ORDER BY p.branch, p.seq",
     )?;
     let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
@@ -63,23 +66,22 @@ pub(super) fn timed(
         let (branch, seq) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64);
         let contact = contact_of_row(row, 2)
             .ok_or_else(|| StoreError::Damaged(format!("contact {branch}/{seq}")))?;
-        if contact.level.is_none() {
+        let source: Option<String> = row.get(17)?;
+        if contact.level.is_none() && source.is_none() {
             continue;
         }
         let lines = wanted.entry(branch).or_default();
         lines.insert(seq, None);
         lines.extend(contact.end.iter().map(|end| (end.seq, None)));
-        contacts.push((branch, seq, contact));
+        contacts.push((branch, seq, contact, source));
     }
     for (branch, lines) in &mut wanted {
         find(db, *branch, lines)?;
     }
     let mut timed = Vec::with_capacity(contacts.len());
-    for (branch, seq, contact) in contacts {
+    for (branch, seq, contact, source) in contacts {
         let line = |seq| wanted.get(&branch)?.get(&seq)?.as_ref();
-        let (Some(opened), Some(opening), Some((_, level))) =
-            (line(seq), contact.opening, contact.level)
-        else {
+        let (Some(opened), Some(opening)) = (line(seq), contact.opening) else {
             return Err(StoreError::Damaged(format!("the line of contact {branch}/{seq}")));
         };
         // Whose day a person decided has no moment that can be believed.
@@ -94,7 +96,12 @@ pub(super) fn timed(
             opened: opened.at,
             opened_ms: opened.mono_ms,
             ended_ms: by_hand.and_then(|end| line(end.seq)).map(|ended| ended.mono_ms),
-            phone_differs: contact.phone.map(|phone| phone.level != level),
+            phone_differs: match (&contact.level, &contact.phone) {
+                (Some((_, level)), Some(phone)) => Some(phone.level != *level),
+                _ => None,
+            },
+            at_counter: contact.level.is_some(),
+            source,
         });
     }
     Ok(timed)

@@ -463,6 +463,7 @@ impl Writer {
             of_epoch: Some(format!("{:04x}", claims.epoch)),
             of_seq: Some(u64::from(claims.seq)),
             of_at: Some(claims.opened()),
+            source: form.source.clone(),
             ..Line::draft(Event::Contact)
         };
         // The opening line's number is not known before the series writes it; an epoch may begin
