@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use archives::{ALL, Archive};
 use common::{TestCentral, TestKiosk, answered, at, by_phone, left, rate};
+use hailong::central::config::Config;
 use hailong::central::decide::erase_old_answers;
 use hailong::central::roots::make;
+use hailong::central::service::Central;
 use hailong::central::store::Store;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::decision::{Decision, What};
@@ -282,13 +284,18 @@ fn a_summary_that_was_made_after_an_erasure_is_checked_like_any_other() {
         let (central, _kiosks) = lived().await;
         // The root of the day after the erasure begins with this line.
         central.store().exported(Hash::NONE).await.unwrap();
-        central.clock.set(at("2031-11-25 00:05"));
-        erase(&central, OVER).await;
+        let (folder, clock) = central.stop().await;
+        // Not served, so that nothing falls due by itself.
+        let config = Config { data: folder.path().to_owned(), ..common::sample_config() };
+        let central = Central::open(config, Arc::clone(&clock) as _).await.unwrap();
+        clock.set(at("2031-11-25 00:05"));
+        erase_old_answers(central.store.as_ref(), OVER, FIVE_YEARS).await.unwrap();
         let more = "INSERT INTO tally VALUES ('phu-sa', '2026-11-28', 'contacts/opened', 7)";
-        database(central.folder.path()).execute(more, []).unwrap();
-        central.clock.set(at("2031-11-26 00:05"));
-        make(&central.central).await.unwrap();
-        central.stop().await.0
+        database(folder.path()).execute(more, []).unwrap();
+        clock.set(at("2031-11-26 00:05"));
+        make(&central).await.unwrap();
+        central.store.close().await.unwrap();
+        folder
     });
     let problems = Archive::of(folder.path(), ALL).check(None).problems;
     assert_eq!(problems, ["2026-11-28: the summary of phu-sa is not what follows from the lines"]);
