@@ -1,6 +1,8 @@
 //! What a named person decides: never an edit, always a line of the central service's own series,
 //! and always reversible by another one.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +200,52 @@ impl Gone {
     }
 }
 
+/// What decisions erased, all of them together.
+#[derive(Debug, Clone, Default)]
+pub struct Erased {
+    /// Words of before this day.
+    words_before: Option<Date>,
+    /// All answers of before this day.
+    answers_before: Option<Date>,
+    /// Those of single contacts, and whether only the words of each.
+    contacts: BTreeMap<(KioskId, Epoch, u64), bool>,
+}
+
+impl<'a> FromIterator<&'a What> for Erased {
+    fn from_iter<I: IntoIterator<Item = &'a What>>(decisions: I) -> Self {
+        let mut erased = Self::default();
+        for what in decisions {
+            match what {
+                What::WordsErased { before } => {
+                    erased.words_before = erased.words_before.max(Some(*before));
+                }
+                What::AnswersErased { before, .. } => {
+                    erased.answers_before = erased.answers_before.max(Some(*before));
+                }
+                What::Erased { kiosk, epoch, contact, words_only } => {
+                    let place = (kiosk.clone(), *epoch, *contact);
+                    let only = erased.contacts.entry(place).or_insert(*words_only);
+                    *only &= *words_only;
+                }
+                _ => {}
+            }
+        }
+        erased
+    }
+}
+
+impl Erased {
+    /// Whether this body is one of it.
+    pub fn has(&self, gone: &Gone) -> bool {
+        let words = gone.kind == Kind::Words as u8;
+        let over = |before: Option<Date>| before.is_some_and(|before| gone.day < before);
+        let place = || (gone.kiosk.clone(), gone.epoch, gone.contact);
+        over(self.answers_before)
+            || (words && over(self.words_before))
+            || self.contacts.get(&place()).is_some_and(|words_only| words || !words_only)
+    }
+}
+
 impl Decision {
     /// Whether it can be taken.
     pub fn check(&self) -> Result<(), BadDecision> {
@@ -220,20 +268,6 @@ impl What {
     /// Whether something is gone by it.
     pub fn erases(&self) -> bool {
         matches!(self, Self::Erased { .. } | Self::WordsErased { .. } | Self::AnswersErased { .. })
-    }
-
-    /// Whether it erased this body.
-    pub fn erased(&self, gone: &Gone) -> bool {
-        let words = gone.kind == Kind::Words as u8;
-        match self {
-            Self::Erased { kiosk, epoch, contact, words_only } => {
-                (kiosk, epoch, contact) == (&gone.kiosk, &gone.epoch, &gone.contact)
-                    && (words || !words_only)
-            }
-            Self::WordsErased { before } => words && gone.day < *before,
-            Self::AnswersErased { before, .. } => gone.day < *before,
-            _ => false,
-        }
     }
 
     /// Whether it has a way of its own: what a citizen answered is erased by their check code, words

@@ -1,13 +1,15 @@
 //! What decisions erased: whether each body that is gone was, whether what was counted of closed days
 //! is what the decision names, and which summaries nobody can make again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::Report;
 use crate::domain::archive::Tallies;
-use crate::domain::decision::{Gone, What};
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::decision::{Erased, Gone, What};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::summary::USUAL_DAYS;
 
 /// A phone answers within a week of its contact, by clocks that may differ by a little.
@@ -31,6 +33,14 @@ struct Other {
     decided: usize,
 }
 
+/// Days of summaries, of one office or of any, that were made with what a decision erased later.
+struct Window<'a> {
+    decision: usize,
+    office: Option<&'a OfficeCode>,
+    first: Date,
+    last: Date,
+}
+
 impl Erasures {
     pub(super) fn of(carried: Vec<Tallies>) -> Self {
         Self { carried, ..Self::default() }
@@ -52,8 +62,9 @@ impl Erasures {
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
         report: &mut Report,
     ) {
+        let erased: Erased = decisions.iter().collect();
         for gone in &self.gone {
-            if !decisions.iter().any(|what| what.erased(gone)) {
+            if !erased.has(gone) {
                 let Gone { kiosk, seq, .. } = gone;
                 let what = format!("{kiosk}: a body of line {seq} is gone, and nobody decided it");
                 report.problems.push(what);
@@ -69,12 +80,15 @@ impl Erasures {
                 ));
             }
         }
+        let windows = self.windows(decisions, office_of);
         let mut open = 0;
         for Other { office, day, decided } in &self.others {
-            let later = decisions.iter().skip(*decided);
-            let mut windows =
-                later.flat_map(|what| self.windows(what, office, decisions, &office_of));
-            if windows.any(|(first, last)| (first..=last).contains(day)) {
+            let made_with = |window: &Window| {
+                window.decision >= *decided
+                    && window.office.is_none_or(|of| of == office)
+                    && (window.first..=window.last).contains(day)
+            };
+            if windows.iter().any(made_with) {
                 open += 1;
             } else {
                 let what = "is not what follows from the lines";
@@ -97,37 +111,49 @@ impl Erasures {
         Hash::of_lines(&rows)
     }
 
-    /// Days of which an office's summary was made with what a decision erased: that of the answer,
-    /// and those to which it was usual.
+    /// The days of which summaries were made with what decisions erased: that of each answer, and
+    /// those to which it was usual.
     fn windows<'a>(
         &self,
-        what: &What,
-        office: &OfficeCode,
         decisions: &[What],
-        office_of: &impl Fn(&KioskId) -> Option<&'a OfficeCode>,
-    ) -> Vec<(Date, Date)> {
-        let from =
-            |first: Date, last: Date| (first, last.saturating_add(i64::from(USUAL_DAYS).days()));
-        if let What::AnswersErased { before, .. } = what {
-            return vec![from(Date::MIN, before.yesterday().unwrap_or(Date::MIN))];
+        office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
+    ) -> Vec<Window<'a>> {
+        let usual = |day: Date| day.saturating_add(i64::from(USUAL_DAYS).days());
+        let mut gone: BTreeMap<(&KioskId, Epoch, u64), BTreeSet<Date>> = BTreeMap::new();
+        for body in &self.gone {
+            gone.entry((&body.kiosk, body.epoch, body.contact)).or_default().insert(body.day);
         }
         let mut windows = Vec::new();
-        for gone in self.gone.iter().filter(|gone| what.erased(gone)) {
-            match office_of(&gone.kiosk) {
-                Some(of) if of != office => {}
-                Some(_) => windows.push(from(gone.day, gone.day)),
-                None => windows.push(from(gone.day.saturating_sub(PHONE_DAYS.days()), gone.day)),
-            }
-            // A person may have decided on which day it was.
-            windows.extend(decisions.iter().filter_map(|one| match one {
-                What::Dated { kiosk, epoch, first, last, day }
-                    if (kiosk, *epoch) == (&gone.kiosk, gone.epoch)
-                        && (*first..=*last).contains(&gone.contact) =>
-                {
-                    Some(from(*day, *day))
+        for (decision, what) in decisions.iter().enumerate() {
+            let mut window = |office, first, last| {
+                windows.push(Window { decision, office, first, last: usual(last) });
+            };
+            match what {
+                What::AnswersErased { before, .. } => {
+                    window(None, Date::MIN, before.yesterday().unwrap_or(Date::MIN));
                 }
-                _ => None,
-            }));
+                What::Erased { kiosk, epoch, contact, words_only: false } => {
+                    let office = office_of(kiosk);
+                    let days = gone.get(&(kiosk, *epoch, *contact));
+                    for day in days.into_iter().flatten() {
+                        let first = match office {
+                            Some(_) => *day,
+                            None => day.saturating_sub(PHONE_DAYS.days()),
+                        };
+                        window(office, first, *day);
+                    }
+                    // A person may have decided on which day it was.
+                    for one in decisions {
+                        if let What::Dated { kiosk: of, epoch: within, first, last, day } = one
+                            && (of, within) == (kiosk, epoch)
+                            && (*first..=*last).contains(contact)
+                        {
+                            window(office, *day, *day);
+                        }
+                    }
+                }
+                _ => {}
+            }
         }
         windows
     }

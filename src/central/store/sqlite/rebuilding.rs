@@ -18,7 +18,7 @@ use super::writing::{Writer, last_ord, list};
 use super::{Author, decisions, reading, schema};
 use crate::central::store::{ErasedBody, Kiosk, Rebuilt, Rereader, Segment, StoreError, Verified};
 use crate::domain::batch::Header;
-use crate::domain::decision::{Gone, What};
+use crate::domain::decision::{Erased, Gone, What};
 use crate::domain::ids::{Hash, KioskId};
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
@@ -169,8 +169,9 @@ impl Anew {
     /// what these name.
     fn check_erasures(&mut self) -> Result<(), StoreError> {
         let decided = decisions::all(&self.writer.db)?;
+        let erased: Erased = decided.iter().map(|one| &one.decision.what).collect();
         for gone in &self.gone {
-            if !decided.iter().any(|one| one.decision.what.erased(gone)) {
+            if !erased.has(gone) {
                 let Gone { kiosk, seq, .. } = gone;
                 let told = format!("{kiosk}: a body of line {seq} is gone, and nobody decided it");
                 self.unread.push(told);

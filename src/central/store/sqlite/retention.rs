@@ -25,6 +25,9 @@ use crate::domain::time::Day;
 /// A phone answers at most seven days after the contact; its clock and ours may differ by a little.
 const PHONE_DAYS: i64 = 9;
 
+/// Rows of some days, found by office and day: there is one such line for every day of many years.
+const OF_DAYS: &str = "WHERE office IN (SELECT office FROM kiosk) AND day >= ? AND day < ?";
+
 /// Days as the store spells them, from one to before another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Days {
@@ -62,7 +65,7 @@ pub(super) fn carried_digest(db: &Connection, days: Days) -> Result<Hash, StoreE
     let mut lines = Vec::new();
     dump(
         db,
-        "SELECT 'tally', office, day, key, n FROM carried WHERE day >= ? AND day < ?",
+        &format!("SELECT 'tally', office, day, key, n FROM carried {OF_DAYS}"),
         days.texts(),
         &mut lines,
     )?;
@@ -127,8 +130,10 @@ impl Writer {
     ) -> Result<(Epoch, u64), StoreError> {
         let days = Days { since: self.kept_since, before };
         self.db.execute(
-            "INSERT INTO carried (office, day, key, n)
-             SELECT office, day, key, n FROM tally WHERE day >= ? AND day < ? AND n <> 0",
+            &format!(
+                "INSERT INTO carried (office, day, key, n)
+                 SELECT office, day, key, n FROM tally {OF_DAYS} AND n <> 0"
+            ),
             days.texts(),
         )?;
         let tallies = carried_digest(&self.db, days)?;
@@ -151,12 +156,10 @@ impl Writer {
             self.erase_undated(days, touched)?;
             self.erase_by_phone(days, touched)?;
         }
-        for sql in [
-            "DELETE FROM placed WHERE day >= ? AND day < ?",
-            "DELETE FROM tally WHERE day >= ? AND day < ?",
-            "INSERT INTO tally SELECT * FROM carried WHERE day >= ? AND day < ?",
-        ] {
-            self.db.execute(sql, days.texts())?;
+        for what in
+            ["DELETE FROM placed", "DELETE FROM tally", "INSERT INTO tally SELECT * FROM carried"]
+        {
+            self.db.execute(&format!("{what} {OF_DAYS}"), days.texts())?;
         }
         Ok(())
     }
