@@ -310,7 +310,7 @@ async fn morning(central: &TestCentral) -> [TestKiosk; 2] {
     }
     let kiosk = kiosks[0].sender().kiosk;
     let listed = central.store().kiosk(&kiosk).await.unwrap().unwrap();
-    let key = central.central.ticket_key(&listed);
+    let key = central.central.ticket_key(&listed.ticket_key);
     let claims = Claims::read(ticket.rsplit_once('/').unwrap().1, |_| key).unwrap();
     let words = Some("Chờ hai giờ mới đến lượt.".to_owned());
     let (level, reasons) = ("khong_hai_long".to_owned(), vec![]);

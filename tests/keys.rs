@@ -13,7 +13,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use archives::{ALL, Archive};
-use common::{TestCentral, TestKiosk, at, batch, first_counter, rate};
+use common::{TestCentral, TestKiosk, at, batch, first_counter, left, rate};
 use hailong::central::keys::Keys;
 use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
@@ -209,6 +209,15 @@ async fn keys_are_renewed_and_everything_begun_under_the_old_ones_goes_on() {
     assert!(wrong.iter().any(|told| told.contains("root 1 of the archive")), "{wrong:?}");
 }
 
+/// A ticket as whoever copied the disk makes it.
+fn thief_s_ticket(thief: &mut TestKiosk, opened: &str) -> String {
+    thief.identity.next = None;
+    let mut desk = thief.desk_at(Arc::new(DemoClock::standing(at(opened))));
+    let open = Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
+    let ticket = desk.keep(&open).unwrap().ticket.unwrap();
+    ticket.rsplit_once('/').unwrap().1.to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens_no_door() {
     let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
@@ -216,6 +225,7 @@ async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens
     rated(&central, &mut kiosk, 24).await;
     // What was not sent yet goes out under the new key.
     rate(&mut kiosk.desk(), "khong_hai_long", &[]);
+    let before = left(&mut kiosk);
     let draw = |kiosk: &mut TestKiosk| kiosk.identity.draw_next(&mut system_random()).unwrap();
     let refused = |tried: Result<(), EnrolmentError>| {
         assert!(matches!(tried, Err(EnrolmentError::Refused(_))), "{tried:?}");
@@ -232,7 +242,7 @@ async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens
     central.clock.set(at("2026-11-25 08:00"));
     again(&central, &mut kiosk).await.unwrap();
     let new = kiosk.identity.signing_key.verifying_key();
-    assert!(new != old && kiosk.identity.next_key.is_none());
+    assert!(new != old && kiosk.identity.next.is_none());
     let kept = Identity::load(&kiosk.path()).unwrap().unwrap();
     assert_eq!(kept.signing_key.verifying_key(), new);
     // A reply that was lost, or a power cut before it was kept: it asks once more.
@@ -249,6 +259,14 @@ async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens
     refused(again(&central, &mut thief).await);
     draw(&mut thief);
     refused(again(&central, &mut thief).await);
+
+    // Nor does it make tickets; those that were made before are as good as any.
+    let ticket = thief_s_ticket(&mut thief, "2026-11-25 09:00");
+    let status = async |ticket: &str| {
+        let page = format!("{}/R/{ticket}", central.service());
+        client().unwrap().get(page).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(&ticket).await, status(&before).await), (404, 200));
 
     rated(&central, &mut kiosk, 25).await;
     rated(&central, &mut kiosk, 26).await;
@@ -272,9 +290,14 @@ async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens
             problems(|kiosk| drop(kiosk.as_object_mut().unwrap().remove("former"))),
             problems(|kiosk| kiosk["former"][0]["until"] = "2026-11-24T08:30:00.000+07:00".into()),
             problems(|kiosk| kiosk["former"][0]["key"] = kiosk["key"].clone()),
+            problems(|kiosk| kiosk["former"][0]["until"] = "2030-11-25T08:00:00.000+07:00".into()),
         ]
     });
-    let [right, wrong @ ..] = checked.await.unwrap();
+    let [right, wrong @ .., longer] = checked.await.unwrap();
+    assert_eq!(
+        longer,
+        ["ps-q3: a key of it was in use until another moment than the archive says"]
+    );
     assert_eq!(right, [""; 0]);
     for wrong in wrong {
         assert!(wrong.iter().any(|told| told.contains("not signed by its key")), "{wrong:?}");

@@ -10,18 +10,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use archives::{ALL, Archive};
-use common::{TestCentral, TestKiosk, answered, at, by_phone, left, rate};
+use common::{
+    TestCentral, TestKiosk, answered, at, batch, by_phone, close, first_counter, left, rate,
+};
 use hailong::central::config::Config;
 use hailong::central::decide::erase_old_answers;
+use hailong::central::export::Asked;
 use hailong::central::roots::make;
 use hailong::central::service::Central;
 use hailong::central::store::Store;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::Hash;
+use hailong::domain::line::{By, How};
 use hailong::domain::rating::{Key, Outcome};
 use hailong::domain::summary::{State, Summary};
+use hailong::domain::system_random;
+use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::visit::Record;
 use jiff::civil::{Date, date};
 use rusqlite::Connection;
@@ -299,6 +306,138 @@ fn a_summary_that_was_made_after_an_erasure_is_checked_like_any_other() {
     });
     let problems = Archive::of(folder.path(), ALL).check(None).problems;
     assert_eq!(problems, ["2026-11-28: the summary of phu-sa is not what follows from the lines"]);
+}
+
+/// What is on each day: contacts by their rows, and tallies of contacts.
+fn by_day(folder: &Path) -> Vec<String> {
+    let db = database(folder);
+    let mut rows = db
+        .prepare(
+            "SELECT coalesce(day, '-') || ' ' || count(*) FROM contact GROUP BY day
+             UNION SELECT day || ' ' || key || ' ' || n FROM tally
+             WHERE n <> 0 AND key LIKE 'contacts%'",
+        )
+        .unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_of_a_contact_of_a_closed_day_moves_nothing_and_its_answer_is_gone() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    for _ in 0..5 {
+        rate(&mut desk, "rat_hai_long", &[]);
+    }
+    sent(&kiosk).await;
+    // Two contacts whose end, and one whose beginning, stay on the disk.
+    let (by, counter) = (By::Touch, first_counter(&desk));
+    let open = Record::Open { by, counter, level: Some("hai_long".to_owned()) };
+    let [one, other] = [desk.keep(&open).unwrap().seq, desk.keep(&open).unwrap().seq];
+    sent(&kiosk).await;
+    desk.keep(&Record::Change { contact: one, level: "khong_hai_long".into() }).unwrap();
+    for contact in [one, other] {
+        close(&mut desk, contact, How::Sent, &["cho_lau"]);
+    }
+    drop(desk);
+    let (folder, _) = central.stop().await;
+    let clock = Arc::new(DemoClock::standing(at("2031-11-24 09:00")));
+    let central = TestCentral::start_in(folder, clock).await;
+    kiosk.service = central.service();
+    erase(&central, OVER).await;
+    let before = by_day(central.folder.path());
+    let told = ["2026-11-24 7", "2026-11-24 contacts/opened 7", "2026-11-24 contacts/rated 7"];
+    assert_eq!(before, told);
+    sent(&kiosk).await;
+    assert_eq!(by_day(central.folder.path()), before);
+    let left = "SELECT count(*) FROM segment WHERE bodies <> x''";
+    assert_eq!(number(central.folder.path(), left), 0);
+    as_the_journals_give(&central).await;
+
+    // And a start by a dead clock, which throws doubt on all of the run before.
+    let dead = Arc::new(DemoClock::standing(at("2026-11-24 07:30")));
+    drop(kiosk.desk_at(dead));
+    sent(&kiosk).await;
+    assert_eq!(by_day(central.folder.path()), before);
+    assert_eq!(central.store().findings().await.unwrap(), []);
+    as_the_journals_give(&central).await;
+    let (folder, _) = central.stop().await;
+    let checked = tokio::task::spawn_blocking(move || Archive::of(folder.path(), ALL).check(None));
+    assert_eq!(checked.await.unwrap().problems, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_contacts_that_never_arrived_leave_nothing() {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    let mut desk = kiosk.desk();
+    rate(&mut desk, "rat_hai_long", &[]);
+    sent(&kiosk).await;
+    let open = Record::Open { by: By::Later, counter: first_counter(&desk), level: None };
+    let ticket = desk.keep(&open).unwrap().ticket.unwrap();
+    let (by, counter) = (By::Touch, first_counter(&desk));
+    let open = Record::Open { by, counter, level: Some("hai_long".to_owned()) };
+    let contact = desk.keep(&open).unwrap().seq;
+    let changed = desk.keep(&Record::Change { contact, level: "khong_hai_long".into() }).unwrap();
+    drop(desk);
+    // Of these only a phone's answer, and the line that changed a level, come.
+    by_phone(&central, &kiosk, ticket.rsplit_once('/').unwrap().1, "hai_long", None).await;
+    let journal = JournalReader::open(&kiosk.path()).unwrap();
+    let http = Http::new(&central.service()).unwrap();
+    http.post(&batch(&kiosk, &journal, changed.seq..=changed.seq)).await.unwrap();
+    as_the_journals_give(&central).await;
+    erase(&central, date(2031, 12, 24)).await;
+    let left = "SELECT count(*) FROM segment WHERE bodies <> x''";
+    assert_eq!(number(central.folder.path(), left), 0);
+    assert_eq!(number(central.folder.path(), "SELECT count(*) FROM phone WHERE level <> ''"), 0);
+    as_the_journals_give(&central).await;
+}
+
+#[test]
+fn an_archive_that_ends_before_an_erasure_says_which_later_decision_it_was() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = runtime.block_on(async {
+        let (central, mut kiosks) = lived().await;
+        // What is admitted later is not of that time either.
+        central.clock.set(at("2026-11-28 09:00"));
+        let _later = central.kiosk("q4").await;
+        kiosks[0].identity.draw_next(&mut system_random()).unwrap();
+        let office = central.central.config.offices[0].office.code.clone();
+        let (id, counter) = ("ps-q3".parse().unwrap(), "q3".parse().unwrap());
+        let code = central.central.offer(id, office, counter).await.unwrap();
+        enrol(&central.service(), &code, &mut kiosks[0].identity).await.unwrap();
+        central.clock.set(at("2031-11-26 09:00"));
+        erase(&central, date(2031, 11, 26)).await;
+        central.stop().await.0
+    });
+    let until = Asked { to: Some(date(2026, 11, 26)), ..ALL };
+    let mut archive = Archive::of(folder.path(), until);
+    assert_eq!(archive.places("kiosk").len(), 2);
+    let report = archive.check(None);
+    assert_eq!(report.problems, [""; 0]);
+    let note = report.notes.iter().find(|note| note.contains("came after the end"));
+    assert!(note.is_some(), "{:?}", report.notes);
+    let later = archive.places("later")[0];
+    archive.records[later]["signature"] = "A".repeat(86).into();
+    let told = archive.check(None).problems;
+    assert!(told[0].contains("not signed by the central service"), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("nobody decided it")), "{told:?}");
+}
+
+#[test]
+fn whoever_owns_the_service_erases_no_answer_before_its_time_unseen() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = runtime.block_on(async {
+        let (central, _kiosks) = lived().await;
+        let (person, reason) = ("hailong".to_owned(), "kept for 1826 days".to_owned());
+        central.store().erase_answers(date(2026, 11, 26), person, reason).await.unwrap();
+        central.stop().await.0
+    });
+    let problems = Archive::of(folder.path(), ALL).check(None).problems;
+    assert_eq!(
+        problems,
+        ["on 2026-11-27 answers of days up to 2026-11-26 were erased, which had to be kept"]
+    );
 }
 
 fn copy_of(folder: &Path) -> tempfile::TempDir {

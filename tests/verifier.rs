@@ -480,6 +480,10 @@ fn what_is_left_after_five_years_is_right_to_whoever_reads_the_document() {
             lines.map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(found(&before), found(&after), "what was found is told as before");
+        let early = Asked { to: Some(jiff::civil::date(2026, 11, 24)), ..ALL };
+        for (code, said) in both(python, &Archive::of(service.path(), early).written(), None) {
+            assert_eq!(code, Some(0), "{said}");
+        }
         let mut bent = Archive::of(service.path(), ALL);
         bent.records.remove(bent.places("tallies")[0]);
         for (code, said) in both(python, &bent.written(), None) {

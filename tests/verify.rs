@@ -18,7 +18,7 @@ use hailong::central::verify::{Report, of_file};
 use hailong::domain::batch::{Parts, pack};
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{Event, Line};
-use hailong::domain::receipt::Receipt;
+use hailong::domain::receipt::{Receipt, sign_receipt};
 use hailong::domain::root::{Root, Statement};
 use hailong::domain::seal::OpeningKey;
 use hailong::domain::series::{Before, Series};
@@ -230,9 +230,10 @@ fn a_root_taken_away_or_signed_anew_is_found() {
     day.records.drain(batches);
     day.records.remove(first + 1);
     let missed = day.check(Some(anchors[0])).problems;
-    let receipt = |missed: &String| missed.contains("was here when the archive was made");
-    assert!(missed.len() == 2 && missed.iter().all(receipt), "{missed:?}");
-    // Whoever has the receipt key, too, tells that what is left was so then.
+    for told in ["was here when the archive was made", "the receipt of its journal is not here"] {
+        assert_eq!(missed.iter().filter(|missed| missed.contains(told)).count(), 2, "{missed:?}");
+    }
+    // Whoever has the key of the own series, too, tells that what is left was so then.
     for at in day.places("receipt").into_iter().rev() {
         day.records.remove(at);
     }
@@ -393,19 +394,30 @@ fn the_newest_lines_taken_out_of_an_archive_are_missed_by_their_receipt() {
         replace(&mut archive.records[at]["receipt"], "\"watermark\":7", "\"watermark\":4");
     });
     assert!(other[0].contains("not signed by its key"), "{other:?}");
-    // Of another line of that number, by whoever has the receipt key.
+    // Of another line of that number, by whoever has the key.
     let keys = Keys::load(service.path()).unwrap();
     let mut another = Archive::of(service.path(), ALL);
     let at = another.places("receipt")[0];
     let mut receipt: Receipt =
         serde_json::from_str(another.records[at]["receipt"].as_str().unwrap()).unwrap();
     receipt.head = Hash::of(b"another line");
-    let letter = receipt.signed(&keys.receipt).unwrap();
-    another.records[at]["receipt"] = String::from_utf8(letter.body).unwrap().into();
-    another.records[at]["signature"] = letter.signature.into();
+    let receipt = serde_json::to_string(&receipt).unwrap();
+    another.records[at]["signature"] = sign_receipt(&keys.series, receipt.as_bytes()).into();
+    another.records[at]["receipt"] = receipt.into();
     assert_eq!(another.check(None).problems, [format!("ps-q3: {gone}")]);
     let none = bent(|archive| drop(archive.records.remove(archive.places("receipt")[0])));
     assert_eq!(none, ["ps-q3: the receipt of its journal is not here"]);
+    // All of a kiosk with its receipt, and one of an older archive.
+    let gone = bent(|archive| {
+        for at in archive.batches("ps-q3").into_iter().rev() {
+            archive.records.remove(at);
+        }
+        archive.records.remove(archive.places("receipt")[0]);
+    });
+    assert_eq!(gone, ["ps-q3: the receipt of its journal is not here"]);
+    let older = bent(|archive| archive.records[0]["at"] = "2026-11-24T09:00:00.000+07:00".into());
+    assert!(older.iter().all(|told| told.contains("of another moment")), "{older:?}");
+    assert_eq!(older.len(), 2);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::listener::{Bounds, Listener, Tls};
 use super::photo::Photos;
 use super::source::is_loopback;
 use crate::config::{ConfigError, Source};
+use crate::domain::decision::KEPT_DAYS;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::{Directory, Office};
@@ -159,7 +160,8 @@ impl Config {
             return Err(source.error(read.keep_words_days.span(), expected));
         }
         let keep_answers_days = *read.keep_answers_days.get_ref();
-        if !(keep_words_days.max(366)..=36_500).contains(&keep_answers_days) {
+        let least = i64::from(keep_words_days).max(KEPT_DAYS);
+        if !(least..=36_500).contains(&i64::from(keep_answers_days)) {
             let expected = "expected 366 to 36500 days, and no fewer than keep_words_days";
             return Err(source.error(read.keep_answers_days.span(), expected));
         }

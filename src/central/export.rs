@@ -14,16 +14,15 @@ use super::ingest::Intake;
 use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::Central;
-use super::store::{FormerKey, Held, Kiosk, Segment, Store, StoreError};
+use super::store::{Held, Kiosk, Segment, Store, StoreError};
 use crate::domain::archive::{
     About, Batch, Body, ERASED, End, ListedKey, ListedKiosk, Raw, Record, SignedReceipt,
 };
 use crate::domain::batch::{Content, Header, Lines, read_body_part};
 use crate::domain::form::Form;
-use crate::domain::ids::Hash;
-use crate::domain::letter::Letter;
+use crate::domain::ids::{Hash, KioskId};
 use crate::domain::office::Directory;
-use crate::domain::receipt::Receipt;
+use crate::domain::receipt::{Receipt, sign_receipt};
 use crate::domain::root::{Root, Statement};
 use crate::domain::time::At;
 
@@ -283,8 +282,8 @@ impl Source<'_> {
     ) -> Result<Exported, WriteError> {
         let first = part.base.iter().chain(part.roots.iter().map(|(_, root)| root)).next();
         let root_key = first.and_then(|root| self.keys.signer_of(root));
-        self.head(&mut archive, asked, root_key).await?;
         let Part { base, mut after, roots, end, held } = part;
+        self.head(&mut archive, asked, root_key, end).await?;
         archive.put_roots(base)?;
         let mut roots = roots.into_iter().peekable();
         while after < end {
@@ -305,18 +304,16 @@ impl Source<'_> {
         }
         archive.put_roots(roots.map(|(_, root)| root))?;
         for held in held {
-            archive.put(&Record::Receipt(self.receipt(held).await?))?;
+            archive.put(&Record::Receipt(self.receipt(held)?))?;
+        }
+        // Something may be erased while this is written.
+        for segment in self.store.erasures_after(end).await? {
+            archive.put(&Record::Later(batch_of(segment, Vec::new())))?;
         }
         Ok(archive.end().await?)
     }
 
-    async fn receipt(&self, held: Held) -> Result<SignedReceipt, WriteError> {
-        let kiosk = self.store.kiosk(&held.kiosk).await?;
-        // The own series has no kiosk that would know an older key.
-        let key = match &kiosk {
-            Some(kiosk) => self.keys.receipt_for(kiosk.receipt_key.as_deref()),
-            None => &self.keys.receipt,
-        };
+    fn receipt(&self, held: Held) -> io::Result<SignedReceipt> {
         let Held { kiosk, epoch, watermark, head, holes } = held;
         let receipt = Receipt {
             kiosk,
@@ -328,9 +325,9 @@ impl Source<'_> {
             conflicts: Vec::new(),
             at: self.now,
         };
-        let Letter { signature, key, body } = receipt.signed(key).map_err(io::Error::from)?;
-        let receipt = String::from_utf8(body).map_err(io::Error::other)?;
-        Ok(SignedReceipt { receipt, signature, key })
+        let receipt = serde_json::to_string(&receipt)?;
+        let signature = sign_receipt(&self.keys.series, receipt.as_bytes());
+        Ok(SignedReceipt { receipt, signature })
     }
 
     /// What stands before the batches.
@@ -339,6 +336,7 @@ impl Source<'_> {
         archive: &mut Archive<S>,
         asked: Asked,
         root_key: Option<VerifyingKey>,
+        end: i64,
     ) -> Result<(), WriteError> {
         let root_key = root_key.unwrap_or_else(|| self.keys.root.verifying_key());
         let hex = |key: &[u8; 32]| data_encoding::HEXLOWER.encode(key);
@@ -348,12 +346,13 @@ impl Source<'_> {
             to: asked.to,
             series_key: hex(self.keys.series.verifying_key().as_bytes()),
             root_key: hex(root_key.as_bytes()),
-            receipt_keys: self.keys.receipts().map(|key| hex(key.as_bytes())).collect(),
             opened: self.reader.is_some(),
             at: self.now,
         }))?;
+        let later = self.store.admitted_after(end).await?;
         for kiosk in self.store.kiosks().await? {
-            archive.put(&Record::Kiosk(listed(&kiosk)))?;
+            let listed = listed(&kiosk, &later);
+            listed.into_iter().try_for_each(|listed| archive.put(&Record::Kiosk(listed)))?;
         }
         for form in &self.forms {
             archive.put(&Record::Form(Box::new(form.clone())))?;
@@ -380,13 +379,7 @@ impl Source<'_> {
         let reader = self.reader.clone();
         let batch = move |(place, segment): (i64, Segment)| {
             let bodies = reader.as_ref().map(|reader| bodies(reader, &segment));
-            let batch = Batch {
-                bodies: bodies.unwrap_or_default(),
-                header: Raw::of(&segment.header_line),
-                signature: segment.signature,
-                received: segment.received,
-                lines: Lines::of(&segment.line_part).map(Raw::of).collect(),
-            };
+            let batch = batch_of(segment, bodies.unwrap_or_default());
             (place, batch)
         };
         tokio::task::spawn_blocking(move || segments.into_iter().map(batch).collect())
@@ -417,16 +410,34 @@ fn bodies(reader: &Intake, segment: &Segment) -> Vec<Body> {
     bodies
 }
 
-fn listed(kiosk: &Kiosk) -> ListedKiosk {
+fn batch_of(segment: Segment, bodies: Vec<Body>) -> Batch {
+    Batch {
+        bodies,
+        header: Raw::of(&segment.header_line),
+        signature: segment.signature,
+        received: segment.received,
+        lines: Lines::of(&segment.line_part).map(Raw::of).collect(),
+    }
+}
+
+/// A kiosk with those of its keys that were not admitted `later`, if it has any.
+fn listed(kiosk: &Kiosk, later: &BTreeSet<(KioskId, Hash)>) -> Option<ListedKiosk> {
+    let known = |key: &VerifyingKey| !later.contains(&(kiosk.id.clone(), Hash::of(key.as_bytes())));
     let hex = |key: &VerifyingKey| data_encoding::HEXLOWER.encode(key.as_bytes());
-    let former = |one: &FormerKey| ListedKey { key: hex(&one.key), until: one.until };
-    ListedKiosk {
+    let former = kiosk.former.iter().filter(|former| known(&former.key));
+    let mut former: Vec<ListedKey> =
+        former.map(|one| ListedKey { key: hex(&one.key), until: one.until }).collect();
+    let key = match known(&kiosk.key) {
+        true => hex(&kiosk.key),
+        false => former.pop()?.key,
+    };
+    Some(ListedKiosk {
         number: kiosk.number,
         id: kiosk.id.to_string(),
         office: kiosk.office.to_string(),
         counters: kiosk.counters.to_string(),
-        key: hex(&kiosk.key),
+        key,
         enrolled: kiosk.enrolled,
-        former: kiosk.former.iter().map(former).collect(),
-    }
+        former,
+    })
 }

@@ -169,12 +169,6 @@ impl Keys {
         self.openings().iter().find_map(|key| key.open_small(info, sealed).ok())
     }
 
-    /// All keys that sign receipts, the oldest first.
-    pub fn receipts(&self) -> impl Iterator<Item = VerifyingKey> {
-        let all = self.former.iter().map(|one| &one.receipt).chain([&self.receipt]);
-        all.map(SigningKey::verifying_key)
-    }
-
     /// What signs receipts for a kiosk that believes the key of this id; one that was enrolled before
     /// there was any other believes the first.
     pub fn receipt_for(&self, id: Option<&str>) -> &SigningKey {

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use super::pages::{Asked, other_languages};
 use super::service::Central;
 use super::source::Peer;
-use super::store::{Answered, Kiosk, PhoneForm, StoreError};
+use super::store::{Answered, FormerKey, Kiosk, PhoneForm, StoreError};
 use crate::domain::check::CheckCode;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
 use crate::domain::line::Line;
@@ -63,8 +63,7 @@ struct Open<'a> {
 async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed> {
     let number = Claims::claimed_kiosk(ticket).ok_or(Closed::NotValid)?;
     let kiosk = central.store.kiosk_by_number(number).await?.ok_or(Closed::NotValid)?;
-    let key = central.ticket_key(&kiosk).ok_or(Closed::NotValid)?;
-    let claims = Claims::read(ticket, |_| Some(key))?;
+    let claims = claims(central, &kiosk, ticket)?;
     let state = central.store.ticket(&kiosk.id, claims).await?;
     if state.used {
         return Err(Closed::Used);
@@ -79,6 +78,17 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
         .or_else(|| central.config.forms.in_force(&directory.office.form, claims.opened().date()))
         .ok_or(Closed::NotValid)?;
     Ok(Open { claims, kiosk, office: &directory.office.name, form, opening: state.opening })
+}
+
+/// What a kiosk's ticket claims: one that it made before it had the key of today is good for as long
+/// as any other.
+fn claims(central: &Central, kiosk: &Kiosk, ticket: &str) -> Result<Claims, BadTicket> {
+    let read = |sealed: &[u8]| Claims::read(ticket, |_| central.ticket_key(sealed));
+    let former = |former: &FormerKey| {
+        let claims = read(&former.ticket_key).ok()?;
+        (claims.opened() <= former.until).then_some(claims)
+    };
+    read(&kiosk.ticket_key).or_else(|bad| kiosk.former.iter().find_map(former).ok_or(bad))
 }
 
 /// `GET /R/{ticket}`: the form, or why there is none. Records nothing.

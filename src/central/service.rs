@@ -131,6 +131,14 @@ impl Lock {
     }
 }
 
+/// Kiosks as the store had them when they were asked for last.
+#[derive(Default)]
+struct Known {
+    kiosks: HashMap<KioskId, Arc<Kiosk>>,
+    /// How often one was admitted or decided about.
+    changes: u64,
+}
+
 /// Everything that a request may need.
 pub struct Central {
     /// The store.
@@ -146,7 +154,7 @@ pub struct Central {
     /// Staff's pages.
     pub staff_pages: Pages,
     intake: Intake,
-    admitted: RwLock<HashMap<KioskId, Arc<Kiosk>>>,
+    admitted: RwLock<Known>,
     at_once: Semaphore,
     rebuilding: Semaphore,
     /// Keeps every source from trying check codes.
@@ -212,21 +220,27 @@ impl Central {
 
     /// An admitted kiosk.
     pub async fn kiosk(&self, id: &KioskId) -> Result<Option<Arc<Kiosk>>, StoreError> {
-        let known = self.admitted.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let (changes, known) = {
+            let admitted = self.admitted.read().unwrap_or_else(PoisonError::into_inner);
+            (admitted.changes, admitted.kiosks.get(id).cloned())
+        };
         if known.is_some() {
             return Ok(known);
         }
         let kiosk = self.store.kiosk(id).await?.map(Arc::new);
         if let Some(kiosk) = &kiosk {
             let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
-            admitted.insert(id.clone(), Arc::clone(kiosk));
+            // What was read while it changed may be what it was before.
+            if admitted.changes == changes {
+                admitted.kiosks.insert(id.clone(), Arc::clone(kiosk));
+            }
         }
         Ok(kiosk)
     }
 
-    /// The ticket key of a kiosk.
-    pub fn ticket_key(&self, kiosk: &Kiosk) -> Option<TicketKey> {
-        let opened = self.keys.open_small(TICKET_KEY_INFO, &kiosk.ticket_key)?;
+    /// A ticket key that was sealed to an opening key.
+    pub fn ticket_key(&self, sealed: &[u8]) -> Option<TicketKey> {
+        let opened = self.keys.open_small(TICKET_KEY_INFO, sealed)?;
         opened.as_slice().try_into().ok()
     }
 
@@ -255,7 +269,9 @@ impl Central {
 
     /// What is remembered of kiosks has changed.
     fn forget_kiosks(&self) {
-        self.admitted.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
+        admitted.changes += 1;
+        admitted.kiosks.clear();
     }
 
     /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].

@@ -5,7 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use super::service::Central;
+use super::store::StoreError;
 use super::{decide, roots};
 
 /// How often it is looked whether something is due.
@@ -14,20 +17,28 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Does what is due for as long as the service runs; what fails is tried again.
 pub async fn keep(central: Arc<Central>) -> Infallible {
     let store = central.store.as_ref();
+    let mut erased = None;
     loop {
         if let Err(error) = roots::make(&central).await {
             tracing::error!(%error, "no root yet");
         }
-        let (today, keep) = (central.now().date(), &central.config);
-        if let Err(error) = decide::erase_old_words(store, today, keep.keep_words_days).await {
-            tracing::error!(%error, "words whose time is over are not erased yet");
-        }
-        if let Err(error) = decide::erase_old_answers(store, today, keep.keep_answers_days).await {
-            tracing::error!(%error, "answers whose time is over are not erased yet");
+        let today = central.now().date();
+        if erased != Some(today) {
+            match erase(&central, today).await {
+                Ok(()) => erased = Some(today),
+                Err(error) => tracing::error!(%error, "what is over is not erased yet"),
+            }
         }
         if let Err(error) = store.gather_codes().await {
             tracing::error!(%error, "check codes not gathered");
         }
         central.clock.sleep(LOOK).await;
     }
+}
+
+/// Erases words and answers whose time is over; once a day is enough.
+async fn erase(central: &Central, today: Date) -> Result<(), StoreError> {
+    let (store, config) = (central.store.as_ref(), &central.config);
+    decide::erase_old_words(store, today, config.keep_words_days).await?;
+    decide::erase_old_answers(store, today, config.keep_answers_days).await
 }

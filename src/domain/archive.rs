@@ -2,8 +2,8 @@
 //!
 //! One JSON record a line. First what the archive is, then kiosks, forms, directories and what is left
 //! of days whose answers are erased, then the batches in the order stored, each root after the last
-//! batch that it covers, then a receipt for each journal, and at the end the hash of all that stands
-//! before it, so that a cut archive is known as one.
+//! batch that it covers, then a receipt for each journal, later decisions that erased something of it,
+//! and at the end the hash of all that stands before it, so that a cut archive is known as one.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,9 @@ pub enum Record {
     Root(Root),
     /// How far a journal was here when the archive was made.
     Receipt(SignedReceipt),
+    /// A batch of the central service's own series that came later, and says what was erased of
+    /// what stands here.
+    Later(Batch),
     /// The end.
     End(End),
 }
@@ -61,9 +64,6 @@ pub struct About {
     /// The key that signs the first root here, 64 hex digits; of another that signs later ones, the
     /// one before vouches.
     pub root_key: String,
-    /// The keys that sign receipts, 64 hex digits each.
-    #[serde(default)]
-    pub receipt_keys: Vec<String>,
     /// Whether bodies are here, opened.
     pub opened: bool,
     /// When it was made.
@@ -224,15 +224,14 @@ impl Body {
     }
 }
 
-/// A receipt as a kiosk would be given it.
+/// How far a journal had come when the archive was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedReceipt {
-    /// The receipt as signed, see [`Receipt`](super::receipt::Receipt).
+    /// A receipt as its kiosk would be given it, see [`Receipt`](super::receipt::Receipt).
     pub receipt: String,
-    /// Its signature.
+    /// Ed25519 over `hailong receipt 1\n` and the receipt, by the key of the central service's own
+    /// series, which an anchor vouches for.
     pub signature: String,
-    /// Id of the key that made it.
-    pub key: String,
 }
 
 /// The end of an archive.

@@ -11,6 +11,8 @@ use super::line::Line;
 use super::seal::Kind;
 use super::time::At;
 
+/// Answers are kept for so many days at least.
+pub const KEPT_DAYS: i64 = 366;
 /// Longest person and longest reason, in letters.
 pub const MOST_LETTERS: usize = 200;
 
@@ -165,7 +167,8 @@ pub struct Gone {
     pub kind: u8,
     /// The line that opened the contact.
     pub contact: u64,
-    /// The day of its line, by the line or by when that was received: the earlier one.
+    /// The day of the contact's opening line, or of its own if that is not known: by the line or by
+    /// when it was received, the earlier one.
     pub day: Date,
 }
 
@@ -195,8 +198,13 @@ impl Gone {
             seq: line.seq,
             kind,
             contact: line.contact.unwrap_or(line.seq),
-            day: line.at.date().min(received.date()),
+            day: Self::day_of(line, received),
         }
+    }
+
+    /// The day of a line: its own, or that on which it was received if that was earlier.
+    pub fn day_of(line: &Line, received: At) -> Date {
+        line.at.date().min(received.date())
     }
 }
 
@@ -209,6 +217,8 @@ pub struct Erased {
     answers_before: Option<Date>,
     /// Those of single contacts, and whether only the words of each.
     contacts: BTreeMap<(KioskId, Epoch, u64), bool>,
+    /// Contacts of which a person said that they were on a day before which all are erased.
+    dated: Vec<(KioskId, Epoch, u64, u64, Date)>,
 }
 
 impl<'a> FromIterator<&'a What> for Erased {
@@ -227,6 +237,9 @@ impl<'a> FromIterator<&'a What> for Erased {
                     let only = erased.contacts.entry(place).or_insert(*words_only);
                     *only &= *words_only;
                 }
+                What::Dated { kiosk, epoch, first, last, day } => {
+                    erased.dated.push((kiosk.clone(), *epoch, *first, *last, *day));
+                }
                 _ => {}
             }
         }
@@ -238,10 +251,17 @@ impl Erased {
     /// Whether this body is one of it.
     pub fn has(&self, gone: &Gone) -> bool {
         let words = gone.kind == Kind::Words as u8;
-        let over = |before: Option<Date>| before.is_some_and(|before| gone.day < before);
-        let place = || (gone.kiosk.clone(), gone.epoch, gone.contact);
-        over(self.answers_before)
-            || (words && over(self.words_before))
+        let (kiosk, contact) = (&gone.kiosk, gone.contact);
+        let dated = |before: Date| {
+            self.dated.iter().any(|(of, epoch, first, last, day)| {
+                (of, *epoch) == (kiosk, gone.epoch)
+                    && (*first..=*last).contains(&contact)
+                    && *day < before
+            })
+        };
+        let place = || (kiosk.clone(), gone.epoch, contact);
+        self.answers_before.is_some_and(|before| gone.day < before || dated(before))
+            || (words && self.words_before.is_some_and(|before| gone.day < before))
             || self.contacts.get(&place()).is_some_and(|words_only| words || !words_only)
     }
 }

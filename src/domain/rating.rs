@@ -240,6 +240,11 @@ impl Contact {
         }
     }
 
+    /// Whether nothing is known of it.
+    pub fn is_nothing(&self) -> bool {
+        self.opening.is_none() && self.level.is_none() && self.end.is_none() && self.phone.is_none()
+    }
+
     /// Whether the contact is known to have ended.
     pub fn ended(&self) -> bool {
         self.end.is_some() || self.superseded

@@ -43,16 +43,21 @@ pub async fn enrol(
         .ok()
         .and_then(|bytes| SealingKey::from_bytes(&bytes).ok())
         .ok_or_else(|| EnrolmentError::Unreadable("no opening key".into()))?;
+    let (key, ticket_key, by_former) = match &identity.next {
+        Some(next) => {
+            let word = vouch(&identity.signing_key, &next.signing_key.verifying_key());
+            (&next.signing_key, &next.ticket_key, Some(word))
+        }
+        None => (&identity.signing_key, &identity.ticket_key, None),
+    };
     let sealed = opening
-        .seal_small(TICKET_KEY_INFO, &*identity.ticket_key, &mut system_random())
+        .seal_small(TICKET_KEY_INFO, &**ticket_key, &mut system_random())
         .map_err(|error| EnrolmentError::Unreadable(error.to_string()))?;
-    let key = identity.next_key.as_ref().unwrap_or(&identity.signing_key);
-    let next = identity.next_key.as_ref().map(|next| next.verifying_key());
     let request = Request {
         code: code.trim().to_owned(),
         key: data_encoding::HEXLOWER.encode(key.verifying_key().as_bytes()),
         ticket_key: data_encoding::BASE64URL_NOPAD.encode(&sealed),
-        by_former: next.map(|next| vouch(&identity.signing_key, &next)),
+        by_former,
     };
     let body = serde_json::to_vec(&request)
         .map_err(|error| EnrolmentError::Unreadable(error.to_string()))?;
@@ -65,8 +70,8 @@ pub async fn enrol(
         .await
         .map_err(lost)?;
     identity.enrolled = Some(read::<Enrolled>(&network, reply).await?);
-    if let Some(next) = identity.next_key.take() {
-        identity.signing_key = next;
+    if let Some(next) = identity.next.take() {
+        (identity.signing_key, identity.ticket_key) = (next.signing_key, next.ticket_key);
     }
     identity.keep()?;
     Ok(())

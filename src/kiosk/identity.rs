@@ -34,11 +34,26 @@ pub enum IdentityError {
 struct Stored {
     signing_key: Zeroizing<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    next_key: Option<Zeroizing<String>>,
+    next: Option<StoredNext>,
     ticket_key: Zeroizing<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enrolled: Option<Enrolled>,
     journal_begun: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredNext {
+    signing_key: Zeroizing<String>,
+    ticket_key: Zeroizing<String>,
+}
+
+/// Keys that take the place of those in use once the central service has admitted them.
+pub struct NextKeys {
+    /// Signs batches.
+    pub signing_key: SigningKey,
+    /// Makes tickets.
+    pub ticket_key: Zeroizing<TicketKey>,
 }
 
 /// A kiosk's keys and what enrolment gave it.
@@ -46,10 +61,10 @@ pub struct Identity {
     file: PathBuf,
     /// Signs batches.
     pub signing_key: SigningKey,
-    /// Takes its place once the central service has admitted it.
-    pub next_key: Option<SigningKey>,
     /// Makes tickets.
     pub ticket_key: Zeroizing<TicketKey>,
+    /// What takes their place, once that was drawn.
+    pub next: Option<NextKeys>,
     /// What enrolment gave, once it has.
     pub enrolled: Option<Enrolled>,
     /// Whether a journal was begun.
@@ -75,13 +90,12 @@ impl Identity {
                 let file = folder.join(FILE);
                 fs::create_dir_all(folder)
                     .map_err(|error| IdentityError::File(folder.to_owned(), error))?;
-                let mut ticket_key = Zeroizing::new([0; 32]);
-                random.fill_bytes(&mut *ticket_key);
+                let NextKeys { signing_key, ticket_key } = NextKeys::draw(random);
                 let identity = Self {
                     file,
-                    signing_key: draw(random),
-                    next_key: None,
+                    signing_key,
                     ticket_key,
+                    next: None,
                     enrolled: None,
                     journal_begun: false,
                 };
@@ -91,10 +105,10 @@ impl Identity {
         }
     }
 
-    /// Draws a key that is to take the place of the one in use, unless one was drawn before.
+    /// Draws keys that are to take the place of those in use, unless some were drawn before.
     pub fn draw_next(&mut self, random: &mut dyn Rng) -> Result<(), IdentityError> {
-        if self.next_key.is_none() {
-            self.next_key = Some(draw(random));
+        if self.next.is_none() {
+            self.next = Some(NextKeys::draw(random));
             self.keep()?;
         }
         Ok(())
@@ -107,16 +121,20 @@ impl Identity {
         let key = |hex: &str| -> Option<[u8; 32]> {
             data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
         };
-        let next = stored.next_key.as_ref().map(|hex| key(hex));
-        let (Some(signing), Some(ticket), None | Some(Some(_))) =
-            (key(&stored.signing_key), key(&stored.ticket_key), &next)
+        let both = |signing: &str, ticket: &str| {
+            let (signing, ticket) = (Zeroizing::new(key(signing)?), Zeroizing::new(key(ticket)?));
+            Some(NextKeys { signing_key: SigningKey::from_bytes(&signing), ticket_key: ticket })
+        };
+        let next = stored.next.as_ref().map(|next| both(&next.signing_key, &next.ticket_key));
+        let (Some(keys), None | Some(Some(_))) =
+            (both(&stored.signing_key, &stored.ticket_key), &next)
         else {
             return Err(damaged(&file, "a key is not 64 hex digits".into()));
         };
         Ok(Self {
-            signing_key: SigningKey::from_bytes(&Zeroizing::new(signing)),
-            next_key: next.flatten().map(|key| SigningKey::from_bytes(&Zeroizing::new(key))),
-            ticket_key: Zeroizing::new(ticket),
+            signing_key: keys.signing_key,
+            ticket_key: keys.ticket_key,
+            next: next.flatten(),
             enrolled: stored.enrolled,
             journal_begun: stored.journal_begun,
             file,
@@ -128,7 +146,10 @@ impl Identity {
         let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
         let stored = Stored {
             signing_key: hex(self.signing_key.as_bytes()),
-            next_key: self.next_key.as_ref().map(|key| hex(key.as_bytes())),
+            next: self.next.as_ref().map(|next| StoredNext {
+                signing_key: hex(next.signing_key.as_bytes()),
+                ticket_key: hex(&*next.ticket_key),
+            }),
             ticket_key: hex(&*self.ticket_key),
             enrolled: self.enrolled.clone(),
             journal_begun: self.journal_begun,
@@ -141,10 +162,13 @@ impl Identity {
     }
 }
 
-fn draw(random: &mut dyn Rng) -> SigningKey {
-    let mut secret = Zeroizing::new([0; 32]);
-    random.fill_bytes(&mut *secret);
-    SigningKey::from_bytes(&secret)
+impl NextKeys {
+    fn draw(random: &mut dyn Rng) -> Self {
+        let (mut secret, mut ticket_key) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+        random.fill_bytes(&mut *secret);
+        random.fill_bytes(&mut *ticket_key);
+        Self { signing_key: SigningKey::from_bytes(&secret), ticket_key }
+    }
 }
 
 /// The public keys of the central service, as enrolment gave them.

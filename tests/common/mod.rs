@@ -405,7 +405,7 @@ pub async fn by_phone(
 ) -> CheckCode {
     let id = kiosk.sender().kiosk;
     let known = central.central.kiosk(&id).await.unwrap().unwrap();
-    let claims = Claims::read(ticket, |_| central.central.ticket_key(&known)).unwrap();
+    let claims = Claims::read(ticket, |_| central.central.ticket_key(&known.ticket_key)).unwrap();
     let (level, words) = (level.to_owned(), words.map(str::to_owned));
     let form = PhoneForm { claims, kiosk: id, level, reasons: Vec::new(), words, source: None };
     match central.store().answer(form).await.unwrap() {

@@ -3,6 +3,7 @@
 an anchor vouches for them."""
 
 import hashlib
+from datetime import date
 
 import counting
 import wire
@@ -28,7 +29,7 @@ class Archive:
         self.order = []  # batches and roots as they stand
         self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
         self.starts = {}  # (kiosk, epoch) -> seq of `started`
-        self.receipts, self.in_use = [], {}
+        self.receipts, self.in_use, self.later = [], {}, []
         self.received = {}  # (kiosk, epoch, seq) -> when it came first
         self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
         for number, record in enumerate(self.records(content), 1):
@@ -46,6 +47,8 @@ class Archive:
                 self.forms.append(record)
             elif kind == "receipt":
                 self.receipts.append(record)
+            elif kind == "later":
+                self.later.append(record)
             elif kind == "tallies":
                 place = ("tally", record["office"], record["day"])
                 self.carried += [[*place, key, n] for key, n in record["tallies"].items()]
@@ -226,10 +229,16 @@ class Archive:
                     yield read
 
     def admitted(self):
-        admitted = {(line.get("of_kiosk"), line.get("digest")) for line in self.own("enrolled")}
+        admitted = {}
+        for line in self.own("enrolled"):
+            admitted.setdefault((line.get("of_kiosk"), line.get("digest")), line["at"])
         for name, kiosk in self.kiosks.items():
-            keys = [kiosk, *kiosk.get("former", [])]
-            if all((name, wire.digest(bytes.fromhex(one["key"]))) in admitted for one in keys):
+            keys = [*kiosk.get("former", []), kiosk]
+            when = [admitted.get((name, wire.digest(bytes.fromhex(one["key"])))) for one in keys]
+            for former, at in zip(keys, when[1:]):
+                if at and abs(moment(former["until"]) - moment(at)) > ms(60_000):
+                    self.wrong(f"{name}: a key was in use until another moment than it says")
+            if all(when):
                 continue
             say = self.notes if self.part else self.problems
             say.append(f"{name}: no line of the central service says that its key was admitted")
@@ -237,39 +246,91 @@ class Archive:
     # Receipts: how far each journal had come when the archive was made.
 
     def receipted(self):
-        keys = {wire.digest(bytes.fromhex(key))[:16]: key for key in self.head["receipt_keys"]}
         seen = set()
         for record in self.receipts:
-            receipt, key = record["receipt"].encode(), keys.get(record["key"])
+            receipt = record["receipt"].encode()
             signed = b"hailong receipt 1\n", receipt, record["signature"]
-            if key is None or not wire.signed(key, *signed):
+            if not wire.signed(self.head["series_key"], *signed):
                 self.wrong("a receipt is not signed by its key")
                 continue
             read = read_object(receipt)
-            kiosk, mark = read["kiosk"], read["watermark"]
-            seen.add(kiosk)
-            here = {
-                hash
-                for (of, _, seq), lines in self.lines.items()
-                if (of, seq) == (kiosk, mark)
-                for hash in lines
-            }
-            if mark > 0 and (here or not self.part) and read["head"] not in here:
+            kiosk, epoch, mark = read["kiosk"], read["epoch"], read["watermark"]
+            seen.add((kiosk, epoch))
+            if read["at"] != self.head["at"]:
+                self.wrong(f"{kiosk}: its receipt is of another moment than the archive")
+            if mark > 0 and not self.reaches(kiosk, epoch, mark, read["head"]):
                 self.wrong(f"{kiosk}: line {mark} was here when the archive was made, and is not")
-        for kiosk in {of for of, _, _ in self.lines} - seen:
-            if "to" not in self.head:
-                self.wrong(f"{kiosk}: the receipt of its journal is not here")
+        if "to" in self.head:
+            return
+        have = {kiosk for kiosk, _ in seen}
+        asked = {of for of, _, _ in self.lines} | set(self.kiosks) | {"central"}
+        without = asked - have
+        if not self.part:
+            without |= {kiosk for kiosk, epoch in self.ends() if (kiosk, epoch) not in seen}
+        for kiosk in without:
+            self.wrong(f"{kiosk}: the receipt of its journal is not here")
+
+    def started(self, kiosk, epoch):
+        lines = self.lines.get((kiosk, epoch, self.starts.get((kiosk, epoch))), {"": b""})
+        return judged(next(iter(lines.values())), kiosk, epoch, self.starts.get((kiosk, epoch)))[0]
+
+    def reaches(self, kiosk, epoch, seq, head):
+        """Whether a line is here, along its epoch and those before it, or before what is here."""
+        for _ in range(len(self.starts) + 1):
+            if (kiosk, epoch, seq) in self.lines:
+                return head in self.lines[kiosk, epoch, seq]
+            here = [one for of, within, one in self.lines if (of, within) == (kiosk, epoch)]
+            if not here:
+                break
+            if min(here) < seq:
+                return False
+            started = self.started(kiosk, epoch)
+            if not started or started.get("last_run") == "journal_lost":
+                break
+            epoch = started.get("prev_epoch")
+        return self.part
+
+    def ends(self):
+        """Epochs that no other names as the one before it; of kiosks whose epochs all begin here."""
+        started = {place: self.started(*place) for place in self.starts}
+        unread = {kiosk for (kiosk, _), line in started.items() if not line}
+        named = {(kiosk, line and line.get("prev_epoch")) for (kiosk, _), line in started.items()}
+        return [place for place in started if place[0] not in unread and place not in named]
 
     # What is left of days whose answers are erased.
 
     def closed(self):
-        for decision in (line["decision"] for line in self.own("decided")):
+        last = None
+        for line in [*self.own("decided"), *self.decided_later()]:
+            decision = line["decision"]
             if decision["what"] != "answers_erased":
+                continue
+            kept = moment(line["at"]).date() - ms(366 * 86_400_000)
+            if date.fromisoformat(decision["before"]) > kept:
+                self.wrong(f"answers of days up to {decision['before']} had to be kept")
+            if decision.get("since") != last and not (self.part and last is None):
+                self.wrong(f"what was erased up to {decision['before']} leaves something out")
+            last = decision["before"]
+            if line.get("later"):
                 continue
             since, before = decision.get("since", ""), decision["before"]
             rows = [row for row in self.carried if since <= row[2] < before]
             if counting.dump_hash(rows) != decision["tallies"]:
                 self.wrong(f"what was counted before {before} is not what was kept of it")
+
+    def decided_later(self):
+        """Decisions after the end of the archive, by which something of it was erased."""
+        for record in self.later:
+            header_line, lines = raw(record["header"]), [raw(line) for line in record["lines"]]
+            header = read_object(header_line)
+            signed = (b"hailong batch 1\n", header_line, record["signature"])
+            whole = wire.signed(self.head["series_key"], *signed)
+            if not whole or wire.digest(wire.line_part(lines)) != header["lines"]:
+                self.wrong("a later decision is not signed by the central service")
+                continue
+            for read in map(read_object, lines):
+                if read and read.get("event") == "decided":
+                    yield read | {"later": True}
 
     # The roots that kiosks saw, against those that are here.
 
@@ -314,11 +375,26 @@ class Archive:
 
     def erased(self, kiosk, epoch, contact, day, kind):
         """Whether a decision erased a body."""
-        for decision in (line["decision"] for line in self.own("decided")):
-            words = decision["what"] == "words_erased" and kind == wire.WORDS
-            if words or decision["what"] == "answers_erased":
-                if day < decision["before"]:
+        # By the line that opened the contact.
+        began, opening = day, (kiosk, epoch, contact)
+        for line in map(read_object, self.lines.get(opening, {}).values()):
+            if line and line.get("event") == "contact":
+                began = min(line["at"], self.received[opening])[:10]
+        decided = [*self.own("decided"), *self.decided_later()]
+        dated = [line["decision"] for line in decided if line["decision"]["what"] == "dated"]
+        dated = [
+            one["day"]
+            for one in dated
+            if (one["kiosk"], one["epoch"]) == (kiosk, epoch)
+            and one["first"] <= contact <= one["last"]
+        ]
+        for decision in (line["decision"] for line in decided):
+            if decision["what"] == "answers_erased":
+                if min([began, *dated]) < decision["before"]:
                     return True
+            words = decision["what"] == "words_erased" and kind == wire.WORDS
+            if words and day < decision["before"]:
+                return True
             if decision["what"] == "erased" and (kind == wire.WORDS or not decision["words_only"]):
                 of = (decision["kiosk"], decision["epoch"], decision["contact"])
                 if of == (kiosk, epoch, contact):

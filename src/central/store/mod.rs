@@ -8,6 +8,7 @@
 mod matters;
 pub mod sqlite;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -82,6 +83,8 @@ pub struct Kiosk {
 pub struct FormerKey {
     /// The key.
     pub key: VerifyingKey,
+    /// The ticket key beside it, sealed to the opening key: its last tickets are still out there.
+    pub ticket_key: Vec<u8>,
     /// Until when: what comes later is refused.
     pub until: At,
 }
@@ -477,6 +480,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The place of the last batch, and how far each journal is here by then.
     async fn held(&self) -> Result<(i64, Vec<Held>), StoreError>;
+
+    /// Keys that were admitted for the first time after a batch of this place.
+    async fn admitted_after(&self, place: i64) -> Result<BTreeSet<(KioskId, Hash)>, StoreError>;
+
+    /// Batches of the own series after this place that hold decisions by which something was erased.
+    async fn erasures_after(&self, place: i64) -> Result<Vec<Segment>, StoreError>;
 
     /// What was counted on days whose answers are erased, by office and day.
     async fn carried(&self) -> Result<Vec<Tallies>, StoreError>;

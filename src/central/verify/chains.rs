@@ -19,10 +19,23 @@ struct Run {
     links: BTreeMap<u64, Link>,
     /// Whom `started` names as the line before.
     follows: Option<(Epoch, u64)>,
+    /// The epoch that `started` names as the one before, even if its journal was lost.
+    after: Option<Epoch>,
     /// Whether its chain begins with it.
     rooted: bool,
     /// Whether a journal was lost before it.
     lost: bool,
+}
+
+/// Where a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Here: its hash.
+    Line(Hash),
+    /// Before what is here.
+    Before,
+    /// Nowhere.
+    Missing,
 }
 
 /// All chains of an archive.
@@ -64,6 +77,7 @@ impl Chains {
             if let Some(line) = line.as_ref().filter(|line| line.event == Event::Started) {
                 let lost = line.last_run == Some(LastRun::JournalLost);
                 run.lost = lost;
+                run.after = line.prev_epoch;
                 run.follows = line.prev_epoch.zip(line.prev_seq).filter(|_| !lost);
                 run.rooted = run.follows.is_none();
             }
@@ -72,10 +86,40 @@ impl Chains {
         news
     }
 
-    /// The hashes of lines of a number of a kiosk, in all its epochs.
-    pub fn hashes(&self, kiosk: &KioskId, seq: u64) -> Vec<Hash> {
-        let runs = self.runs.range((kiosk.clone(), Epoch(0))..=(kiosk.clone(), Epoch(u64::MAX)));
-        runs.filter_map(|(_, run)| run.links.get(&seq)).map(|link| link.hash).collect()
+    /// The line of a number along an epoch and those before it. What came before the first of them
+    /// is asked for only if the archive is `whole`.
+    pub fn line(&self, kiosk: &KioskId, mut epoch: Epoch, seq: u64, whole: bool) -> Place {
+        for _ in 0..=self.runs.len() {
+            let Some(run) = self.runs.get(&(kiosk.clone(), epoch)) else { break };
+            if let Some(link) = run.links.get(&seq) {
+                return Place::Line(link.hash);
+            }
+            if run.links.keys().next().is_none_or(|first| *first < seq) {
+                return Place::Missing;
+            }
+            match run.follows {
+                Some((before, _)) => epoch = before,
+                None => break,
+            }
+        }
+        if whole { Place::Missing } else { Place::Before }
+    }
+
+    /// Epochs that no other names as the one before it; of kiosks of which each epoch can be read.
+    pub fn ends(&self) -> Vec<(KioskId, Epoch)> {
+        let unread: BTreeSet<&KioskId> = self
+            .runs
+            .iter()
+            .filter(|(_, run)| run.links.get(&run.start).is_none_or(|link| link.prev.is_none()))
+            .map(|((kiosk, _), _)| kiosk)
+            .collect();
+        let named = self.runs.iter().filter_map(|((kiosk, _), run)| Some((kiosk, run.after?)));
+        let named: BTreeSet<(&KioskId, Epoch)> = named.collect();
+        let ends = self
+            .runs
+            .keys()
+            .filter(|(kiosk, epoch)| !unread.contains(kiosk) && !named.contains(&(kiosk, *epoch)));
+        ends.cloned().collect()
     }
 
     /// Whose journals are here.

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::ToSpan;
+use jiff::civil::Date;
 use tempfile::TempDir;
 
-use super::chains::Chains;
+use super::chains::{Chains, Place};
 use super::erasures::Erasures;
 use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
@@ -17,15 +19,16 @@ use crate::central::summary;
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
-use crate::domain::decision::{Gone, What};
+use crate::domain::decision::{Gone, KEPT_DAYS, What};
 use crate::domain::form::Forms;
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::receipt::{Receipt, verify_receipt};
 use crate::domain::root::{Arrivals, Growing, Root, Statement, verifying_key};
-use crate::domain::seal::{OpeningKey, key_id};
+use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
+use crate::domain::time::At;
 
 /// A store in a folder of its own.
 struct Replica {
@@ -44,10 +47,14 @@ pub(super) struct Check {
     directories: Vec<Directory>,
     replica: Option<Replica>,
     chains: Chains,
-    /// Whose receipts are here.
-    receipted: BTreeSet<KioskId>,
+    /// Whose receipts are here, along which epochs.
+    receipted: BTreeSet<(KioskId, Epoch)>,
+    /// The first day of which answers are kept, as decisions have it so far.
+    closed: Option<Date>,
+    /// Decisions that came after the end.
+    later: Vec<What>,
     /// Keys of which the own series says that they were admitted.
-    enrolled: BTreeSet<(KioskId, Hash)>,
+    enrolled: BTreeMap<(KioskId, Hash), At>,
     /// The one that was admitted last, by kiosk.
     in_use: BTreeMap<String, Hash>,
     /// The directories in force, as the own series says.
@@ -123,7 +130,9 @@ impl Check {
             replica,
             chains: Chains::default(),
             receipted: BTreeSet::new(),
-            enrolled: BTreeSet::new(),
+            closed: None,
+            later: Vec::new(),
+            enrolled: BTreeMap::new(),
             in_use: BTreeMap::new(),
             in_force: BTreeMap::new(),
             erasures: Erasures::of(list.carried),
@@ -213,6 +222,12 @@ impl Check {
         for (seq, bytes) in (header.first..).zip(lines) {
             let line = Line::read(bytes, &header.kiosk, header.epoch, seq);
             let (mut given, mut unusable) = (Vec::new(), Vec::new());
+            if let Ok(line) = line.as_ref()
+                && line.event == Event::Contact
+            {
+                let (kiosk, epoch) = (&header.kiosk, header.epoch);
+                self.erasures.opened(kiosk, epoch, line, batch.received);
+            }
             if let (Ok(line), true) = (&line, self.about.opened) {
                 let of_line = || batch.bodies.iter().filter(|body| body.seq == seq);
                 let body =
@@ -308,7 +323,7 @@ impl Check {
         for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
             match (line.event, line.digest, &line.of_kiosk) {
                 (Event::Enrolled, Some(key), Some(kiosk)) => {
-                    self.enrolled.insert((kiosk.clone(), key));
+                    self.enrolled.entry((kiosk.clone(), key)).or_insert(line.at);
                     self.in_use.insert(kiosk.to_string(), key);
                 }
                 (Event::Directory, Some(digest), _) => {
@@ -319,6 +334,7 @@ impl Check {
             }
             if let Some(decision) = line.decision.as_ref().filter(|_| line.event == Event::Decided)
             {
+                self.judge(line, &decision.what);
                 self.decisions.push(decision.what.clone());
             }
         }
@@ -403,25 +419,26 @@ impl Check {
 
     /// How far a journal was here when the archive was made, as the service signed it.
     pub(super) fn receipt(&mut self, signed: &SignedReceipt) {
-        let key = self.about.receipt_keys.iter().filter_map(|hex| verifying_key(hex));
-        let key = key.into_iter().find(|key| key_id(key.as_bytes()) == signed.key);
-        let SignedReceipt { receipt, signature, .. } = signed;
+        let SignedReceipt { receipt, signature } = signed;
+        let key = self.series_key;
         let whole = key.is_some_and(|key| verify_receipt(&key, receipt.as_bytes(), signature));
         let Some(receipt) = serde_json::from_str::<Receipt>(receipt).ok().filter(|_| whole) else {
             self.wrong("a receipt is not signed by its key: made or changed by another".into());
             return;
         };
-        let Receipt { kiosk, watermark, head, .. } = receipt;
-        let here = self.chains.hashes(&kiosk, watermark);
-        // A part may begin after it.
-        let asked = watermark > 0 && (self.about.from.is_none() || !here.is_empty());
-        if asked && !here.contains(&head) {
+        let Receipt { kiosk, epoch, watermark, head, at, .. } = receipt;
+        if at != self.about.at {
+            self.wrong(format!("{kiosk}: its receipt is of another moment than the archive"));
+        }
+        let whole = self.about.from.is_none();
+        let place = self.chains.line(&kiosk, epoch, watermark, whole);
+        if watermark > 0 && place != Place::Line(head) && place != Place::Before {
             self.wrong(format!(
                 "{kiosk}: line {watermark} was here when the archive was made, and is not, or not \
                  as it was"
             ));
         }
-        self.receipted.insert(kiosk);
+        self.receipted.insert((kiosk, epoch));
     }
 
     /// Whether each journal has the receipt that says how far it had come.
@@ -429,8 +446,56 @@ impl Check {
         if self.about.to.is_some() {
             return;
         }
-        for kiosk in self.chains.kiosks().difference(&self.receipted) {
-            self.report.problems.push(format!("{kiosk}: the receipt of its journal is not here"));
+        let have: BTreeSet<&KioskId> = self.receipted.iter().map(|(kiosk, _)| kiosk).collect();
+        let mut asked = self.chains.kiosks();
+        asked.extend(self.kiosks.keys().cloned());
+        asked.insert(KioskId::central());
+        let mut without: BTreeSet<KioskId> =
+            asked.into_iter().filter(|kiosk| !have.contains(kiosk)).collect();
+        if self.about.from.is_none() {
+            let ends = self.chains.ends().into_iter();
+            without.extend(ends.filter(|end| !self.receipted.contains(end)).map(|end| end.0));
+        }
+        for kiosk in without {
+            self.wrong(format!("{kiosk}: the receipt of its journal is not here"));
+        }
+    }
+
+    /// A decision that came after the end of the archive and erased something of it.
+    pub(super) fn later(&mut self, batch: &Batch) {
+        let lines: Vec<Vec<u8>> = batch.lines.iter().map(|line| line.bytes()).collect();
+        let (header_line, part) = (batch.header.bytes(), line_part(&lines));
+        let keys: Vec<VerifyingKey> = self.series_key.into_iter().collect();
+        let read = read_stored(&header_line, &batch.signature, part, Vec::new(), &keys);
+        let Some((header, _)) = read.ok().filter(|(header, _)| header.kiosk.is_central()) else {
+            self.wrong("a later decision is not signed by the central service".into());
+            return;
+        };
+        for (seq, bytes) in (header.first..).zip(&lines) {
+            let Ok(line) = Line::read(bytes, &header.kiosk, header.epoch, seq) else { continue };
+            if let Some(decision) = &line.decision
+                && decision.what.erases()
+            {
+                self.judge(&line, &decision.what);
+                self.later.push(decision.what.clone());
+            }
+        }
+    }
+
+    /// Nobody erases the answers of days that have to be kept, whoever signs the line.
+    fn judge(&mut self, line: &Line, what: &What) {
+        let What::AnswersErased { since, before, .. } = what else { return };
+        if *before > line.at.date().saturating_sub(KEPT_DAYS.days()) {
+            self.wrong(format!(
+                "on {} answers of days up to {before} were erased, which had to be kept",
+                line.at.date()
+            ));
+        }
+        let last = self.closed.replace(*before);
+        if *since != last && (last.is_some() || self.about.from.is_none()) {
+            self.wrong(format!(
+                "what was erased up to {before} does not go on from the time before"
+            ));
         }
     }
 
@@ -464,24 +529,40 @@ impl Check {
         Ok(())
     }
 
+    /// Whether lines admitted each kiosk's keys, one after the other.
+    fn admitted(&mut self) {
+        for kiosk in self.kiosks.values() {
+            let when = |key: &VerifyingKey| {
+                self.enrolled.get(&(kiosk.id.clone(), Hash::of(key.as_bytes())))
+            };
+            let keys: Vec<&VerifyingKey> =
+                kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]).collect();
+            let id = &kiosk.id;
+            if !keys.iter().all(|key| when(key).is_some()) {
+                let what = "no line of the central service says that its key was admitted";
+                self.report.problems.push(format!("{id}: {what}"));
+            }
+            for (former, next) in kiosk.former.iter().zip(keys.iter().skip(1)) {
+                let near = |at: &At| {
+                    at.plus_minutes(-1) <= former.until && former.until <= at.plus_minutes(1)
+                };
+                if when(next).is_some_and(|at| !near(at)) {
+                    let what = "a key of it was in use until another moment than the archive says";
+                    self.report.problems.push(format!("{id}: {what}"));
+                }
+            }
+        }
+    }
+
     pub(super) fn end(mut self, anchor: Option<Hash>) -> Report {
         self.receipts();
         let whole = self.about.from.is_none();
         self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
         if whole {
-            for kiosk in self.kiosks.values() {
-                let keys = kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]);
-                let named = |key: &VerifyingKey| {
-                    self.enrolled.contains(&(kiosk.id.clone(), Hash::of(key.as_bytes())))
-                };
-                if !keys.into_iter().all(named) {
-                    let what = "no line of the central service says that its key was admitted";
-                    self.report.problems.push(format!("{}: {what}", kiosk.id));
-                }
-            }
+            self.admitted();
         }
         let office = |id: &KioskId| self.kiosks.get(id).map(|kiosk| &kiosk.office);
-        self.erasures.tell(&self.decisions, office, &mut self.report);
+        self.erasures.tell((&self.decisions, &self.later), office, &mut self.report);
         self.witnessed();
         let notes = &mut self.report.notes;
         if self.leaves.lines() > 0 {
@@ -513,7 +594,13 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
         former: listed
             .former
             .iter()
-            .map(|one| Some(FormerKey { key: verifying_key(&one.key)?, until: one.until }))
+            .map(|one| {
+                Some(FormerKey {
+                    key: verifying_key(&one.key)?,
+                    ticket_key: Vec::new(),
+                    until: one.until,
+                })
+            })
             .collect::<Option<_>>()?,
         ticket_key: Vec::new(),
         receipt_key: None,

@@ -10,7 +10,9 @@ use super::Report;
 use crate::domain::archive::Tallies;
 use crate::domain::decision::{Erased, Gone, What};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::line::Line;
 use crate::domain::summary::USUAL_DAYS;
+use crate::domain::time::At;
 
 /// A phone answers within a week of its contact, by clocks that may differ by a little.
 const PHONE_DAYS: i64 = 8;
@@ -22,6 +24,8 @@ pub(super) struct Erasures {
     carried: Vec<Tallies>,
     /// Bodies that are gone.
     gone: Vec<Gone>,
+    /// The days of the lines that opened contacts.
+    opened: BTreeMap<(KioskId, Epoch), BTreeMap<u64, Date>>,
     /// Summaries that are not what follows from what is here.
     others: Vec<Other>,
 }
@@ -46,6 +50,12 @@ impl Erasures {
         Self { carried, ..Self::default() }
     }
 
+    /// A line that opened a contact.
+    pub(super) fn opened(&mut self, kiosk: &KioskId, epoch: Epoch, line: &Line, received: At) {
+        let day = Gone::day_of(line, received);
+        self.opened.entry((kiosk.clone(), epoch)).or_default().insert(line.seq, day);
+    }
+
     pub(super) fn body(&mut self, gone: Gone) {
         self.gone.push(gone);
     }
@@ -55,14 +65,21 @@ impl Erasures {
         self.others.push(Other { office, day, decided });
     }
 
-    /// Tells what is wrong and what is left open, by all decisions of the archive.
+    /// Tells what is wrong and what is left open, by all decisions of the archive and by later ones
+    /// that erased something of it.
     pub(super) fn tell<'a>(
-        &self,
-        decisions: &[What],
+        &mut self,
+        (decisions, later): (&[What], &[What]),
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
         report: &mut Report,
     ) {
-        let erased: Erased = decisions.iter().collect();
+        for gone in &mut self.gone {
+            let opened = self.opened.get(&(gone.kiosk.clone(), gone.epoch));
+            if let Some(day) = opened.and_then(|days| days.get(&gone.contact)) {
+                gone.day = *day;
+            }
+        }
+        let erased: Erased = decisions.iter().chain(later).collect();
         for gone in &self.gone {
             if !erased.has(gone) {
                 let Gone { kiosk, seq, .. } = gone;
@@ -80,7 +97,8 @@ impl Erasures {
                 ));
             }
         }
-        let windows = self.windows(decisions, office_of);
+        let all: Vec<&What> = decisions.iter().chain(later).collect();
+        let windows = self.windows(&all, office_of);
         let mut open = 0;
         for Other { office, day, decided } in &self.others {
             let made_with = |window: &Window| {
@@ -94,6 +112,12 @@ impl Erasures {
                 let what = "is not what follows from the lines";
                 report.problems.push(format!("{day}: the summary of {office} {what}"));
             }
+        }
+        if !later.is_empty() {
+            let n = later.len();
+            let note =
+                format!("decisions that came after the end of this archive and erased of it: {n}");
+            report.notes.push(note);
         }
         if open > 0 {
             report.notes.push(format!(
@@ -115,7 +139,7 @@ impl Erasures {
     /// those to which it was usual.
     fn windows<'a>(
         &self,
-        decisions: &[What],
+        decisions: &[&What],
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
     ) -> Vec<Window<'a>> {
         let usual = |day: Date| day.saturating_add(i64::from(USUAL_DAYS).days());

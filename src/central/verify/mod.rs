@@ -110,6 +110,9 @@ pub fn of_file(file: &Path, anchor: Option<Hash>) -> Result<Report, VerifyError>
             (Record::Receipt(receipt), Some(about)) => {
                 Check::once(&mut check, about, &mut list)?.receipt(&receipt);
             }
+            (Record::Later(batch), Some(about)) => {
+                Check::once(&mut check, about, &mut list)?.later(&batch);
+            }
             (Record::Archive(_), _) | (_, None) => {
                 let why = "expected one record of what it is, at its beginning".to_owned();
                 return Err(VerifyError::NoArchive(file.to_owned(), why));

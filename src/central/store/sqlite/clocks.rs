@@ -11,6 +11,7 @@ use crate::central::store::{Entry, FindingKind, StoreError};
 use crate::domain::batch::{Header, Lines};
 use crate::domain::ids::{Epoch, KioskId};
 use crate::domain::line::{Event, Line};
+use crate::domain::rating::Contact;
 use crate::domain::time::{At, Day, Step};
 
 /// Why a contact is in review, as findings have it.
@@ -122,9 +123,10 @@ impl Writer {
             .map(|seq| seq.map(|seq| seq as u64))
             .collect::<Result<_, _>>()?;
         // Those of this batch are not written yet.
-        let new = touched
-            .iter()
-            .filter(|((id, _), (_, _, now))| *id == branch.id && now.opening.is_some());
+        let closed = |was: &Contact| was.opening.as_ref().is_some_and(|o| self.is_closed(o.day));
+        let new = touched.iter().filter(|((id, _), (_, was, now))| {
+            *id == branch.id && now.opening.is_some() && !closed(was)
+        });
         opened.extend(new.map(|((_, seq), _)| *seq));
         for seq in opened {
             let Some((bytes, received)) = self.line_and_when(branch.id, seq)? else { continue };

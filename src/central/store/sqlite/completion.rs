@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::reading;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{Held, StoreError, Verified};
-use crate::domain::ids::{Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::time::{At, Day};
 
@@ -19,6 +19,10 @@ impl Writer {
         let mut held = Vec::new();
         for kiosk in kiosks.chain([KioskId::central()]) {
             let branches = self.state(&kiosk)?.branches;
+            if branches.0.is_empty() {
+                let (kiosk, epoch, head) = (kiosk.clone(), Epoch(0), Hash::NONE);
+                held.push(Held { kiosk, epoch, watermark: 0, head, holes: Vec::new() });
+            }
             for (place, branch) in branches.0.iter().enumerate() {
                 if branch.superseded {
                     continue;

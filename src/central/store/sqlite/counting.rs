@@ -1,11 +1,12 @@
 //! What lines tell of their contacts, and how the tallies move by it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::branches::Branch;
+use super::erasure::Which;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{Entry as Received, StoreError, Verified};
 use crate::domain::ids::OfficeCode;
@@ -28,6 +29,8 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let branch = &state.branches.0[place];
+        // Lines with answers that come after the answers of their contact's day were erased.
+        let mut late = BTreeSet::new();
         for entry in fresh {
             let Ok(line) = &entry.line else { continue };
             if batch.header.kiosk.is_central() {
@@ -73,14 +76,22 @@ impl Writer {
                     }
                 }
                 Event::Changed => {
-                    if let (Some(contact), Some(level)) = (line.contact, level) {
-                        self.touch(branch, office, contact, touched)?.give_level(line.seq, level);
+                    let Some(contact) = line.contact else { continue };
+                    let contact = self.touch(branch, office, contact, touched)?;
+                    if self.is_over(contact) {
+                        late.insert(line.seq);
+                    } else if let Some(level) = level {
+                        contact.give_level(line.seq, level);
                     }
                 }
                 Event::Closed => {
                     let (Some(contact), Some(how)) = (line.contact, line.how) else { continue };
-                    let reasons = reasons(entry);
+                    let mut reasons = reasons(entry);
                     let contact = self.touch(branch, office, contact, touched)?;
+                    if self.is_over(contact) {
+                        late.insert(line.seq);
+                        reasons.clear();
+                    }
                     // The first `closed` ends it.
                     if contact.end.as_ref().is_none_or(|end| line.seq < end.seq) {
                         contact.end = Some(End { seq: line.seq, how, reasons });
@@ -89,7 +100,12 @@ impl Writer {
                 _ => {}
             }
         }
-        Ok(())
+        self.erase(branch.id, &late, Which::All)
+    }
+
+    /// Whether a contact is of a day whose answers are erased.
+    fn is_over(&self, contact: &Contact) -> bool {
+        contact.opening.as_ref().is_some_and(|opening| self.is_closed(opening.day))
     }
 
     /// A phone's answer, from the own series.
@@ -236,6 +252,15 @@ impl Writer {
             }
             if let Some(latest) = self.latest_contacts.get_mut(&branch) {
                 *latest = seq.max(*latest);
+            }
+            if now.is_nothing() {
+                self.db
+                    .prepare_cached("DELETE FROM contact WHERE branch = ? AND seq = ?")?
+                    .execute(params![branch, seq as i64])?;
+                for cell in was.cells(&self.author.forms) {
+                    self.move_tally(&office, cell, -1);
+                }
+                continue;
             }
             let opening = now.opening.as_ref();
             let end = now.end.as_ref();

@@ -63,9 +63,7 @@ impl Writer {
             }
         }
         // A day is closed once its answers are erased: nobody adds to it unseen.
-        if let (Day::On(date), Some(kept)) = (day, self.kept_since)
-            && date < kept
-        {
+        if self.is_closed(day) {
             day = Day::Review;
         }
         Ok((day, official))

@@ -119,7 +119,7 @@ impl Writer {
         Ok(found)
     }
 
-    fn row_of(&self, kiosk: &KioskId, epoch: Epoch) -> Result<Option<i64>, StoreError> {
+    pub(super) fn row_of(&self, kiosk: &KioskId, epoch: Epoch) -> Result<Option<i64>, StoreError> {
         use rusqlite::OptionalExtension;
         let row = self
             .db

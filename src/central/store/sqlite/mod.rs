@@ -15,6 +15,7 @@ mod completion;
 mod counting;
 mod decisions;
 mod erasure;
+mod own;
 mod placing;
 mod reading;
 mod rebuilding;
@@ -24,6 +25,7 @@ mod schema;
 mod timing;
 mod writing;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -443,6 +445,14 @@ impl Store for SqliteStore {
 
     async fn has_answers_before(&self, day: Date) -> Result<bool, StoreError> {
         self.read(move |db| retention::has_answers_before(db, day)).await
+    }
+
+    async fn admitted_after(&self, place: i64) -> Result<BTreeSet<(KioskId, Hash)>, StoreError> {
+        self.read(move |db| own::admitted_after(db, place)).await
+    }
+
+    async fn erasures_after(&self, place: i64) -> Result<Vec<Segment>, StoreError> {
+        self.read(move |db| own::erasures_after(db, place)).await
     }
 
     async fn carried(&self) -> Result<Vec<Tallies>, StoreError> {

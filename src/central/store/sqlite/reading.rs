@@ -55,14 +55,16 @@ fn kiosk_of_row(db: &Connection, row: KioskRow) -> Result<Kiosk, StoreError> {
 }
 
 fn former_keys(db: &Connection, id: &KioskId) -> Result<Vec<FormerKey>, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT key, until FROM former_key WHERE kiosk = ? ORDER BY until")?;
+    let mut select = db.prepare_cached(
+        "SELECT key, until, ticket_key FROM former_key WHERE kiosk = ? ORDER BY until",
+    )?;
     let mut rows = select.query([id.as_str()])?;
     let mut former = Vec::new();
     while let Some(row) = rows.next()? {
         former.push(FormerKey {
             key: VerifyingKey::from_bytes(&row.get(0)?).map_err(|_| damaged("a kiosk's key"))?,
             until: At::try_from(row.get::<_, String>(1)?).map_err(|_| damaged("a moment"))?,
+            ticket_key: row.get(2)?,
         });
     }
     Ok(former)
@@ -102,18 +104,22 @@ pub(super) fn segments(
     let mut rows = statement.query(params![after, most as i64])?;
     let mut segments = Vec::with_capacity(most);
     while let Some(row) = rows.next()? {
-        let received = At::try_from(row.get::<_, String>(5)?);
-        let segment = Segment {
-            header_line: row.get(1)?,
-            signature: row.get(2)?,
-            line_part: row.get(3)?,
-            body_part: row.get(4)?,
-            erased: read_erased(&row.get::<_, String>(6)?),
-            received: received.map_err(|_| damaged("when a batch was received"))?,
-        };
-        segments.push((row.get(0)?, segment));
+        segments.push((row.get(0)?, segment_of_row(row)?));
     }
     Ok(segments)
+}
+
+/// Reads a segment from its columns `id, header, signature, lines, bodies, received, erased`.
+pub(super) fn segment_of_row(row: &Row<'_>) -> Result<Segment, StoreError> {
+    let received = At::try_from(row.get::<_, String>(5)?);
+    Ok(Segment {
+        header_line: row.get(1)?,
+        signature: row.get(2)?,
+        line_part: row.get(3)?,
+        body_part: row.get(4)?,
+        erased: read_erased(&row.get::<_, String>(6)?),
+        received: received.map_err(|_| damaged("when a batch was received"))?,
+    })
 }
 
 pub(super) fn ticket(

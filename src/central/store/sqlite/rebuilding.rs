@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
+use jiff::civil::Date;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -20,6 +21,7 @@ use crate::central::store::{ErasedBody, Kiosk, Rebuilt, Rereader, Segment, Store
 use crate::domain::batch::Header;
 use crate::domain::decision::{Erased, Gone, What};
 use crate::domain::ids::{Hash, KioskId};
+use crate::domain::line::Line;
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
 const DERIVED: [&str; 12] = [
@@ -165,13 +167,31 @@ impl Anew {
         }
     }
 
+    /// The day of the line that opened the contact of a body, if that is here.
+    fn opened(&self, gone: &Gone) -> Result<Option<Date>, StoreError> {
+        let Gone { kiosk, epoch, contact, .. } = gone;
+        let Some(branch) = self.writer.row_of(kiosk, *epoch)? else { return Ok(None) };
+        let opening = self.writer.line_and_when(branch, *contact)?;
+        Ok(opening.and_then(|(bytes, received)| {
+            let line = Line::read(&bytes, kiosk, *epoch, *contact).ok()?;
+            Some(Gone::day_of(&line, received))
+        }))
+    }
+
     /// Whether bodies that are gone were erased by decisions, and what was carried over for them is
     /// what these name.
     fn check_erasures(&mut self) -> Result<(), StoreError> {
         let decided = decisions::all(&self.writer.db)?;
         let erased: Erased = decided.iter().map(|one| &one.decision.what).collect();
-        for gone in &self.gone {
-            if !erased.has(gone) {
+        for mut gone in std::mem::take(&mut self.gone) {
+            if erased.has(&gone) {
+                continue;
+            }
+            // It began earlier than this line of it, perhaps.
+            if let Some(day) = self.opened(&gone)? {
+                gone.day = day;
+            }
+            if !erased.has(&gone) {
                 let Gone { kiosk, seq, .. } = gone;
                 let told = format!("{kiosk}: a body of line {seq} is gone, and nobody decided it");
                 self.unread.push(told);

@@ -22,8 +22,9 @@ use crate::domain::ids::{Epoch, Hash, KioskId};
 use crate::domain::line::{By, Event, Line};
 use crate::domain::time::Day;
 
-/// A phone answers at most seven days after the contact; its clock and ours may differ by a little.
-const PHONE_DAYS: i64 = 9;
+/// A phone answers at most seven days after the contact, which a person may have moved to another
+/// day.
+const PHONE_DAYS: i64 = 40;
 
 /// Rows of some days, found by office and day: there is one such line for every day of many years.
 const OF_DAYS: &str = "WHERE office IN (SELECT office FROM kiosk) AND day >= ? AND day < ?";
@@ -106,6 +107,9 @@ pub(super) fn carry(db: &Connection, carried: &[Tallies]) -> Result<(), StoreErr
 /// Whether anything is here that was answered before a day and is not erased.
 pub(super) fn has_answers_before(db: &Connection, before: Date) -> Result<bool, StoreError> {
     let days = Days { since: kept_since(db)?, before };
+    if days.since.is_some_and(|since| since >= days.before) {
+        return Ok(false);
+    }
     let [since, before] = days.texts();
     let counted: bool = db
         .prepare_cached(
@@ -113,8 +117,10 @@ pub(super) fn has_answers_before(db: &Connection, before: Date) -> Result<bool, 
                  SELECT 1 FROM (SELECT DISTINCT office FROM kiosk) k
                  JOIN tally t ON t.office = k.office AND t.day >= ?1 AND t.day < ?2 AND t.n <> 0)
              OR EXISTS (
-                 SELECT 1 FROM finding WHERE kind = 'clock' AND substr(received, 1, 10) >= ?1
-                                             AND substr(received, 1, 10) < ?2)",
+                 SELECT 1 FROM finding WHERE kind IN ('clock', 'quarantine')
+                                             AND substr(received, 1, 10) >= ?1
+                                             AND substr(received, 1, 10) < ?2)
+             OR EXISTS (SELECT 1 FROM phone WHERE level <> '' AND day < ?2)",
         )?
         .query_row([since, before], |row| row.get(0))?;
     Ok(counted)
@@ -152,9 +158,9 @@ impl Writer {
         self.kept_since = self.kept_since.max(Some(days.before));
         // Who places again what another store holds does not get what was erased there.
         if !self.again {
-            self.erase_dated(days)?;
-            self.erase_undated(days, touched)?;
+            self.erase_at_counters(days, touched)?;
             self.erase_by_phone(days, touched)?;
+            self.erase_quarantined(days)?;
         }
         for what in
             ["DELETE FROM placed", "DELETE FROM tally", "INSERT INTO tally SELECT * FROM carried"]
@@ -175,90 +181,122 @@ impl Writer {
         Ok(lines)
     }
 
-    /// Contacts of these days.
-    fn erase_dated(&mut self, days: Days) -> Result<(), StoreError> {
-        let mut contacts: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    /// Contacts of these days; and those of which nobody can tell the day, or of which the opening
+    /// line never came, by when they were received.
+    fn erase_at_counters(&mut self, days: Days, touched: &mut Touched) -> Result<(), StoreError> {
+        #[derive(Default)]
+        struct Over {
+            dated: BTreeSet<u64>,
+            /// Each with a line of it.
+            undated: Vec<(u64, u64)>,
+        }
+        let mut over: BTreeMap<i64, Over> = BTreeMap::new();
         {
-            let mut select =
-                self.db.prepare("SELECT branch, seq FROM contact WHERE day >= ? AND day < ?")?;
+            let mut select = self.db.prepare(
+                "SELECT branch, seq, day <> 'review',
+                        CASE WHEN day IS NULL THEN coalesce(end_seq, level_seq) ELSE seq END
+                 FROM contact
+                 WHERE (day >= ?1 AND day < ?2) OR day IS NULL OR day = 'review'",
+            )?;
             let mut rows = select.query(days.texts())?;
             while let Some(row) = rows.next()? {
-                contacts.entry(row.get(0)?).or_default().insert(row.get::<_, i64>(1)? as u64);
+                let of = over.entry(row.get(0)?).or_default();
+                let (seq, line) = (row.get::<_, i64>(1)? as u64, row.get::<_, Option<i64>>(3)?);
+                match (row.get::<_, Option<bool>>(2)?, line) {
+                    (Some(true), _) => drop(of.dated.insert(seq)),
+                    (_, Some(line)) => of.undated.push((seq, line as u64)),
+                    // Nothing but an answer by phone is here.
+                    (_, None) => {}
+                }
             }
         }
-        for (branch, contacts) in contacts {
+        for (branch, Over { dated, undated }) in over {
+            let mut alone = BTreeSet::new();
+            for (contact, line) in undated {
+                let when = self.line_and_when(branch, line)?;
+                if when.is_some_and(|(_, received)| days.has(received.date())) {
+                    alone.insert(contact);
+                }
+            }
+            let contacts = dated.union(&alone).copied().collect::<BTreeSet<u64>>();
             self.erase_all_of(branch, &contacts)?;
-        }
-        // Their tallies are carried over: nothing moves by this.
-        self.db.execute(
-            "UPDATE contact SET level_seq = NULL, level = NULL,
+            // The tallies of these days are carried over: nothing moves by this.
+            for contact in dated {
+                self.db
+                    .prepare_cached(
+                        "UPDATE contact SET level_seq = NULL, level = NULL,
                                 reasons = CASE WHEN end_seq IS NULL THEN NULL ELSE '' END
-             WHERE day >= ? AND day < ?",
-            days.texts(),
-        )?;
-        Ok(())
-    }
-
-    /// Contacts of which nobody can tell the day, or of which the opening line never came: by when
-    /// they were received.
-    fn erase_undated(&mut self, days: Days, touched: &mut Touched) -> Result<(), StoreError> {
-        type Row = (i64, String, String, i64, Option<i64>);
-        let undated: Vec<Row> = self
-            .db
-            .prepare(
-                "SELECT c.branch, b.kiosk, b.epoch, c.seq,
-                        CASE WHEN c.day IS NULL THEN coalesce(c.end_seq, c.level_seq) ELSE c.seq END
-                 FROM contact c JOIN branch b ON b.id = c.branch
-                 WHERE c.day IS NULL OR c.day = 'review'",
-            )?
-            .query_map([], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            })?
-            .collect::<Result<_, _>>()?;
-        for (branch, kiosk, epoch, contact, line) in undated {
-            let received = match line {
-                Some(seq) => self.line_and_when(branch, seq as u64)?,
-                None => None,
-            };
-            if !received.is_some_and(|(_, received)| days.has(received.date())) {
+                         WHERE branch = ? AND seq = ?",
+                    )?
+                    .execute(params![branch, contact as i64])?;
+            }
+            if alone.is_empty() {
                 continue;
             }
+            let (kiosk, epoch): (String, String) = self.db.query_row(
+                "SELECT kiosk, epoch FROM branch WHERE id = ?",
+                [branch],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
             let damaged = || StoreError::Damaged(format!("branch {branch}"));
             let kiosk: KioskId = kiosk.parse().map_err(|_| damaged())?;
             let epoch: Epoch = epoch.parse().map_err(|_| damaged())?;
-            let contact = contact as u64;
-            self.erase_all_of(branch, &BTreeSet::from([contact]))?;
             let state = self.state(&kiosk)?;
             if let (Some(office), Some(place)) = (&state.office, state.branches.place(epoch)) {
-                self.forget(&state.branches.0[place], office, contact, touched)?;
+                for contact in alone {
+                    self.forget(&state.branches.0[place], office, contact, touched)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Bodies of lines that are in quarantine: those may be of no contact that anybody can read.
+    fn erase_quarantined(&self, days: Days) -> Result<(), StoreError> {
+        let mut lines: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+        {
+            let mut select = self.db.prepare(
+                "SELECT b.id, f.seq FROM finding f
+                 JOIN branch b ON b.kiosk = f.kiosk AND b.epoch = f.epoch
+                 WHERE f.kind = 'quarantine' AND substr(f.received, 1, 10) >= ?1
+                                             AND substr(f.received, 1, 10) < ?2",
+            )?;
+            let mut rows = select.query(days.texts())?;
+            while let Some(row) = rows.next()? {
+                lines.entry(row.get(0)?).or_default().insert(row.get::<_, i64>(1)? as u64);
+            }
+        }
+        lines.iter().try_for_each(|(branch, lines)| self.erase(*branch, lines, Which::All))
     }
 
     /// Phones' answers that were given before the last of these days ended, for contacts of days
     /// that are closed or that nobody knows.
     fn erase_by_phone(&mut self, days: Days, touched: &mut Touched) -> Result<(), StoreError> {
-        // Answers of earlier days, but for those that came too late for the line before.
+        // Answers of earlier days are erased, but for those that came too late for the line before.
         let from = days.since.map(|since| since.saturating_sub(PHONE_DAYS.days()));
-        let after: i64 = self.db.query_row(
-            "SELECT coalesce(max(last), 0) FROM root WHERE json_extract(statement, '$.day') < ?",
-            [from.map(|day| day.to_string()).unwrap_or_default()],
-            |row| row.get(0),
+        let from = from.map(|day| day.to_string()).unwrap_or_default();
+        let [_, before] = days.texts();
+        let (after, to): (i64, i64) = self.db.query_row(
+            "SELECT coalesce(max(CASE WHEN day < ?1 THEN last END), 0),
+                    coalesce(min(CASE WHEN day >= ?2 THEN last END), 9223372036854775807)
+             FROM (SELECT last, json_extract(statement, '$.day') AS day FROM root)",
+            [&from, &before],
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let mut answers: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
         {
             let mut select = self.db.prepare(
                 "SELECT s.branch, s.lines FROM segment s JOIN branch b ON b.id = s.branch
-                 WHERE b.kiosk = 'central' AND s.id > ?1 AND substr(s.received, 1, 10) < ?2",
+                 WHERE b.kiosk = 'central' AND s.id > ?1 AND s.id <= ?2
+                       AND substr(s.received, 1, 10) < ?3",
             )?;
-            let mut rows = select.query(params![after, days.before.to_string()])?;
+            let mut rows = select.query(params![after, to, before])?;
             while let Some(row) = rows.next()? {
                 let part = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
                 for bytes in Lines::of(part) {
                     let Ok(line) = serde_json::from_slice::<Line>(bytes) else { continue };
                     let by_phone = line.event == Event::Contact && line.by == Some(By::Phone);
-                    if by_phone && self.is_over(&line, days.before)? {
+                    if by_phone && self.is_due(&line, days.before)? {
                         answers.entry(row.get(0)?).or_default().insert(line.seq);
                     }
                 }
@@ -275,7 +313,7 @@ impl Writer {
     }
 
     /// Whether a phone's answer is still here, and for a contact of a day that is closed or unknown.
-    fn is_over(&self, opening: &Line, before: Date) -> Result<bool, StoreError> {
+    fn is_due(&self, opening: &Line, before: Date) -> Result<bool, StoreError> {
         let Some((kiosk, prefix, seq)) = opening.ticket_of() else { return Ok(false) };
         let day: Option<String> = self
             .db

@@ -265,9 +265,10 @@ const CARRIED: &str = "
     ALTER TABLE phone ADD COLUMN source TEXT;
     -- Keys that signed a kiosk's batches before the one in use.
     CREATE TABLE former_key (
-        kiosk TEXT NOT NULL,
-        key   BLOB NOT NULL,
-        until TEXT NOT NULL,
+        kiosk      TEXT NOT NULL,
+        key        BLOB NOT NULL,
+        ticket_key BLOB NOT NULL,
+        until      TEXT NOT NULL,
         PRIMARY KEY (kiosk, key)
     ) STRICT, WITHOUT ROWID;
 ";

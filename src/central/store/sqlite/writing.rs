@@ -134,15 +134,19 @@ impl Writer {
             }
         }
         self.last_ord = last_ord(&self.db)?;
+        self.kept_since = kept_since(&self.db)?;
         self.damaged = false;
         Ok(())
     }
 
+    /// Whether the answers of a day are erased: then its figures stay as they are.
+    pub(super) fn is_closed(&self, day: Day) -> bool {
+        matches!((day, self.kept_since), (Day::On(date), Some(kept)) if date < kept)
+    }
+
     /// Moves a tally when the transaction ends, but for those of a day that is closed.
     pub(super) fn move_tally(&mut self, office: &OfficeCode, cell: Cell, by: i64) {
-        if let (Day::On(date), Some(kept)) = (cell.day, self.kept_since)
-            && date < kept
-        {
+        if self.is_closed(cell.day) {
             return;
         }
         *self.moves.entry((office.clone(), cell)).or_default() += by;
@@ -409,8 +413,8 @@ impl Writer {
         if let Some(known) = &known {
             if known.key != key {
                 self.db.execute(
-                    "INSERT INTO former_key (kiosk, key, until) VALUES (?, ?, ?)",
-                    params![id.as_str(), known.key.as_bytes(), now.to_string()],
+                    "INSERT INTO former_key (kiosk, key, ticket_key, until) VALUES (?, ?, ?, ?)",
+                    params![id.as_str(), known.key.as_bytes(), known.ticket_key, now.to_string()],
                 )?;
             }
             // It stays as it was admitted, and has the service's keys of today.
