@@ -9,8 +9,10 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use tempfile::TempDir;
 
-use super::chains::{Chains, Place};
+use super::admissions::Admissions;
+use super::chains::Chains;
 use super::erasures::Erasures;
+use super::receipts::Receipts;
 use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
 use crate::central::store::sqlite::{Author, SqliteStore};
@@ -21,14 +23,12 @@ use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, T
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
 use crate::domain::decision::{Gone, KEPT_DAYS, What};
 use crate::domain::form::Forms;
-use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
+use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
-use crate::domain::receipt::{Receipt, verify_receipt};
 use crate::domain::root::{Arrivals, Growing, Root, Statement, verifying_key};
 use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
-use crate::domain::time::At;
 
 /// A store in a folder of its own.
 struct Replica {
@@ -41,22 +41,18 @@ pub(super) struct Check {
     about: About,
     series_key: Option<VerifyingKey>,
     root_key: Option<VerifyingKey>,
-    listed: Vec<ListedKiosk>,
     kiosks: BTreeMap<KioskId, Kiosk>,
     forms: Forms,
     directories: Vec<Directory>,
     replica: Option<Replica>,
     chains: Chains,
-    /// Whose receipts are here, along which epochs.
-    receipted: BTreeSet<(KioskId, Epoch)>,
+    receipts: Receipts,
     /// The first day of which answers are kept, as decisions have it so far.
     closed: Option<Date>,
     /// Decisions that came after the end.
     later: Vec<What>,
-    /// Keys of which the own series says that they were admitted.
-    enrolled: BTreeMap<(KioskId, Hash), At>,
-    /// The one that was admitted last, by kiosk.
-    in_use: BTreeMap<String, Hash>,
+    /// What the own series says of kiosks' keys.
+    admissions: Admissions,
     /// The directories in force, as the own series says.
     in_force: BTreeMap<OfficeCode, Hash>,
     /// What was erased.
@@ -123,17 +119,15 @@ impl Check {
             about: about.clone(),
             series_key,
             root_key,
-            listed: list.kiosks,
             kiosks,
             forms,
             directories: list.directories,
             replica,
             chains: Chains::default(),
-            receipted: BTreeSet::new(),
+            receipts: Receipts::default(),
             closed: None,
             later: Vec::new(),
-            enrolled: BTreeMap::new(),
-            in_use: BTreeMap::new(),
+            admissions: Admissions::of(list.kiosks),
             in_force: BTreeMap::new(),
             erasures: Erasures::of(list.carried),
             seen: Vec::new(),
@@ -321,16 +315,10 @@ impl Check {
     /// What the central service's own series tells.
     fn own(&mut self, entries: &[Entry]) {
         for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
-            match (line.event, line.digest, &line.of_kiosk) {
-                (Event::Enrolled, Some(key), Some(kiosk)) => {
-                    self.enrolled.entry((kiosk.clone(), key)).or_insert(line.at);
-                    self.in_use.insert(kiosk.to_string(), key);
-                }
-                (Event::Directory, Some(digest), _) => {
-                    let office = line.office.as_ref().and_then(|office| office.parse().ok());
-                    self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
-                }
-                _ => {}
+            self.admissions.line(line);
+            if let (Event::Directory, Some(digest)) = (line.event, line.digest) {
+                let office = line.office.as_ref().and_then(|office| office.parse().ok());
+                self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
             }
             if let Some(decision) = line.decision.as_ref().filter(|_| line.event == Event::Decided)
             {
@@ -382,7 +370,8 @@ impl Check {
             if statement.received.map_or(said, |received| received != arrivals) {
                 self.wrong(format!("{day}: batches were not received when the archive says"));
             }
-            if self.listed_by(&statement) != statement.kiosks {
+            let whole = self.about.from.is_none();
+            if self.admissions.list_at(&statement, whole) != statement.kiosks {
                 self.wrong(format!("{day}: the kiosk list is not that of its root"));
             }
             self.figures(&statement).await?;
@@ -393,72 +382,10 @@ impl Check {
         Ok(())
     }
 
-    /// Hash of the kiosk list as it was then: by the lines that admitted kiosks and their keys; in a
-    /// part, where these may not be, by when it was.
-    fn listed_by(&self, statement: &Statement) -> Hash {
-        let key = |kiosk: &ListedKiosk| -> Option<String> {
-            if self.about.from.is_some() {
-                return (kiosk.enrolled <= statement.at)
-                    .then(|| kiosk.key_at(statement.at).to_owned());
-            }
-            let admitted = self.in_use.get(&kiosk.id)?;
-            let keys = kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]);
-            let of = |hex: &&String| {
-                verifying_key(hex).is_some_and(|key| Hash::of(key.as_bytes()) == *admitted)
-            };
-            keys.into_iter().find(of).cloned()
-        };
-        let row = |kiosk: &ListedKiosk| {
-            let ListedKiosk { number, id, office, counters, enrolled, .. } = kiosk;
-            let row =
-                serde_json::json!(["kiosk", number, id, office, counters, key(kiosk)?, enrolled]);
-            Some(row.to_string())
-        };
-        Hash::of_lines(self.listed.iter().filter_map(row))
-    }
-
     /// How far a journal was here when the archive was made, as the service signed it.
     pub(super) fn receipt(&mut self, signed: &SignedReceipt) {
-        let SignedReceipt { receipt, signature } = signed;
-        let key = self.series_key;
-        let whole = key.is_some_and(|key| verify_receipt(&key, receipt.as_bytes(), signature));
-        let Some(receipt) = serde_json::from_str::<Receipt>(receipt).ok().filter(|_| whole) else {
-            self.wrong("a receipt is not signed by its key: made or changed by another".into());
-            return;
-        };
-        let Receipt { kiosk, epoch, watermark, head, at, .. } = receipt;
-        if at != self.about.at {
-            self.wrong(format!("{kiosk}: its receipt is of another moment than the archive"));
-        }
-        let whole = self.about.from.is_none();
-        let place = self.chains.line(&kiosk, epoch, watermark, whole);
-        if watermark > 0 && place != Place::Line(head) && place != Place::Before {
-            self.wrong(format!(
-                "{kiosk}: line {watermark} was here when the archive was made, and is not, or not \
-                 as it was"
-            ));
-        }
-        self.receipted.insert((kiosk, epoch));
-    }
-
-    /// Whether each journal has the receipt that says how far it had come.
-    fn receipts(&mut self) {
-        if self.about.to.is_some() {
-            return;
-        }
-        let have: BTreeSet<&KioskId> = self.receipted.iter().map(|(kiosk, _)| kiosk).collect();
-        let mut asked = self.chains.kiosks();
-        asked.extend(self.kiosks.keys().cloned());
-        asked.insert(KioskId::central());
-        let mut without: BTreeSet<KioskId> =
-            asked.into_iter().filter(|kiosk| !have.contains(kiosk)).collect();
-        if self.about.from.is_none() {
-            let ends = self.chains.ends().into_iter();
-            without.extend(ends.filter(|end| !self.receipted.contains(end)).map(|end| end.0));
-        }
-        for kiosk in without {
-            self.wrong(format!("{kiosk}: the receipt of its journal is not here"));
-        }
+        let mut wrong = self.receipts.take(signed, self.series_key, &self.about, &self.chains);
+        self.report.problems.append(&mut wrong);
     }
 
     /// A decision that came after the end of the archive and erased something of it.
@@ -529,37 +456,15 @@ impl Check {
         Ok(())
     }
 
-    /// Whether lines admitted each kiosk's keys, one after the other.
-    fn admitted(&mut self) {
-        for kiosk in self.kiosks.values() {
-            let when = |key: &VerifyingKey| {
-                self.enrolled.get(&(kiosk.id.clone(), Hash::of(key.as_bytes())))
-            };
-            let keys: Vec<&VerifyingKey> =
-                kiosk.former.iter().map(|one| &one.key).chain([&kiosk.key]).collect();
-            let id = &kiosk.id;
-            if !keys.iter().all(|key| when(key).is_some()) {
-                let what = "no line of the central service says that its key was admitted";
-                self.report.problems.push(format!("{id}: {what}"));
-            }
-            for (former, next) in kiosk.former.iter().zip(keys.iter().skip(1)) {
-                let near = |at: &At| {
-                    at.plus_minutes(-1) <= former.until && former.until <= at.plus_minutes(1)
-                };
-                if when(next).is_some_and(|at| !near(at)) {
-                    let what = "a key of it was in use until another moment than the archive says";
-                    self.report.problems.push(format!("{id}: {what}"));
-                }
-            }
-        }
-    }
-
     pub(super) fn end(mut self, anchor: Option<Hash>) -> Report {
-        self.receipts();
+        for kiosk in self.receipts.missing(&self.about, &self.chains, self.kiosks.keys()) {
+            self.wrong(format!("{kiosk}: the receipt of its journal is not here"));
+        }
         let whole = self.about.from.is_none();
         self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
         if whole {
-            self.admitted();
+            let wrong = self.kiosks.values().flat_map(|kiosk| self.admissions.problems(kiosk));
+            self.report.problems.extend(wrong);
         }
         let office = |id: &KioskId| self.kiosks.get(id).map(|kiosk| &kiosk.office);
         self.erasures.tell((&self.decisions, &self.later), office, &mut self.report);

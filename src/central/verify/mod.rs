@@ -5,9 +5,11 @@
 //! placed again by the code that counts, into a store of its own, and the digests of summaries and
 //! findings have to be those that the roots name.
 
+mod admissions;
 mod chains;
 mod check;
 mod erasures;
+mod receipts;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
