@@ -261,14 +261,15 @@ async fn a_kiosk_has_a_new_key_only_by_the_word_of_its_own_and_the_old_one_opens
     refused(again(&central, &mut thief).await);
 
     // Nor does it make tickets; those that were made before are as good as any.
-    let ticket = thief_s_ticket(&mut thief, "2026-11-25 09:00");
+    let forged =
+        ["2026-11-25 09:00", "2026-11-24 23:00"].map(|opened| thief_s_ticket(&mut thief, opened));
     let status = async |ticket: &str| {
         let page = format!("{}/R/{ticket}", central.service());
         client().unwrap().get(page).send().await.unwrap().status().as_u16()
     };
-    assert_eq!((status(&ticket).await, status(&before).await), (404, 200));
-
     rated(&central, &mut kiosk, 25).await;
+    assert_eq!((status(&forged[0]).await, status(&forged[1]).await), (404, 404));
+    assert_eq!(status(&before).await, 200);
     rated(&central, &mut kiosk, 26).await;
     let store = central.store();
     assert_eq!(store.findings().await.unwrap(), []);

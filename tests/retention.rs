@@ -21,7 +21,7 @@ use hailong::central::service::Central;
 use hailong::central::store::Store;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::decision::{Decision, What};
-use hailong::domain::ids::Hash;
+use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::line::{By, How};
 use hailong::domain::rating::{Key, Outcome};
 use hailong::domain::summary::{State, Summary};
@@ -336,6 +336,8 @@ async fn what_comes_of_a_contact_of_a_closed_day_moves_nothing_and_its_answer_is
     let [one, other] = [desk.keep(&open).unwrap().seq, desk.keep(&open).unwrap().seq];
     sent(&kiosk).await;
     desk.keep(&Record::Change { contact: one, level: "khong_hai_long".into() }).unwrap();
+    // An answer that no form has is in quarantine, as ever.
+    desk.keep(&Record::Change { contact: other, level: "khong_co".into() }).unwrap();
     for contact in [one, other] {
         close(&mut desk, contact, How::Sent, &["cho_lau"]);
     }
@@ -359,8 +361,12 @@ async fn what_comes_of_a_contact_of_a_closed_day_moves_nothing_and_its_answer_is
     drop(kiosk.desk_at(dead));
     sent(&kiosk).await;
     assert_eq!(by_day(central.folder.path()), before);
-    assert_eq!(central.store().findings().await.unwrap(), []);
+    let findings = central.store().findings().await.unwrap();
+    let reasons: Vec<&str> = findings.iter().map(|finding| finding.reason.as_str()).collect();
+    assert_eq!(reasons, ["unknown_level"]);
     as_the_journals_give(&central).await;
+    central.clock.set(at("2031-11-25 00:05"));
+    make(&central.central).await.unwrap();
     let (folder, _) = central.stop().await;
     let checked = tokio::task::spawn_blocking(move || Archive::of(folder.path(), ALL).check(None));
     assert_eq!(checked.await.unwrap().problems, [""; 0]);
@@ -430,13 +436,28 @@ fn whoever_owns_the_service_erases_no_answer_before_its_time_unseen() {
     let folder = runtime.block_on(async {
         let (central, _kiosks) = lived().await;
         let (person, reason) = ("hailong".to_owned(), "kept for 1826 days".to_owned());
+        // A rating of yesterday, put on a day whose answers are over soon.
+        let what = What::Dated {
+            kiosk: "ps-q3".parse().unwrap(),
+            epoch: Epoch(7),
+            first: 1,
+            last: 9,
+            day: date(2026, 1, 5),
+        };
+        let dated = Decision { what, person: person.clone(), reason: reason.clone() };
+        let refused = central.central.decide(dated.clone()).await.unwrap_err().to_string();
+        assert!(refused.contains("a day of the last 180 days"), "{refused}");
+        central.store().decide(dated).await.unwrap();
         central.store().erase_answers(date(2026, 11, 26), person, reason).await.unwrap();
         central.stop().await.0
     });
     let problems = Archive::of(folder.path(), ALL).check(None).problems;
     assert_eq!(
         problems,
-        ["on 2026-11-27 answers of days up to 2026-11-26 were erased, which had to be kept"]
+        [
+            "on 2026-11-27 contacts were dated to 2026-01-05, which is too long before",
+            "on 2026-11-27 answers of days up to 2026-11-26 were erased, which had to be kept"
+        ]
     );
 }
 

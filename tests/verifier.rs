@@ -492,6 +492,60 @@ fn what_is_left_after_five_years_is_right_to_whoever_reads_the_document() {
     }
 }
 
+/// Five years with all that may come between two parts of an archive: a kiosk that never sent, one
+/// that came later, a journal that was lost, a key that was renewed, days that were closed.
+async fn eventful() -> TempDir {
+    let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+    let (mut one, mut other) = (central.kiosk("q3").await, central.kiosk("q5").await);
+    let _silent = central.kiosk("q6").await;
+    let mut later = None;
+    for day in 24..=27 {
+        central.clock.set(at(&format!("2026-11-{day} 09:00")));
+        make(&central.central).await.unwrap();
+        match day {
+            25 => std::fs::write(other.path().join(FILE), "no journal").unwrap(),
+            26 => {
+                one.identity.draw_next(&mut system_random()).unwrap();
+                let office = central.central.config.offices[0].office.code.clone();
+                let (id, counters) = ("ps-q3".parse().unwrap(), "q3".parse().unwrap());
+                let code = central.central.offer(id, office, counters).await.unwrap();
+                enrol(&central.service(), &code, &mut one.identity).await.unwrap();
+                later = Some(central.kiosk("q4").await);
+            }
+            _ => {}
+        }
+        for kiosk in [Some(&mut one), Some(&mut other), later.as_mut()].into_iter().flatten() {
+            rated_at(kiosk, &format!("2026-11-{day} 09:00")).await;
+        }
+    }
+    central.clock.set(at("2026-11-28 00:01"));
+    make(&central.central).await.unwrap();
+    for day in ["2031-11-25", "2031-11-26", "2031-11-27"] {
+        central.clock.set(at(&format!("{day} 00:01")));
+        erase_old_answers(central.store(), day.parse().unwrap(), 1_826).await.unwrap();
+        make(&central.central).await.unwrap();
+    }
+    central.stop().await.0
+}
+
+#[test]
+fn every_part_of_eventful_years_is_right_to_both() {
+    let Some(python) = python() else { return };
+    let service = tokio::runtime::Runtime::new().unwrap().block_on(eventful());
+    counted_alike(python, service.path());
+    let days = ["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27", "2031-11-25"];
+    let days: Vec<_> = days.iter().map(|day| Some(day.parse().unwrap())).chain([None]).collect();
+    for (first, from) in days.iter().enumerate() {
+        for to in &days[first..] {
+            let (from, to) = (if first == 0 { None } else { *from }, *to);
+            let archive = Archive::of(service.path(), Asked { from, to, opened: true });
+            for (code, said) in both(python, &archive.written(), None) {
+                assert_eq!(code, Some(0), "{from:?} to {to:?}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn contacts_tallies_and_findings_follow_from_the_document() {
     let Some(python) = python() else { return };

@@ -9,10 +9,11 @@ use super::offline::{Offline, OfflineError};
 use super::service::ServiceError;
 use super::store::{ContactRef, Matters, Store, StoreError};
 use crate::domain::check::{CheckCode, NoCheckCode};
-use crate::domain::decision::{BadDecision, Decision, What};
+use crate::domain::decision::{BACK_DAYS, BadDecision, Decision, What};
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::seal::key_id;
+use crate::domain::time::At;
 
 /// Why a decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +48,17 @@ pub async fn take(
     store: &dyn Store,
     offices: &[Directory],
     decision: Decision,
+    today: Date,
 ) -> Result<(Epoch, u64), DecideError> {
     decision.check()?;
     if decision.what.has_its_own_way() {
         return Err(BadDecision::OwnWay.into());
+    }
+    if let What::Dated { day, .. } = decision.what
+        && day < today.saturating_sub(BACK_DAYS.days())
+    {
+        let why = format!("expected a day of the last {BACK_DAYS} days");
+        return Err(DecideError::NotHere(why));
     }
     let matters = store.matters().await?;
     if let Some(why) = not_here(&matters, offices, &decision.what) {
@@ -62,8 +70,9 @@ pub async fn take(
 /// The same on a folder in which no service runs.
 pub fn take_in(folder: &std::path::Path, decision: Decision) -> Result<(Epoch, u64), DecideError> {
     let here = Offline::take(folder)?;
+    let today = At::new(here.clock.now()).date();
     here.runtime.block_on(async {
-        let taken = take(&here.store, &here.setting.offices, decision).await;
+        let taken = take(&here.store, &here.setting.offices, decision, today).await;
         here.store.close().await?;
         taken
     })

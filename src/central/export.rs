@@ -349,8 +349,9 @@ impl Source<'_> {
             opened: self.reader.is_some(),
             at: self.now,
         }))?;
+        let kiosks = self.store.kiosks().await?;
         let later = self.store.admitted_after(end).await?;
-        for kiosk in self.store.kiosks().await? {
+        for kiosk in kiosks {
             let listed = listed(&kiosk, &later);
             listed.into_iter().try_for_each(|listed| archive.put(&Record::Kiosk(listed)))?;
         }

@@ -63,8 +63,14 @@ struct Open<'a> {
 async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed> {
     let number = Claims::claimed_kiosk(ticket).ok_or(Closed::NotValid)?;
     let kiosk = central.store.kiosk_by_number(number).await?.ok_or(Closed::NotValid)?;
-    let claims = claims(central, &kiosk, ticket)?;
+    let (claims, until) = claims(central, &kiosk, ticket)?;
     let state = central.store.ticket(&kiosk.id, claims).await?;
+    // Whoever has a former key cannot make a ticket of a contact that came after it.
+    let in_time =
+        |until: At| state.opening.as_ref().is_some_and(|line| line.at <= until.plus_minutes(1));
+    if until.is_some_and(|until| !in_time(until)) {
+        return Err(Closed::NotValid);
+    }
     if state.used {
         return Err(Closed::Used);
     }
@@ -80,15 +86,20 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     Ok(Open { claims, kiosk, office: &directory.office.name, form, opening: state.opening })
 }
 
-/// What a kiosk's ticket claims: one that it made before it had the key of today is good for as long
-/// as any other.
-fn claims(central: &Central, kiosk: &Kiosk, ticket: &str) -> Result<Claims, BadTicket> {
+/// What a kiosk's ticket claims, and until when the key that made it was in use if that was another
+/// than today's.
+fn claims(
+    central: &Central,
+    kiosk: &Kiosk,
+    ticket: &str,
+) -> Result<(Claims, Option<At>), BadTicket> {
     let read = |sealed: &[u8]| Claims::read(ticket, |_| central.ticket_key(sealed));
     let former = |former: &FormerKey| {
         let claims = read(&former.ticket_key).ok()?;
-        (claims.opened() <= former.until).then_some(claims)
+        Some((claims, Some(former.until)))
     };
-    read(&kiosk.ticket_key).or_else(|bad| kiosk.former.iter().find_map(former).ok_or(bad))
+    let today = read(&kiosk.ticket_key).map(|claims| (claims, None));
+    today.or_else(|bad| kiosk.former.iter().find_map(former).ok_or(bad))
 }
 
 /// `GET /R/{ticket}`: the form, or why there is none. Records nothing.

@@ -254,11 +254,29 @@ impl Central {
     }
 
     /// Takes a decision, which holds from now on.
-    pub async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), DecideError> {
-        let _placing = self.placing.read().await;
-        let taken = decide::take(self.store.as_ref(), &self.config.offices, decision).await?;
-        self.forget_kiosks();
-        Ok(taken)
+    pub async fn decide(self: &Arc<Self>, decision: Decision) -> Result<(Epoch, u64), DecideError> {
+        let central = Arc::clone(self);
+        self.change_kiosks(async move {
+            let _placing = central.placing.read().await;
+            let (store, offices) = (central.store.as_ref(), &central.config.offices);
+            decide::take(store, offices, decision, central.now().date()).await
+        })
+        .await?
+    }
+
+    /// Does what changes kiosks to its end, even if nobody waits for it any more, and forgets what
+    /// is remembered of them.
+    async fn change_kiosks<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let central = Arc::clone(self);
+        let changed = tokio::spawn(async move {
+            let changed = change.await;
+            central.forget_kiosks();
+            changed
+        });
+        changed.await.map_err(|error| StoreError::Refused(error.to_string()))
     }
 
     /// Erases an answer by its check code.
@@ -553,7 +571,10 @@ async fn enrol(
     central.enrolling.ask(peer, &headers).map_err(Problem::too_often)?;
     let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
     let (now, by_former) = (central.now(), asked.by_former);
-    let kiosk = match central.store.admit(code, key, by_former, sealed, receipt_key, now).await? {
+    let store = Arc::clone(&central.store);
+    let admission =
+        async move { store.admit(code, key, by_former, sealed, receipt_key, now).await };
+    let kiosk = match central.change_kiosks(admission).await?? {
         Admission::Admitted(kiosk) => kiosk,
         Admission::WrongCode => {
             return Err(Problem::new(
@@ -563,7 +584,6 @@ async fn enrol(
             ));
         }
     };
-    central.forget_kiosks();
     let directory = central
         .directory(&kiosk.office)
         .ok_or_else(|| bad("the kiosk's office is no longer in central.toml"))?;

@@ -99,14 +99,6 @@ pub struct ListedKey {
     pub until: At,
 }
 
-impl ListedKiosk {
-    /// The key that was in use at a moment.
-    pub fn key_at(&self, moment: At) -> &str {
-        let former = self.former.iter().find(|former| moment < former.until);
-        former.map_or(&self.key, |former| &former.key)
-    }
-}
-
 /// An office's day whose answers are erased: what was counted, carried over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tallies {

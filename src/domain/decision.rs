@@ -11,6 +11,9 @@ use super::line::Line;
 use super::seal::Kind;
 use super::time::At;
 
+/// A contact is dated to a day at most so long before the decision: else its answer would be over at
+/// once.
+pub const BACK_DAYS: i64 = 180;
 /// Answers are kept for so many days at least.
 pub const KEPT_DAYS: i64 = 366;
 /// Longest person and longest reason, in letters.
@@ -217,13 +220,14 @@ pub struct Erased {
     answers_before: Option<Date>,
     /// Those of single contacts, and whether only the words of each.
     contacts: BTreeMap<(KioskId, Epoch, u64), bool>,
-    /// Contacts of which a person said that they were on a day before which all are erased.
-    dated: Vec<(KioskId, Epoch, u64, u64, Date)>,
+    /// Contacts of which a person had said that they were on a day before which all were erased then.
+    dated: Vec<(KioskId, Epoch, u64, u64)>,
 }
 
 impl<'a> FromIterator<&'a What> for Erased {
     fn from_iter<I: IntoIterator<Item = &'a What>>(decisions: I) -> Self {
         let mut erased = Self::default();
+        let mut dated = Vec::new();
         for what in decisions {
             match what {
                 What::WordsErased { before } => {
@@ -231,6 +235,11 @@ impl<'a> FromIterator<&'a What> for Erased {
                 }
                 What::AnswersErased { before, .. } => {
                     erased.answers_before = erased.answers_before.max(Some(*before));
+                    let closed =
+                        dated.extract_if(.., |(.., day): &mut (_, _, _, _, Date)| *day < *before);
+                    erased.dated.extend(
+                        closed.map(|(kiosk, epoch, first, last, _)| (kiosk, epoch, first, last)),
+                    );
                 }
                 What::Erased { kiosk, epoch, contact, words_only } => {
                     let place = (kiosk.clone(), *epoch, *contact);
@@ -238,7 +247,7 @@ impl<'a> FromIterator<&'a What> for Erased {
                     *only &= *words_only;
                 }
                 What::Dated { kiosk, epoch, first, last, day } => {
-                    erased.dated.push((kiosk.clone(), *epoch, *first, *last, *day));
+                    dated.push((kiosk.clone(), *epoch, *first, *last, *day));
                 }
                 _ => {}
             }
@@ -252,15 +261,14 @@ impl Erased {
     pub fn has(&self, gone: &Gone) -> bool {
         let words = gone.kind == Kind::Words as u8;
         let (kiosk, contact) = (&gone.kiosk, gone.contact);
-        let dated = |before: Date| {
-            self.dated.iter().any(|(of, epoch, first, last, day)| {
-                (of, *epoch) == (kiosk, gone.epoch)
-                    && (*first..=*last).contains(&contact)
-                    && *day < before
+        let dated = || {
+            self.dated.iter().any(|(of, epoch, first, last)| {
+                (of, *epoch) == (kiosk, gone.epoch) && (*first..=*last).contains(&contact)
             })
         };
         let place = || (kiosk.clone(), gone.epoch, contact);
-        self.answers_before.is_some_and(|before| gone.day < before || dated(before))
+        self.answers_before.is_some_and(|before| gone.day < before)
+            || dated()
             || (words && self.words_before.is_some_and(|before| gone.day < before))
             || self.contacts.get(&place()).is_some_and(|words_only| words || !words_only)
     }

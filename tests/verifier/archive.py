@@ -29,7 +29,9 @@ class Archive:
         self.order = []  # batches and roots as they stand
         self.lines = {}  # (kiosk, epoch, seq) -> hash -> line; the first received first
         self.starts = {}  # (kiosk, epoch) -> seq of `started`
-        self.receipts, self.in_use, self.later = [], {}, []
+        self.receipts, self.later = [], []
+        self.enrolled, self.enrolments = {}, 0  # (kiosk, key's hash) -> at, lines before it
+        self.lists = []  # of each root: its name, its list's hash, such lines before it
         self.received = {}  # (kiosk, epoch, seq) -> when it came first
         self.bodies = {}  # (kiosk, epoch, seq, kind) -> hashes of what stands here, or why not
         for number, record in enumerate(self.records(content), 1):
@@ -152,7 +154,9 @@ class Archive:
             stored.setdefault(wire.digest(line), line)
             read = read_object(line) if kiosk == "central" else None
             if read and read.get("event") == "enrolled":
-                self.in_use[read.get("of_kiosk")] = read.get("digest")
+                key = (read.get("of_kiosk"), read.get("digest"))
+                self.enrolled.setdefault(key, (read["at"], self.enrolments))
+                self.enrolments += 1
         if not news:
             self.wrong(f"{name}: here twice")
         for body in batch.get("bodies", []):
@@ -229,12 +233,15 @@ class Archive:
                     yield read
 
     def admitted(self):
-        admitted = {}
-        for line in self.own("enrolled"):
-            admitted.setdefault((line.get("of_kiosk"), line.get("digest")), line["at"])
+        kiosks = sorted(self.kiosks.values(), key=lambda kiosk: kiosk["number"])
+        for name, kiosks_then, lines in self.lists:
+            rows = [row for row in (self.row(kiosk, lines) for kiosk in kiosks) if row]
+            if wire.digest(b"".join(wire.compact(row) + b"\n" for row in rows)) != kiosks_then:
+                self.wrong(f"{name}: the kiosk list is not that of the archive")
         for name, kiosk in self.kiosks.items():
             keys = [*kiosk.get("former", []), kiosk]
-            when = [admitted.get((name, wire.digest(bytes.fromhex(one["key"])))) for one in keys]
+            when = [self.enrolled.get((name, wire.digest(bytes.fromhex(one["key"])))) for one in keys]
+            when = [line and line[0] for line in when]
             for former, at in zip(keys, when[1:]):
                 if at and abs(moment(former["until"]) - moment(at)) > ms(60_000):
                     self.wrong(f"{name}: a key was in use until another moment than it says")
@@ -303,6 +310,9 @@ class Archive:
         last = None
         for line in [*self.own("decided"), *self.decided_later()]:
             decision = line["decision"]
+            earliest = moment(line["at"]).date() - ms(180 * 86_400_000)
+            if decision["what"] == "dated" and date.fromisoformat(decision["day"]) < earliest:
+                self.wrong(f"contacts were dated to {decision['day']}, too long before")
             if decision["what"] != "answers_erased":
                 continue
             kept = moment(line["at"]).date() - ms(366 * 86_400_000)
@@ -325,6 +335,8 @@ class Archive:
             header = read_object(header_line)
             signed = (b"hailong batch 1\n", header_line, record["signature"])
             whole = wire.signed(self.head["series_key"], *signed)
+            last = max((seq for of, _, seq in self.lines if of == "central"), default=0)
+            whole = whole and header["kiosk"] == "central" and header["first"] > last
             if not whole or wire.digest(wire.line_part(lines)) != header["lines"]:
                 self.wrong("a later decision is not signed by the central service")
                 continue
@@ -366,7 +378,8 @@ class Archive:
                     elif "erased" in here:
                         opened = read.get("contact", seq)
                         day = min(read["at"], self.received[kiosk, epoch, seq])[:10]
-                        if not self.erased(kiosk, epoch, opened, day, kind):
+                        before = self.part and (kiosk, epoch, opened) not in self.lines
+                        if not before and not self.erased(kiosk, epoch, opened, day, kind):
                             self.wrong(f"{place} is gone, and nobody decided it")
                     elif all(len(one) < 64 for one in here):
                         self.notes.append(f"{place} is not opened: {', '.join(sorted(here))}")
@@ -379,16 +392,14 @@ class Archive:
         began, opening = day, (kiosk, epoch, contact)
         for line in map(read_object, self.lines.get(opening, {}).values()):
             if line and line.get("event") == "contact":
-                began = min(line["at"], self.received[opening])[:10]
+                began = min(day, line["at"][:10], self.received[opening][:10])
         decided = [*self.own("decided"), *self.decided_later()]
-        dated = [line["decision"] for line in decided if line["decision"]["what"] == "dated"]
-        dated = [
-            one["day"]
-            for one in dated
-            if (one["kiosk"], one["epoch"]) == (kiosk, epoch)
-            and one["first"] <= contact <= one["last"]
-        ]
+        dated = []
         for decision in (line["decision"] for line in decided):
+            if decision["what"] == "dated":
+                of = (decision["kiosk"], decision["epoch"]) == (kiosk, epoch)
+                if of and decision["first"] <= contact <= decision["last"]:
+                    dated.append(decision["day"])
             if decision["what"] == "answers_erased":
                 if min([began, *dated]) < decision["before"]:
                     return True
@@ -428,26 +439,24 @@ class Archive:
             if read.get("received", None if self.said else arrivals) != arrivals:
                 self.wrong(f"{name}: batches were not received when the archive says")
         self.said = "received" in read
-        rows = []
-        for kiosk in sorted(self.kiosks.values(), key=lambda kiosk: kiosk["number"]):
-            key = self.key_then(kiosk, read["at"])
-            if key:
-                rows.append(["kiosk", *(kiosk[name] for name in LISTED), key, kiosk["enrolled"]])
-        if wire.digest(b"".join(wire.compact(row) + b"\n" for row in rows)) != read["kiosks"]:
-            self.wrong(f"{name}: the kiosk list is not that of the archive")
+        if not base:
+            self.lists.append((name, read["kiosks"], self.enrolments))
         if self.count and self.count.findings_hash() != read["findings"]:
             self.wrong(f"{name}: what is wrong with the journals is not what it says")
         return read["number"], anchor
 
-    def key_then(self, kiosk, at):
-        """The key of a kiosk that was listed by then, or None."""
-        keys = [*kiosk.get("former", []), kiosk]
-        if self.part:
-            late = [one["key"] for one in keys if at < one.get("until", "9")]
-            return late[0] if kiosk["enrolled"] <= at else None
-        admitted = self.in_use.get(kiosk["id"])
-        of = [one["key"] for one in keys if wire.digest(bytes.fromhex(one["key"])) == admitted]
-        return of[0] if of else None
+    def row(self, kiosk, lines):
+        """A kiosk's row of the list after so many lines that admitted a key, if it was in it."""
+        keys, since, key = [*kiosk.get("former", []), kiosk], kiosk["enrolled"], None
+        for one in keys:
+            digest = wire.digest(bytes.fromhex(one["key"]))
+            at, before = self.enrolled.get((kiosk["id"], digest), (None, None))
+            # One that was admitted again was admitted first before this part.
+            first = at and (not self.part or abs(moment(at) - moment(since)) <= ms(60_000))
+            if before < lines if first else self.part:
+                key = one["key"]
+            since = one.get("until")
+        return key and ["kiosk", *(kiosk[name] for name in LISTED), key, kiosk["enrolled"]]
 
     # What was counted.
 

@@ -484,7 +484,8 @@ pub trait Store: Send + Sync + 'static {
     /// Keys that were admitted for the first time after a batch of this place.
     async fn admitted_after(&self, place: i64) -> Result<BTreeSet<(KioskId, Hash)>, StoreError>;
 
-    /// Batches of the own series after this place that hold decisions by which something was erased.
+    /// Batches of the own series after this place that hold decisions by which something was erased,
+    /// or contacts were dated.
     async fn erasures_after(&self, place: i64) -> Result<Vec<Segment>, StoreError>;
 
     /// What was counted on days whose answers are erased, by office and day.

@@ -122,6 +122,12 @@ impl Chains {
         ends.cloned().collect()
     }
 
+    /// The highest number of a kiosk's lines, or 0.
+    pub fn last(&self, kiosk: &KioskId) -> u64 {
+        let runs = self.runs.iter().filter(|((of, _), _)| of == kiosk);
+        runs.filter_map(|(_, run)| run.links.keys().next_back().copied()).max().unwrap_or(0)
+    }
+
     /// Whose journals are here.
     pub fn kiosks(&self) -> BTreeSet<KioskId> {
         self.runs.keys().map(|(kiosk, _)| kiosk.clone()).collect()

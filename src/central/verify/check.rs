@@ -21,7 +21,7 @@ use crate::central::summary;
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
-use crate::domain::decision::{Gone, KEPT_DAYS, What};
+use crate::domain::decision::{BACK_DAYS, Gone, KEPT_DAYS, What};
 use crate::domain::form::Forms;
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
@@ -370,10 +370,7 @@ impl Check {
             if statement.received.map_or(said, |received| received != arrivals) {
                 self.wrong(format!("{day}: batches were not received when the archive says"));
             }
-            let whole = self.about.from.is_none();
-            if self.admissions.list_at(&statement, whole) != statement.kiosks {
-                self.wrong(format!("{day}: the kiosk list is not that of its root"));
-            }
+            self.admissions.root(&statement);
             self.figures(&statement).await?;
         }
         let anchor = root.anchor();
@@ -394,14 +391,18 @@ impl Check {
         let (header_line, part) = (batch.header.bytes(), line_part(&lines));
         let keys: Vec<VerifyingKey> = self.series_key.into_iter().collect();
         let read = read_stored(&header_line, &batch.signature, part, Vec::new(), &keys);
-        let Some((header, _)) = read.ok().filter(|(header, _)| header.kiosk.is_central()) else {
-            self.wrong("a later decision is not signed by the central service".into());
+        let last = self.chains.last(&KioskId::central());
+        let later = |header: &Header| header.kiosk.is_central() && header.first > last;
+        let Some((header, _)) = read.ok().filter(|(header, _)| later(header)) else {
+            self.wrong(
+                "a later decision is not signed by the central service, or not later".into(),
+            );
             return;
         };
         for (seq, bytes) in (header.first..).zip(&lines) {
             let Ok(line) = Line::read(bytes, &header.kiosk, header.epoch, seq) else { continue };
             if let Some(decision) = &line.decision
-                && decision.what.erases()
+                && (decision.what.erases() || matches!(decision.what, What::Dated { .. }))
             {
                 self.judge(&line, &decision.what);
                 self.later.push(decision.what.clone());
@@ -409,8 +410,15 @@ impl Check {
         }
     }
 
-    /// Nobody erases the answers of days that have to be kept, whoever signs the line.
+    /// Nobody erases the answers of days that have to be kept, or dates contacts to days whose answers
+    /// are over, whoever signs the line.
     fn judge(&mut self, line: &Line, what: &What) {
+        if let What::Dated { day, .. } = what
+            && *day < line.at.date().saturating_sub(BACK_DAYS.days())
+        {
+            let at = line.at.date();
+            self.wrong(format!("on {at} contacts were dated to {day}, which is too long before"));
+        }
         let What::AnswersErased { since, before, .. } = what else { return };
         if *before > line.at.date().saturating_sub(KEPT_DAYS.days()) {
             self.wrong(format!(
@@ -461,13 +469,17 @@ impl Check {
             self.wrong(format!("{kiosk}: the receipt of its journal is not here"));
         }
         let whole = self.about.from.is_none();
+        for day in self.admissions.other_lists(whole) {
+            let what = "the kiosk list is not that of its root";
+            self.report.problems.push(format!("{day}: {what}"));
+        }
         self.report.problems.append(&mut std::mem::take(&mut self.chains).problems(whole));
         if whole {
             let wrong = self.kiosks.values().flat_map(|kiosk| self.admissions.problems(kiosk));
             self.report.problems.extend(wrong);
         }
         let office = |id: &KioskId| self.kiosks.get(id).map(|kiosk| &kiosk.office);
-        self.erasures.tell((&self.decisions, &self.later), office, &mut self.report);
+        self.erasures.tell((&self.decisions, &self.later), office, whole, &mut self.report);
         self.witnessed();
         let notes = &mut self.report.notes;
         if self.leaves.lines() > 0 {

@@ -19,10 +19,6 @@ impl Writer {
         let mut held = Vec::new();
         for kiosk in kiosks.chain([KioskId::central()]) {
             let branches = self.state(&kiosk)?.branches;
-            if branches.0.is_empty() {
-                let (kiosk, epoch, head) = (kiosk.clone(), Epoch(0), Hash::NONE);
-                held.push(Held { kiosk, epoch, watermark: 0, head, holes: Vec::new() });
-            }
             for (place, branch) in branches.0.iter().enumerate() {
                 if branch.superseded {
                     continue;
@@ -36,6 +32,10 @@ impl Writer {
                     head: line.flatten().map_or(Hash::NONE, |(bytes, _)| Hash::of(&bytes)),
                     holes: branches.holes(place),
                 });
+            }
+            if held.last().is_none_or(|last| last.kiosk != kiosk) {
+                let (epoch, head) = (Epoch(0), Hash::NONE);
+                held.push(Held { kiosk, epoch, watermark: 0, head, holes: Vec::new() });
             }
         }
         Ok((last, held))

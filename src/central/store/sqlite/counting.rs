@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, params};
 
 use super::branches::Branch;
-use super::erasure::Which;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{Entry as Received, StoreError, Verified};
 use crate::domain::ids::OfficeCode;
@@ -19,7 +18,7 @@ use crate::domain::time::Day;
 pub(super) type Touched = BTreeMap<(i64, u64), (OfficeCode, Contact, Contact)>;
 
 impl Writer {
-    /// Lets new lines tell what they know of their contacts.
+    /// Lets new lines tell what they know of their contacts. Gives those whose answers are over.
     pub(super) fn count(
         &mut self,
         batch: &Verified,
@@ -27,7 +26,7 @@ impl Writer {
         state: &KioskState,
         place: usize,
         touched: &mut Touched,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<u64>, StoreError> {
         let branch = &state.branches.0[place];
         // Lines with answers that come after the answers of their contact's day were erased.
         let mut late = BTreeSet::new();
@@ -100,7 +99,7 @@ impl Writer {
                 _ => {}
             }
         }
-        self.erase(branch.id, &late, Which::All)
+        Ok(late)
     }
 
     /// Whether a contact is of a day whose answers are erased.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use super::reading::segment_of_row;
 use crate::central::store::{Segment, StoreError};
 use crate::domain::batch::Lines;
+use crate::domain::decision::What;
 use crate::domain::ids::{Hash, KioskId};
 use crate::domain::line::{Event, Line};
 
@@ -63,7 +64,8 @@ pub(super) fn erasures_after(db: &Connection, place: i64) -> Result<Vec<Segment>
         let mut lines = Lines::of(&segment.line_part);
         let erases = |bytes: &[u8]| {
             let line = serde_json::from_slice::<Line>(bytes).ok();
-            line.and_then(|line| line.decision).is_some_and(|decision| decision.what.erases())
+            let what = line.and_then(|line| line.decision).map(|decision| decision.what);
+            what.is_some_and(|what| what.erases() || matches!(what, What::Dated { .. }))
         };
         if lines.any(erases) {
             found.push(segment);

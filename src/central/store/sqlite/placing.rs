@@ -3,12 +3,13 @@
 //! Nothing here depends on the order in which batches arrive, except which of two conflicting
 //! lines came first, and the order of placing that the withheld view needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::branches::{Branch, Ranges};
 use super::counting::{Touched, split};
+use super::erasure::Which;
 use super::writing::{KioskState, Writer};
 use crate::central::store::{Entry, FindingKind, Placed, StoreError, Verified};
 use crate::domain::batch::Lines;
@@ -35,6 +36,7 @@ impl Writer {
         let mut conflicts = Vec::new();
         let mut fresh = Vec::new();
         let mut news = false;
+        let mut late = BTreeSet::new();
         for (entry, bytes) in batch.entries.iter().zip(Lines::of(&batch.line_part)) {
             if !state.branches.0[place].ranges.has(entry.seq) {
                 state.branches.0[place].ranges.add(entry.seq);
@@ -67,7 +69,7 @@ impl Writer {
             let lines = fresh.iter().filter_map(|entry| entry.line.as_ref().ok());
             let confirmed = lines.clone().any(|line| line.at.is_confirmed_by(batch.received))
                 && self.confirm(&mut state.branches.0[place])?;
-            self.count(batch, &fresh, &state, place, &mut touched)?;
+            late = self.count(batch, &fresh, &state, place, &mut touched)?;
             let news_of_clock = jumped || (doubted && confirmed);
             if news_of_clock || followed != state.branches.0[place].prev {
                 self.judge_again(kiosk, &state, place, news_of_clock, &mut touched)?;
@@ -91,6 +93,8 @@ impl Writer {
                 quarantined.push(Quarantined { seq: entry.seq, reason });
             }
         }
+        // Not before it is known which of them are in quarantine.
+        self.erase(state.branches.0[place].id, &late, Which::All)?;
         self.save(touched)?;
 
         let (watermark, holder) = state.branches.watermark(place);

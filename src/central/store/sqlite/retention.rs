@@ -43,10 +43,6 @@ impl Days {
         // Before all days stands the empty text; after all of them “review”.
         [self.since.map(|day| day.to_string()).unwrap_or_default(), self.before.to_string()]
     }
-
-    fn has(self, day: Date) -> bool {
-        self.since.is_none_or(|since| since <= day) && day < self.before
-    }
 }
 
 /// The first day of which answers are kept, if others were erased.
@@ -214,7 +210,8 @@ impl Writer {
             let mut alone = BTreeSet::new();
             for (contact, line) in undated {
                 let when = self.line_and_when(branch, line)?;
-                if when.is_some_and(|(_, received)| days.has(received.date())) {
+                // Also those of which something came after the line that erased them.
+                if when.is_some_and(|(_, received)| received.date() < days.before) {
                     alone.insert(contact);
                 }
             }
