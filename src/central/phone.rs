@@ -17,7 +17,7 @@ use super::source::Peer;
 use super::store::{Answered, FormerKey, Kiosk, PhoneForm, StoreError};
 use crate::domain::check::CheckCode;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
-use crate::domain::line::Line;
+use crate::domain::line::{Event, Line};
 use crate::domain::seal::Answer;
 use crate::domain::ticket::{BadTicket, Claims};
 use crate::domain::time::At;
@@ -66,8 +66,14 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     let (claims, until) = claims(central, &kiosk, ticket)?;
     let state = central.store.ticket(&kiosk.id, claims).await?;
     // Whoever has a former key cannot make a ticket of a contact that came after it.
-    let in_time =
-        |until: At| state.opening.as_ref().is_some_and(|line| line.at <= until.plus_minutes(1));
+    let in_time = |until: At| {
+        let until = until.plus_minutes(1);
+        claims.opened() <= until
+            && state.opening.as_ref().is_some_and(|line| {
+                let (from, to) = (claims.opened(), claims.opened().plus_minutes(1));
+                line.event == Event::Contact && (from..=to).contains(&line.at) && line.at <= until
+            })
+    };
     if until.is_some_and(|until| !in_time(until)) {
         return Err(Closed::NotValid);
     }
