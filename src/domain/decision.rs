@@ -173,6 +173,8 @@ pub struct Gone {
     /// The day of the contact's opening line, or of its own if that is not known: by the line or by
     /// when it was received, the earlier one.
     pub day: Date,
+    /// The day of its own line, likewise.
+    pub own: Date,
 }
 
 /// A decision that cannot be taken.
@@ -202,6 +204,7 @@ impl Gone {
             kind,
             contact: line.contact.unwrap_or(line.seq),
             day: Self::day_of(line, received),
+            own: Self::day_of(line, received),
         }
     }
 
@@ -269,7 +272,7 @@ impl Erased {
         let place = || (kiosk.clone(), gone.epoch, contact);
         self.answers_before.is_some_and(|before| gone.day < before)
             || dated()
-            || (words && self.words_before.is_some_and(|before| gone.day < before))
+            || (words && self.words_before.is_some_and(|before| gone.own < before))
             || self.contacts.get(&place()).is_some_and(|words_only| words || !words_only)
     }
 }

@@ -310,7 +310,7 @@ class Archive:
         last = None
         for line in [*self.own("decided"), *self.decided_later()]:
             decision = line["decision"]
-            earliest = moment(line["at"]).date() - ms(180 * 86_400_000)
+            earliest = moment(line["at"]).date() - ms(183 * 86_400_000)
             if decision["what"] == "dated" and date.fromisoformat(decision["day"]) < earliest:
                 self.wrong(f"contacts were dated to {decision['day']}, too long before")
             if decision["what"] != "answers_erased":
@@ -378,7 +378,7 @@ class Archive:
                     elif "erased" in here:
                         opened = read.get("contact", seq)
                         day = min(read["at"], self.received[kiosk, epoch, seq])[:10]
-                        before = self.part and (kiosk, epoch, opened) not in self.lines
+                        before = self.part and self.opened(kiosk, epoch, opened) < self.head["from"]
                         if not before and not self.erased(kiosk, epoch, opened, day, kind):
                             self.wrong(f"{place} is gone, and nobody decided it")
                     elif all(len(one) < 64 for one in here):
@@ -386,13 +386,16 @@ class Archive:
                     elif read[key] not in here:
                         self.wrong(f"{place} is not what its hash says")
 
+    def opened(self, kiosk, epoch, contact):
+        """The day on which a contact was opened, or none if that is not here."""
+        opening = (kiosk, epoch, contact)
+        lines = map(read_object, self.lines.get(opening, {}).values())
+        days = [line["at"][:10] for line in lines if line and line.get("event") == "contact"]
+        return min([*days, self.received[opening][:10]]) if days else ""
+
     def erased(self, kiosk, epoch, contact, day, kind):
         """Whether a decision erased a body."""
-        # By the line that opened the contact.
-        began, opening = day, (kiosk, epoch, contact)
-        for line in map(read_object, self.lines.get(opening, {}).values()):
-            if line and line.get("event") == "contact":
-                began = min(day, line["at"][:10], self.received[opening][:10])
+        began = min(day, self.opened(kiosk, epoch, contact) or day)
         decided = [*self.own("decided"), *self.decided_later()]
         dated = []
         for decision in (line["decision"] for line in decided):

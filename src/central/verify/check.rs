@@ -36,6 +36,9 @@ struct Replica {
     _folder: TempDir,
 }
 
+/// A decision may be taken before midnight and written after it.
+const GRACE_DAYS: i64 = 3;
+
 /// An archive being checked.
 pub(super) struct Check {
     about: About,
@@ -413,8 +416,10 @@ impl Check {
     /// Nobody erases the answers of days that have to be kept, or dates contacts to days whose answers
     /// are over, whoever signs the line.
     fn judge(&mut self, line: &Line, what: &What) {
+        // A clock that was put back does not show before the root that was made meanwhile.
+        let now = self.last.as_ref().map_or(line.at, |(last, _)| line.at.max(last.at));
         if let What::Dated { day, .. } = what
-            && *day < line.at.date().saturating_sub(BACK_DAYS.days())
+            && *day < now.date().saturating_sub((BACK_DAYS + GRACE_DAYS).days())
         {
             let at = line.at.date();
             self.wrong(format!("on {at} contacts were dated to {day}, which is too long before"));
@@ -479,7 +484,12 @@ impl Check {
             self.report.problems.extend(wrong);
         }
         let office = |id: &KioskId| self.kiosks.get(id).map(|kiosk| &kiosk.office);
-        self.erasures.tell((&self.decisions, &self.later), office, whole, &mut self.report);
+        self.erasures.tell(
+            (&self.decisions, &self.later),
+            office,
+            self.about.from,
+            &mut self.report,
+        );
         self.witnessed();
         let notes = &mut self.report.notes;
         if self.leaves.lines() > 0 {

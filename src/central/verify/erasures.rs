@@ -72,7 +72,7 @@ impl Erasures {
         &mut self,
         (decisions, later): (&[What], &[What]),
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
-        whole: bool,
+        from: Option<Date>,
         report: &mut Report,
     ) {
         for gone in &mut self.gone {
@@ -85,7 +85,8 @@ impl Erasures {
         let mut before = 0;
         for gone in self.gone.iter().filter(|gone| !erased.has(gone)) {
             let opened = self.opened.get(&(gone.kiosk.clone(), gone.epoch));
-            if !whole && opened.is_none_or(|days| !days.contains_key(&gone.contact)) {
+            let opened = opened.and_then(|days| days.get(&gone.contact));
+            if from.is_some_and(|from| opened.is_none_or(|day| *day < from)) {
                 // By a decision that may stand before this part, as its contact does.
                 before += 1;
                 continue;
