@@ -570,10 +570,9 @@ async fn enrol(
     let receipt_key = key_id(central.keys.receipt.verifying_key().as_bytes());
     central.enrolling.ask(peer, &headers).map_err(Problem::too_often)?;
     let code = Hash::of(asked.code.trim().to_ascii_uppercase().as_bytes());
-    let (now, by_former) = (central.now(), asked.by_former);
+    let by_former = asked.by_former;
     let store = Arc::clone(&central.store);
-    let admission =
-        async move { store.admit(code, key, by_former, sealed, receipt_key, now).await };
+    let admission = async move { store.admit(code, key, by_former, sealed, receipt_key).await };
     let kiosk = match central.change_kiosks(admission).await?? {
         Admission::Admitted(kiosk) => kiosk,
         Admission::WrongCode => {

@@ -403,7 +403,8 @@ pub trait Store: Send + Sync + 'static {
     async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError>;
 
     /// Admits the kiosk that a code was made for, and writes a line of it; or one that is admitted
-    /// already once more, with the same key. `receipt_key` is the id of the one that it is given.
+    /// already once more, with its key or another that this one vouches for (`by_former`).
+    /// `receipt_key` is the id of the one that it is given.
     async fn admit(
         &self,
         code: Hash,
@@ -411,7 +412,6 @@ pub trait Store: Send + Sync + 'static {
         by_former: Option<String>,
         ticket_key: Vec<u8>,
         receipt_key: String,
-        now: At,
     ) -> Result<Admission, StoreError>;
 
     /// The admitted kiosk of this name.

@@ -56,7 +56,6 @@ use crate::domain::seal::SealingKey;
 use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
-use crate::domain::time::At;
 
 use rebuilding::Anew;
 use writing::Writer;
@@ -340,10 +339,9 @@ impl Store for SqliteStore {
         by_former: Option<String>,
         ticket_key: Vec<u8>,
         receipt_key: String,
-        now: At,
     ) -> Result<Admission, StoreError> {
         self.write(move |writer| {
-            writer.admit(code, (key, by_former.as_deref()), (&ticket_key, &receipt_key), now)
+            writer.admit(code, (key, by_former.as_deref()), (&ticket_key, &receipt_key))
         })
         .await
     }

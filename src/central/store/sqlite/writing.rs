@@ -368,8 +368,9 @@ impl Writer {
         code: Hash,
         (key, by_former): (VerifyingKey, Option<&str>),
         (ticket_key, receipt_key): (&[u8], &str),
-        now: At,
     ) -> Result<Admission, StoreError> {
+        // The moment of the line below: whoever waits for the writer is admitted when it is written.
+        let now = At::new(self.author.clock.now());
         type Row = (String, String, String, String, Option<Vec<u8>>);
         let row: Option<Row> = self
             .db
