@@ -470,6 +470,16 @@ async fn a_ticket_that_was_forged_or_changed_in_any_bit_opens_no_form() {
     }
     let nobody = Claims::new(4_711, seq, epoch, now).unwrap();
     assert_eq!(status(nobody.ticket(&kiosks[0].identity.ticket_key)).await, 404);
+
+    // Whoever has the right one makes none that is valid for longer, or for a line of another kind.
+    kiosks[0].sent(seq).await;
+    let made = async |seq, at| {
+        let claims = Claims::new(number(&kiosks[0]), seq, epoch, at).unwrap();
+        status(claims.ticket(&kiosks[0].identity.ticket_key)).await
+    };
+    assert_eq!(made(seq, now).await, 200);
+    assert_eq!(made(seq, now.plus_minutes(60)).await, 404);
+    assert_eq!(made(1, now).await, 404);
 }
 
 #[test]

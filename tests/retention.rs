@@ -461,6 +461,33 @@ fn whoever_owns_the_service_erases_no_answer_before_its_time_unseen() {
     );
 }
 
+#[test]
+fn a_clock_of_the_service_that_runs_ahead_is_noted_by_who_verifies() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = runtime.block_on(async {
+        let (central, mut kiosks) = lived().await;
+        central.clock.set(at("2031-11-26 09:00"));
+        erase(&central, date(2031, 11, 26)).await;
+        central.clock.set(at("2031-11-28 00:05"));
+        make(&central.central).await.unwrap();
+        // Nobody is to see it: the clock is right again.
+        let (folder, _) = central.stop().await;
+        let clock = Arc::new(DemoClock::standing(at("2026-11-28 09:00")));
+        let central = TestCentral::start_in(folder, clock).await;
+        kiosks[0].service = central.service();
+        rate(&mut kiosks[0].desk(), "hai_long", &[]);
+        sent(&kiosks[0]).await;
+        central.clock.set(at("2026-11-29 00:05"));
+        make(&central.central).await.unwrap();
+        central.stop().await.0
+    });
+    let archive = Archive::of(folder.path(), ALL);
+    let report = archive.check(None);
+    let noted = |what: &str| report.notes.iter().any(|note| note.contains(what));
+    assert!(noted("no kiosk's clock had told this day"), "{report:?}");
+    assert!(noted("clock was put back"), "{report:?}");
+}
+
 fn copy_of(folder: &Path) -> tempfile::TempDir {
     let copied = tempfile::TempDir::new().unwrap();
     common::copy(folder, copied.path());

@@ -65,16 +65,18 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     let kiosk = central.store.kiosk_by_number(number).await?.ok_or(Closed::NotValid)?;
     let (claims, until) = claims(central, &kiosk, ticket)?;
     let state = central.store.ticket(&kiosk.id, claims).await?;
-    // Whoever has a former key cannot make a ticket of a contact that came after it.
-    let in_time = |until: At| {
-        let until = until.plus_minutes(1);
-        claims.opened() <= until
-            && state.opening.as_ref().is_some_and(|line| {
-                let (from, to) = (claims.opened(), claims.opened().plus_minutes(1));
-                line.event == Event::Contact && (from..=to).contains(&line.at) && line.at <= until
-            })
+    // A ticket speaks for the contact of its minute; whoever has a former key cannot make one of a
+    // contact that came after it, or that never came.
+    let opening = state.opening.as_ref();
+    let of_its_minute = |line: &Line| {
+        let (from, to) = (claims.opened(), claims.opened().plus_minutes(1));
+        line.event == Event::Contact && (from..=to).contains(&line.at)
     };
-    if until.is_some_and(|until| !in_time(until)) {
+    let before = |until: At| {
+        let until = until.plus_minutes(1);
+        claims.opened() <= until && opening.is_some_and(|line| line.at <= until)
+    };
+    if !opening.is_none_or(of_its_minute) || until.is_some_and(|until| !before(until)) {
         return Err(Closed::NotValid);
     }
     if state.used {

@@ -7,7 +7,7 @@ from datetime import date
 
 import counting
 import wire
-from lines import judged, moment, ms
+from lines import is_moment, judged, moment, ms
 from wire import raw, read_object
 
 LEVEL = (("body", wire.LEVEL),)
@@ -87,6 +87,7 @@ class Archive:
     def check(self, anchor):
         leaves, previous, anchors = [], None, []
         self.arrivals, self.said = [], False
+        self.rooted, self.known, self.told = "", {}, None
         self.root_key = self.head["root_key"]
         if self.head["opened"] and not self.part:
             self.count = counting.Count(self.kiosks.values(), self.forms, self.carried)
@@ -152,7 +153,13 @@ class Archive:
             self.received.setdefault((kiosk, epoch, seq), batch["received"])
             news = news or wire.digest(line) not in stored
             stored.setdefault(wire.digest(line), line)
-            read = read_object(line) if kiosk == "central" else None
+            read = read_object(line)
+            if kiosk != "central":
+                if read and is_moment(read.get("at")):
+                    at = min(read["at"], batch["received"])
+                    self.told = max(self.told or at, at)
+                continue
+            self.known.setdefault((epoch, seq), (self.rooted, self.told))
             if read and read.get("event") == "enrolled":
                 key = (read.get("of_kiosk"), read.get("digest"))
                 self.enrolled.setdefault(key, (read["at"], self.enrolments))
@@ -310,7 +317,9 @@ class Archive:
         last = None
         for line in [*self.own("decided"), *self.decided_later()]:
             decision = line["decision"]
-            earliest = moment(line["at"]).date() - ms(183 * 86_400_000)
+            rooted, told = self.known.get((line["epoch"], line["seq"]), (self.rooted, self.told))
+            # A clock that was put back does not show before the root that was made meanwhile.
+            earliest = moment(max(line["at"], rooted)).date() - ms(183 * 86_400_000)
             if decision["what"] == "dated" and date.fromisoformat(decision["day"]) < earliest:
                 self.wrong(f"contacts were dated to {decision['day']}, too long before")
             if decision["what"] != "answers_erased":
@@ -318,6 +327,9 @@ class Archive:
             kept = moment(line["at"]).date() - ms(366 * 86_400_000)
             if date.fromisoformat(decision["before"]) > kept:
                 self.wrong(f"answers of days up to {decision['before']} had to be kept")
+            witness = told and moment(told).date() + ms(31 * 86_400_000)
+            if not self.part and (not witness or witness < moment(line["at"]).date()):
+                self.notes.append(f"erased up to {decision['before']} by a clock of the service alone")
             if decision.get("since") != last and not (self.part and last is None):
                 self.wrong(f"what was erased up to {decision['before']} leaves something out")
             last = decision["before"]
@@ -442,6 +454,9 @@ class Archive:
             if read.get("received", None if self.said else arrivals) != arrivals:
                 self.wrong(f"{name}: batches were not received when the archive says")
         self.said = "received" in read
+        if read["at"] < self.rooted:
+            self.notes.append(f"{name} was made before the one before it: a clock was put back")
+        self.rooted = read["at"]
         if not base:
             self.lists.append((name, read["kiosks"], self.enrolments))
         if self.count and self.count.findings_hash() != read["findings"]:

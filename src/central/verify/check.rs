@@ -29,6 +29,7 @@ use crate::domain::office::Directory;
 use crate::domain::root::{Arrivals, Growing, Root, Statement, verifying_key};
 use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
+use crate::domain::time::At;
 
 /// A store in a folder of its own.
 struct Replica {
@@ -38,6 +39,9 @@ struct Replica {
 
 /// A decision may be taken before midnight and written after it.
 const GRACE_DAYS: i64 = 3;
+
+/// So long all kiosks may be silent before nobody but the service says which day it is.
+const WITNESS_DAYS: i64 = 31;
 
 /// An archive being checked.
 pub(super) struct Check {
@@ -62,6 +66,8 @@ pub(super) struct Check {
     erasures: Erasures,
     /// Roots that kiosks saw: whose journal, number, anchor, and whether it was refused.
     seen: Vec<(KioskId, u64, Hash, bool)>,
+    /// The latest day that a kiosk's clock and the service's told.
+    by_kiosks: Option<Date>,
     /// What was decided.
     decisions: Vec<What>,
 
@@ -134,6 +140,7 @@ impl Check {
             in_force: BTreeMap::new(),
             erasures: Erasures::of(list.carried),
             seen: Vec::new(),
+            by_kiosks: None,
             decisions: Vec::new(),
             leaves: Growing::default(),
             arrivals: Arrivals::default(),
@@ -196,7 +203,7 @@ impl Check {
         if header.kiosk.is_central() {
             self.own(&entries);
         } else {
-            self.witness(&header.kiosk, &entries);
+            self.witness(&header.kiosk, &entries, batch.received);
         }
         if let Some(replica) = &self.replica {
             let batch = Verified {
@@ -271,9 +278,11 @@ impl Check {
         entries
     }
 
-    /// The roots that a kiosk saw.
-    fn witness(&mut self, kiosk: &KioskId, entries: &[Entry]) {
+    /// What a kiosk saw: roots, and what day it is.
+    fn witness(&mut self, kiosk: &KioskId, entries: &[Entry], received: At) {
         for line in entries.iter().filter_map(|entry| entry.line.as_ref().ok()) {
+            // A clock ahead of the service's tells nothing about that one.
+            self.by_kiosks = self.by_kiosks.max(Some(line.at.min(received).date()));
             let refused = match line.event {
                 Event::Root => false,
                 Event::RootRefused => true,
@@ -376,6 +385,13 @@ impl Check {
             self.admissions.root(&statement);
             self.figures(&statement).await?;
         }
+        if let Some((last, _)) = self.last.as_ref().filter(|(last, _)| statement.at < last.at) {
+            self.report.notes.push(format!(
+                "the root of {day} was made on {}, the one before it on {}: the central service's \
+                 clock was put back",
+                statement.at, last.at
+            ));
+        }
         let anchor = root.anchor();
         self.anchors.push((statement.clone(), anchor));
         self.last = Some((statement, anchor));
@@ -428,6 +444,15 @@ impl Check {
         if *before > line.at.date().saturating_sub(KEPT_DAYS.days()) {
             self.wrong(format!(
                 "on {} answers of days up to {before} were erased, which had to be kept",
+                line.at.date()
+            ));
+        }
+        // A service whose clock was put forward could erase too early; kiosks have clocks of their own.
+        let told = self.by_kiosks.map(|day| day.saturating_add(WITNESS_DAYS.days()));
+        if self.about.from.is_none() && told.is_none_or(|told| told < line.at.date()) {
+            self.report.notes.push(format!(
+                "on {} answers of days up to {before} were erased; no kiosk's clock had told this \
+                 day or one of the {WITNESS_DAYS} before it: ask why",
                 line.at.date()
             ));
         }

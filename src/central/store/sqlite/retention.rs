@@ -209,9 +209,10 @@ impl Writer {
         for (branch, Over { dated, undated }) in over {
             let mut alone = BTreeSet::new();
             for (contact, line) in undated {
-                let when = self.line_and_when(branch, line)?;
                 // Also those of which something came after the line that erased them.
-                if when.is_some_and(|(_, received)| received.date() < days.before) {
+                if self.came_before(branch, line, days.before)?
+                    && self.all_came(branch, contact, days.before)?
+                {
                     alone.insert(contact);
                 }
             }
@@ -246,6 +247,28 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    fn came_before(&self, branch: i64, line: u64, before: Date) -> Result<bool, StoreError> {
+        let when = self.line_and_when(branch, line)?;
+        Ok(when.is_some_and(|(_, received)| received.date() < before))
+    }
+
+    /// Whether a contact's opening line, or without it every line of it, came before a day: each body
+    /// is judged by the opening line, or without it by its own.
+    fn all_came(&self, branch: i64, contact: u64, before: Date) -> Result<bool, StoreError> {
+        let lines = self.lines_of(branch, &BTreeSet::from([contact]))?;
+        let opening = lines.iter().find(|line| line.seq == contact);
+        let judged: Vec<u64> = match opening {
+            Some(opening) => vec![opening.seq],
+            None => lines.iter().map(|line| line.seq).collect(),
+        };
+        for line in judged {
+            if !self.came_before(branch, line, before)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Bodies of lines that are in quarantine: those may be of no contact that anybody can read.

@@ -8,7 +8,6 @@ use crate::central::store::{StoreError, Unrooted};
 use crate::domain::batch::Lines;
 use crate::domain::ids::Hash;
 use crate::domain::root::{Arrivals, Growing, Root};
-use crate::domain::time::At;
 
 pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>, StoreError> {
     // One state of the database, whatever is written meanwhile.
@@ -17,43 +16,36 @@ pub(super) fn unrooted(db: &Connection, today: Date) -> Result<Option<Unrooted>,
         Some((number, last, root)) => (number, last, root.anchor()),
         None => (0, 0, Hash::NONE),
     };
+    // Not that of the first: the clock may have been put back since.
+    let first: Option<String> = db
+        .prepare_cached("SELECT min(substr(received, 1, 10)) FROM segment WHERE id > ?")?
+        .query_row([covered], |row| row.get(0))?;
+    let damaged = |_| StoreError::Damaged("when a batch was received".into());
+    let since: Option<Date> = first.map(|day| day.parse().map_err(damaged)).transpose()?;
+    let Some(since) = since.filter(|since| *since < today) else { return Ok(None) };
+    let mut found = Unrooted {
+        since,
+        last: covered,
+        lines: Growing::default(),
+        received: Hash::NONE,
+        kiosks: Hash::of_lines(&kiosks_dump(&db)?),
+        findings: Hash::of_lines(&findings_dump(&db)?),
+        number: before + 1,
+        previous,
+    };
+    let mut arrivals = Arrivals::default();
     let mut statement = db.prepare_cached(
         "SELECT id, received, lines, signature FROM segment WHERE id > ? ORDER BY id",
     )?;
     let mut rows = statement.query([covered])?;
-    let mut found: Option<Unrooted> = None;
-    let mut arrivals = Arrivals::default();
     while let Some(row) = rows.next()? {
-        let received: String = row.get(1)?;
-        if found.is_none() {
-            let at = At::try_from(received.clone());
-            let at = at.map_err(|_| StoreError::Damaged("when a batch was received".into()))?;
-            let day = at.date();
-            if day >= today {
-                break;
-            }
-            found = Some(Unrooted {
-                since: day,
-                last: covered,
-                lines: Growing::default(),
-                received: Hash::NONE,
-                kiosks: Hash::of_lines(&kiosks_dump(&db)?),
-                findings: Hash::of_lines(&findings_dump(&db)?),
-                number: before + 1,
-                previous,
-            });
-        }
-        if let Some(found) = &mut found {
-            found.last = row.get(0)?;
-            arrivals.push(&row.get::<_, String>(3)?, &received);
-            let lines: Vec<u8> = row.get(2)?;
-            Lines::of(&lines).map(Hash::of).for_each(|line| found.lines.push(line));
-        }
+        found.last = row.get(0)?;
+        arrivals.push(&row.get::<_, String>(3)?, &row.get::<_, String>(1)?);
+        let lines: Vec<u8> = row.get(2)?;
+        Lines::of(&lines).map(Hash::of).for_each(|line| found.lines.push(line));
     }
-    if let Some(found) = &mut found {
-        found.received = arrivals.hash();
-    }
-    Ok(found)
+    found.received = arrivals.hash();
+    Ok(Some(found))
 }
 
 pub(super) fn keep(db: &Connection, of: &Unrooted, root: &Root) -> Result<bool, StoreError> {
