@@ -210,35 +210,43 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Every language and panel of a state, untouched for so long.
+    fn every(
+        &self,
+        state: &str,
+        untouched_ms: u64,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        for (place, texts) in self.texts.iter().enumerate() {
+            self.take(Input::Language(place))?;
+            self.visitor_ms.set(self.visitor_ms.get() + untouched_ms);
+            self.screen.tick();
+            for (width, height, panel) in PANELS {
+                self.headless.resize(width, height);
+                self.settle()?;
+                let language = texts.language.as_str();
+                let (screen, headless) = (&*self.screen, self.headless);
+                look(&Shot { screen, headless, state, language, panel })?;
+            }
+        }
+        Ok(())
+    }
+
     fn show(
         &self,
         part: Part,
         look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
     ) -> Result<(), DemoError> {
-        // Every language and panel of a state, without another word of the visitor.
-        let mut all = |state: &str, rest: bool| -> Result<(), DemoError> {
-            for (place, texts) in self.texts.iter().enumerate() {
-                self.take(Input::Language(place))?;
-                for (width, height, panel) in PANELS {
-                    self.headless.resize(width, height);
-                    self.settle()?;
-                    let language = texts.language.as_str();
-                    let (screen, headless) = (&*self.screen, self.headless);
-                    look(&Shot { screen, headless, state, language, panel })?;
-                }
-            }
-            if rest { self.take(Input::Done) } else { Ok(()) }
-        };
         let state = |name: &str| match part {
             Part::Whole => name.to_owned(),
             Part::Form => format!("{name}-{}", self.form.code),
             Part::Hall => format!("{name}-hall"),
         };
         if part == Part::Hall {
-            all("who", false)?;
+            self.every("who", 0, look)?;
             self.take(Input::Counter(0))?;
         }
-        all(&state("home"), false)?;
+        self.every(&state("home"), 0, look)?;
         if part == Part::Hall {
             return Ok(());
         }
@@ -250,18 +258,21 @@ impl<'a> Stage<'a> {
             }
             poles.push(level.pole);
             self.take(Input::Rate(place))?;
-            all(&state(&format!("reasons-{}", level.code)), false)?;
+            self.every(&state(&format!("reasons-{}", level.code)), 0, look)?;
             if poles.len() == 1 && part == Part::Whole {
                 for reason in 0..crate::domain::form::MOST_OFFERED {
                     self.take(Input::Toggle(reason))?;
                 }
-                all("reasons-ticked", false)?;
+                self.every("reasons-ticked", 0, look)?;
+                // Nobody has touched it for a while.
+                let untouched_ms = TimeOuts::default().reasons_ms * 2 / 3;
+                self.every("reasons-more-time", untouched_ms, look)?;
             }
             self.take(Input::Send)?;
             if poles.len() == 1 && part == Part::Whole {
-                all("thanks", false)?;
+                self.every("thanks", 0, look)?;
                 self.take(Input::ShowCode)?;
-                all("thanks-code", false)?;
+                self.every("thanks-code", 0, look)?;
             }
             self.take(Input::Done)?;
         }
@@ -269,18 +280,21 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         self.take(Input::Later)?;
-        all("later", true)?;
+        self.every("later", 0, look)?;
+        self.take(Input::Done)?;
         self.take(Input::Notice)?;
-        all("notice", true)?;
+        self.every("notice", 0, look)?;
+        self.take(Input::Done)?;
         // The refusal overtakes the answer of the real disk, which then is a stray one.
         self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
         self.screen.take(Input::Rate(0));
         self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));
-        all("not-kept", true)?;
+        self.every("not-kept", 0, look)?;
+        self.take(Input::Done)?;
         self.clock.set(moment(EVENING)?);
         self.visitor_ms.set(self.visitor_ms.get() + 600_000);
         self.screen.tick();
-        all("home-nobody", false)?;
+        self.every("home-nobody", 0, look)?;
         // No visit leads there.
         self.take(Input::Language(0))?;
         ui::Visit::get(self.screen.app()).set_page(ui::Page::Paused);

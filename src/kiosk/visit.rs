@@ -20,6 +20,10 @@ use crate::domain::line::{By, How};
 /// does not act on what just appeared. In milliseconds.
 pub const SETTLE_MS: u64 = 350;
 
+/// So long before it leaves by itself, a page asks whether more time is needed: 20 seconds, as WCAG 2.2
+/// (2.2.1) has it, or two thirds of a page's time if that is less. In milliseconds.
+const ASK_MS: u64 = 20_000;
+
 /// How long each page waits untouched, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOuts {
@@ -270,6 +274,18 @@ impl Visit {
         }
     }
 
+    /// Whether the page asks if more time is needed; any touch gives it.
+    pub fn asks_for_time(&self, now_ms: u64) -> bool {
+        let Some(wait) = self.wait_ms().filter(|_| self.touch_gives_time()) else { return false };
+        let ask_at = wait.saturating_sub(ASK_MS).max(wait / 3);
+        !self.busy() && now_ms.saturating_sub(self.touched_ms) >= ask_at
+    }
+
+    /// Thanks and the apology end by themselves, touched or not.
+    fn touch_gives_time(&self) -> bool {
+        !matches!(self.page, Page::Thanks { .. } | Page::NotKept { .. })
+    }
+
     /// Takes what happened at `now_ms` of a monotonic clock; says what is to be recorded.
     pub fn step(&mut self, input: Input, now_ms: u64) -> Option<Record> {
         match input {
@@ -293,8 +309,7 @@ impl Visit {
                 };
             }
             Input::Touched => {
-                // Thanks and the apology end by themselves, touched or not.
-                if !matches!(self.page, Page::Thanks { .. } | Page::NotKept { .. }) {
+                if self.touch_gives_time() {
                     self.touched_ms = now_ms;
                 }
                 return None;

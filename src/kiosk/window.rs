@@ -396,7 +396,9 @@ impl Screen {
         visit.set_chosen(state.chosen().map_or(-1, |level| level as i32));
         visit.set_wishes_words(state.wishes_words());
         visit.set_busy(state.busy());
-        visit.set_time_left(state.time_left((self.visitor_ms)()));
+        let now = (self.visitor_ms)();
+        visit.set_time_left(state.time_left(now));
+        visit.set_asks_for_time(state.asks_for_time(now));
         visit.set_page(match state.page() {
             Page::Who => ui::Page::Who,
             Page::Home => ui::Page::Home,
@@ -468,6 +470,8 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_reasons_change(text(&texts.reasons_change));
     shown.set_reasons_timeout(text(&texts.reasons_timeout));
     shown.set_reasons_words(text(&texts.reasons_words));
+    shown.set_more_time(text(&texts.more_time));
+    shown.set_more_time_button(text(&texts.more_time_button));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

@@ -115,6 +115,34 @@ fn close(contact: u64, how: How, reasons: &[&str]) -> Option<Record> {
 }
 
 #[test]
+fn a_page_asks_before_it_leaves_and_any_touch_gives_all_its_time_again() {
+    let mut kiosk = Kiosk::new();
+    assert!(!kiosk.visit.asks_for_time(kiosk.now + 3_600_000), "nobody is asked at rest");
+    kiosk.rate(HAI_LONG);
+    let time_outs = TimeOuts::default();
+    assert_eq!(kiosk.pass(time_outs.reasons_ms - ASK_MS - 250), None);
+    assert!(!kiosk.visit.asks_for_time(kiosk.now));
+    assert_eq!(kiosk.pass(250), None);
+    assert!(kiosk.visit.asks_for_time(kiosk.now));
+    assert_eq!(kiosk.pass(ASK_MS - 250), None, "20 seconds to answer, as WCAG 2.2.1 has it");
+    kiosk.visit.step(Input::Touched, kiosk.now);
+    assert!(!kiosk.visit.asks_for_time(kiosk.now));
+    assert_eq!(kiosk.pass(time_outs.reasons_ms - 250), None);
+    assert_eq!(kiosk.pass(250), close(7, How::TimedOut, &[]));
+    kiosk.kept();
+
+    kiosk.tap(Input::Later).expect("a record");
+    kiosk.kept();
+    assert!(kiosk.visit.asks_for_time(kiosk.now + time_outs.later_ms - ASK_MS));
+    kiosk.tap(Input::Done);
+    kiosk.kept();
+    kiosk.rate(HAI_LONG);
+    kiosk.tap(Input::Send);
+    kiosk.kept();
+    assert!(!kiosk.visit.asks_for_time(kiosk.now + time_outs.thanks_ms), "thanks asks nothing");
+}
+
+#[test]
 fn a_rating_with_reasons_is_sent_and_thanked() {
     let mut kiosk = Kiosk::new();
     assert_eq!(kiosk.tap(Input::Rate(KHONG_HAI_LONG)), open("khong_hai_long"));
