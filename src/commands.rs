@@ -92,7 +92,8 @@ pub fn screens(_: &Screens) -> Result<(), Failure> {
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn screens(asked: &Screens) -> Result<(), Failure> {
     let config = asked.config.as_deref();
-    let written = hailong::demo::gallery::write(&asked.folder, config).map_err(of_demo)?;
+    let written =
+        hailong::demo::gallery::write(&asked.folder, config, &asked.only).map_err(of_demo)?;
     println!("{written} screens and contact-sheet.png in {}", asked.folder.display());
     Ok(())
 }

@@ -222,6 +222,9 @@ struct Screens {
     /// sample office's.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Only screens whose name has these words in it, such as `reasons` or `vi-portrait`.
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    only: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -73,7 +73,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(How::Declined),
         Just(How::Interrupted),
     ];
-    let without_level = prop_oneof![Just(By::Later), Just(By::Invitation), Just(By::Slip)];
+    let without_level =
+        prop_oneof![Just(By::Later), Just(By::Invitation), Just(By::Slip), Just(By::Queue)];
     prop_oneof![
         3 => (0..5_usize).prop_map(|level| Step::Open { by: By::Touch, level: Some(level) }),
         3 => without_level.prop_map(|by| Step::Open { by, level: None }),
@@ -149,6 +150,9 @@ impl History {
             add("contacts/opened".into());
             if visit.by == By::Invitation {
                 add("contacts/invited".into());
+            }
+            if matches!(visit.by, By::Slip | By::Queue) {
+                add("contacts/called".into());
             }
             let over = visit.closed.is_some() || visit.epoch < newest;
             let no_reasons = Vec::new();

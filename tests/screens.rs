@@ -23,13 +23,13 @@ use hailong::central::config::read_form;
 use hailong::clock::Clock;
 use hailong::domain::enrolment::Enrolled;
 use hailong::domain::form::{Form, Reason};
-use hailong::domain::line::{Event, Line};
+use hailong::domain::line::{By, Event, Line};
 use hailong::domain::seal::{Answer, Kind, Ratchet};
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
-use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};
+use hailong::kiosk::visit::{BETWEEN_MS, Input, Page, SETTLE_MS, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
 use hailong::texts::Texts;
 use i_slint_backend_testing::{
@@ -260,7 +260,7 @@ impl Kiosk {
 
     /// Taps what says `label`, after a person's moment of reading.
     fn tap(&self, label: &str) {
-        pass(SETTLE_MS);
+        pass(BETWEEN_MS);
         let (x, y) = self.control(label).middle();
         self.touch(x, y);
     }
@@ -302,7 +302,8 @@ impl Kiosk {
         let now = match self.screen.page() {
             Page::Who => "who",
             Page::Home => "home",
-            Page::Notice => "notice",
+            Page::Invited(_) => "invited",
+            Page::Notice(_) => "notice",
             Page::Reasons { .. } => "reasons",
             Page::Thanks { .. } => "thanks",
             Page::Later(_) => "later",
@@ -320,9 +321,10 @@ impl Kiosk {
     /// The ticket's address on the screen.
     fn ticket(&self) -> String {
         match self.screen.page() {
-            Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
-                contact.ticket.unwrap()
-            }
+            Page::Reasons { contact, .. }
+            | Page::Thanks { contact, .. }
+            | Page::Later(contact)
+            | Page::Invited(contact) => contact.ticket.unwrap(),
             page => panic!("no contact on {page:?}"),
         }
     }
@@ -392,6 +394,7 @@ fn sample(file: &str) -> PathBuf {
 fn page_component(page: &str) -> String {
     match page {
         "home" => "HomePage",
+        "invited" => "InvitedPage",
         "reasons" => "ReasonsPage",
         "thanks" => "ThanksPage",
         "later" => "LaterPage",
@@ -611,6 +614,50 @@ fn what_was_tapped_is_in_the_journal_and_each_page_follows() {
                 "closed skipped",
                 "contact later",
                 "closed left",
+            ]
+        );
+    });
+}
+
+#[test]
+fn whoever_is_called_is_asked_warmly_and_may_decline() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let call = |kiosk: &mut Kiosk, by| {
+            kiosk.screen.take(Input::Call(by, "q3".parse().unwrap()));
+            kiosk.kept();
+            assert!(kiosk.on("invited"));
+        };
+        call(&mut kiosk, By::Invitation);
+        assert!(kiosk.says("Kính mời ông/bà đánh giá lượt phục vụ vừa rồi"));
+        assert!(kiosk.says("Nguyễn Thị Thanh Lan"));
+        kiosk.picture().assert_like_reference("invited");
+        let (face, decline) = (kiosk.areas("LevelCard")[0], kiosk.control("Không đánh giá"));
+        assert!(decline.width * decline.height >= face.width * face.height);
+        kiosk.tap_kept("Không đánh giá");
+        assert!(kiosk.on("home"));
+
+        call(&mut kiosk, By::Queue);
+        kiosk.tap_kept("Bình thường");
+        assert!(kiosk.on("reasons"));
+        kiosk.tap_kept("Gửi");
+        assert!(kiosk.on("thanks"));
+        kiosk.tap(HOME);
+
+        call(&mut kiosk, By::Slip);
+        pass(TimeOuts::default().invited_ms);
+        kiosk.kept();
+        assert!(kiosk.on("home"));
+        assert_eq!(
+            kiosk.told(),
+            [
+                "contact invitation",
+                "closed declined",
+                "contact queue",
+                "changed binh_thuong",
+                "closed sent",
+                "contact slip",
+                "closed timed_out",
             ]
         );
     });
@@ -850,7 +897,7 @@ fn two_taps_on_a_face_make_one_contact_and_tick_nothing() {
     on_stage(|| {
         let mut kiosk = Kiosk::new();
         for label in LEVELS {
-            pass(SETTLE_MS);
+            pass(BETWEEN_MS);
             let before = kiosk.told().len();
             let (x, y) = kiosk.control(label).middle();
             kiosk.touch(x, y);
@@ -1232,7 +1279,7 @@ fn a_language_is_one_touch_away_on_every_page_and_gone_after_the_visit() {
             kiosk.on("home") && kiosk.says("Were you satisfied with how\nthe official served you?")
         );
         assert!(kiosk.says("Counter 3 · Hộ tịch – Chứng thực"));
-        kiosk.tap_kept("Very dissatisfied");
+        kiosk.tap_kept("Not at all satisfied");
         assert!(kiosk.says("Noted. Would you tell us why?"));
         kiosk.tap("Long wait");
         // In the middle of it, and what was ticked stays ticked.

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::domain::enrolment::{Counters, Enrolled, MOST_COUNTERS};
 use crate::domain::form::Form;
 use crate::domain::ids::CounterId;
+use crate::domain::line::By;
 use crate::domain::office::Directory;
 use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
@@ -27,7 +28,7 @@ use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
-use crate::kiosk::visit::{Input, SETTLE_MS, TimeOuts};
+use crate::kiosk::visit::{BETWEEN_MS, Input, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
 use crate::texts::Texts;
 
@@ -197,9 +198,13 @@ impl<'a> Stage<'a> {
 
     /// What a visitor does, a moment after the page has settled; the disk answers.
     fn take(&self, input: Input) -> Result<(), DemoError> {
-        self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
+        self.visitor_ms.set(self.visitor_ms.get() + BETWEEN_MS);
         self.screen.take(input);
         self.settle()
+    }
+
+    fn counter(&self) -> Option<CounterId> {
+        self.screen.counters().first().cloned()
     }
 
     fn settle(&self) -> Result<(), DemoError> {
@@ -282,11 +287,16 @@ impl<'a> Stage<'a> {
         self.take(Input::Later)?;
         self.every("later", 0, look)?;
         self.take(Input::Done)?;
+        if let Some(counter) = self.counter() {
+            self.take(Input::Call(By::Invitation, counter))?;
+            self.every("invited", 0, look)?;
+            self.take(Input::Decline)?;
+        }
         self.take(Input::Notice)?;
         self.every("notice", 0, look)?;
         self.take(Input::Done)?;
         // The refusal overtakes the answer of the real disk, which then is a stray one.
-        self.visitor_ms.set(self.visitor_ms.get() + SETTLE_MS);
+        self.visitor_ms.set(self.visitor_ms.get() + BETWEEN_MS);
         self.screen.take(Input::Rate(0));
         self.screen.take(Input::Refused("Ổ đĩa đã đầy: database or disk is full".into()));
         self.every("not-kept", 0, look)?;
@@ -319,8 +329,9 @@ fn moment(text: &str) -> Result<At, DemoError> {
     At::try_from(text.to_owned()).map_err(|error| DemoError::Broken(format!("{text}: {error}")))
 }
 
-/// `hailong screens DIR`: writes every screen as a PNG, and one sheet of all of them.
-pub fn write(folder: &Path, config: Option<&Path>) -> Result<usize, DemoError> {
+/// `hailong screens DIR`: writes every screen whose name has `only` in it as a PNG, and one sheet of
+/// all of them.
+pub fn write(folder: &Path, config: Option<&Path>, only: &str) -> Result<usize, DemoError> {
     std::fs::create_dir_all(folder).map_err(|error| DemoError::File(folder.to_owned(), error))?;
     let journals = folder.join(".journals");
     let failed = |error| DemoError::File(journals.clone(), error);
@@ -336,6 +347,9 @@ pub fn write(folder: &Path, config: Option<&Path>) -> Result<usize, DemoError> {
     let mut sheet = Vec::new();
     let mut written = 0;
     exhibition.show(&headless, &journals, &mut |shot| {
+        if !shot.name().contains(only) {
+            return Ok(());
+        }
         let file = folder.join(format!("{}.png", shot.name()));
         let picture = shot.headless.picture();
         save(&picture, &file).map_err(|error| DemoError::File(file, error))?;

@@ -26,6 +26,8 @@ pub enum Event {
     Changed,
     /// A contact ended.
     Closed,
+    /// Touches at the screen that were nobody's wish.
+    Misuse,
     /// The wall clock jumped against the monotonic clock.
     Clock,
     /// The configuration in force, by its hash.
@@ -161,6 +163,9 @@ pub struct Line {
     /// `clock`: how far the wall clock jumped, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_ms: Option<i64>,
+    /// `misuse`: how many touches were ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touches: Option<u32>,
     /// `config`, `directory`: hash of what is in force; `enrolled`: hash of the kiosk's key;
     /// `exported`: hash of the archive; `root`, `root_refused`: the anchor.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,6 +248,7 @@ impl Line {
             prev_seq: None,
             alive: None,
             step_ms: None,
+            touches: None,
             digest: None,
             office: None,
             of_kiosk: None,

@@ -156,6 +156,8 @@ pub enum Key {
     Opened,
     /// Contacts opened by invitation.
     Invited,
+    /// Contacts opened by a slip or by the queue system.
+    Called,
     /// Contacts of one outcome.
     Outcome(Outcome),
     /// Counted ratings that named a reason.
@@ -188,6 +190,7 @@ impl Key {
             ),
             Key::Opened => "contacts/opened".into(),
             Key::Invited => "contacts/invited".into(),
+            Key::Called => "contacts/called".into(),
             Key::Outcome(outcome) => format!("contacts/{}", outcome.as_str()),
             Key::Reason(form, code) => format!("reason/{form}/{code}"),
             Key::Beside(Compared::Higher) => "beside/higher".into(),
@@ -215,6 +218,7 @@ impl Key {
             },
             ["contacts", "opened"] => Key::Opened,
             ["contacts", "invited"] => Key::Invited,
+            ["contacts", "called"] => Key::Called,
             ["contacts", "rated"] => Key::Outcome(Outcome::Rated),
             ["contacts", "declined"] => Key::Outcome(Outcome::Declined),
             ["contacts", "timed_out"] => Key::Outcome(Outcome::TimedOut),
@@ -289,8 +293,10 @@ impl Contact {
             return self.phone.iter().map(|phone| waiting(phone.day)).collect();
         };
         let mut keys = vec![Key::Opened];
-        if opening.by == By::Invitation {
-            keys.push(Key::Invited);
+        match opening.by {
+            By::Invitation => keys.push(Key::Invited),
+            By::Slip | By::Queue => keys.push(Key::Called),
+            _ => {}
         }
         keys.extend(self.outcome(opening).map(Key::Outcome));
         let counted = self.counted();

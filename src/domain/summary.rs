@@ -102,7 +102,8 @@ pub struct Contacts {
     pub later: u64,
     /// With a counted rating.
     pub rated: u64,
-    /// Citizens served, null when unknown.
+    /// Citizens served: the contacts opened, where at least half of them were opened by invitation, slip
+    /// or queue; null where they were not, for then nobody has counted those who did not come.
     pub served: Option<u64>,
 }
 
@@ -333,6 +334,8 @@ pub struct Figures {
     pub channels: Channels,
     /// By reason.
     pub reasons: BTreeMap<(FormRef, String), u64>,
+    /// Contacts that a slip or the queue system opened.
+    pub called: u64,
     /// What became of the contacts.
     pub contacts: Contacts,
     /// Phone answers beside.
@@ -369,6 +372,7 @@ impl Figures {
                 }
                 Key::Opened => figures.contacts.opened += times,
                 Key::Invited => figures.contacts.invited += times,
+                Key::Called => figures.called += times,
                 Key::Outcome(Outcome::Rated) => figures.contacts.rated += times,
                 Key::Outcome(Outcome::Declined) => figures.contacts.declined += times,
                 Key::Outcome(Outcome::TimedOut) => figures.contacts.timed_out += times,
@@ -383,6 +387,9 @@ impl Figures {
                 Key::Waiting => figures.waiting += times,
             }
         }
+        let (opened, told) = (figures.contacts.opened, figures.contacts.invited + figures.called);
+        // Where most visitors come by themselves, nobody has counted the others.
+        figures.contacts.served = (told > 0 && 2 * told >= opened).then_some(opened);
         figures
     }
 
@@ -426,7 +433,7 @@ impl Figures {
             interrupted: step(c.interrupted),
             later: step(c.later),
             rated: view.total.n,
-            served: c.served,
+            served: c.served.map(step),
         };
         let b = &self.beside;
         view.beside = Beside { higher: step(b.higher), lower: step(b.lower), same: step(b.same) };
@@ -623,6 +630,20 @@ mod tests {
         assert_eq!(view.officials[&Some("a".parse().unwrap())].n, 5);
         assert_eq!(view.officials.get(&Some("b".parse().unwrap())), None);
         assert_eq!(view.contacts.rated, 5);
+    }
+
+    #[test]
+    fn served_is_known_where_most_contacts_were_told_by_others_than_the_visitor() {
+        let forms = Forms::default();
+        let served = |opened, invited, called| {
+            let tallies = [(Key::Opened, opened), (Key::Invited, invited), (Key::Called, called)];
+            Figures::of_tallies(tallies, &forms).contacts.served
+        };
+        assert_eq!(served(20, 0, 0), None, "silence is silence");
+        assert_eq!(served(20, 4, 5), None);
+        assert_eq!(served(20, 5, 5), Some(20));
+        assert_eq!(served(20, 0, 20), Some(20));
+        assert_eq!(served(0, 0, 0), None);
     }
 
     #[test]

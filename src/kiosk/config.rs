@@ -29,6 +29,7 @@ struct TimeOutsFile {
     reasons: Spanned<u32>,
     thanks: Spanned<u32>,
     later: Spanned<u32>,
+    invited: Spanned<u32>,
     not_kept: Spanned<u32>,
 }
 
@@ -65,6 +66,7 @@ impl Config {
             reasons_ms: seconds(&read.time_outs.reasons)?,
             thanks_ms: seconds(&read.time_outs.thanks)?,
             later_ms: seconds(&read.time_outs.later)?,
+            invited_ms: seconds(&read.time_outs.invited)?,
             not_kept_ms: seconds(&read.time_outs.not_kept)?,
         };
         Ok(Self {

@@ -183,6 +183,11 @@ impl Desk {
                         });
                 Ok(Kept { seq: committed.seq, ticket, code: None })
             }
+            Record::Misuse { touches } => {
+                let line = Line { touches: Some(*touches), ..Line::draft(Event::Misuse) };
+                let committed = self.journal.append(line, &[])?;
+                Ok(Kept { seq: committed.seq, ticket: None, code: None })
+            }
             // Another epoch's line cannot be spoken of in this one.
             Record::Change { contact, .. } | Record::Close { contact, .. }
                 if !self.journal.holds(*contact) =>

@@ -9,7 +9,12 @@
 //! - At rest ([`Visit::idle`]) it holds nothing, not even a language or a choice of who served: what
 //!   one visitor did cannot reach the next.
 //! - A language is chosen at any moment and is never recorded.
+//! - Whoever is called while somebody else is at the screen is asked when that visit is over; nobody's
+//!   visit is cut short.
+//! - What a hand does that rests, slips or hammers is no wish: it is ignored, counted, and told once
+//!   nobody is at the screen.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::domain::form::{Form, Offered, Pole};
@@ -19,6 +24,19 @@ use crate::domain::line::{By, How};
 /// Touches are ignored this long after a page changed, so that a double tap or a resting hand
 /// does not act on what just appeared. In milliseconds.
 pub const SETTLE_MS: u64 = 350;
+
+/// The same after a visitor has left by touch: whoever comes next takes longer than this.
+pub const BETWEEN_MS: u64 = 1_500;
+
+/// So many touches within so many milliseconds are nobody's wish: nobody reads so fast.
+const HAMMER: usize = 8;
+const HAMMER_MS: u64 = 2_000;
+/// And that is over after so many milliseconds without a touch.
+const CALM_MS: u64 = 1_500;
+/// Fewer ignored touches than this are a tap doubled, and nothing to tell.
+const LEAST_MISUSE: u32 = 5;
+/// Most calls that wait for a visit to end.
+const MOST_CALLED: usize = 8;
 
 /// So long before it leaves by itself, a page asks whether more time is needed: 20 seconds, as WCAG 2.2
 /// (2.2.1) has it, or two thirds of a page's time if that is less. In milliseconds.
@@ -35,13 +53,21 @@ pub struct TimeOuts {
     /// The large QR code, the notice, and thanks for a visitor who wishes to write or to see the
     /// check code; a touch starts the first two anew.
     pub later_ms: u64,
+    /// The invitation; a touch starts it anew.
+    pub invited_ms: u64,
     /// The apology.
     pub not_kept_ms: u64,
 }
 
 impl Default for TimeOuts {
     fn default() -> Self {
-        Self { reasons_ms: 30_000, thanks_ms: 20_000, later_ms: 60_000, not_kept_ms: 15_000 }
+        Self {
+            reasons_ms: 30_000,
+            thanks_ms: 20_000,
+            later_ms: 60_000,
+            invited_ms: 60_000,
+            not_kept_ms: 15_000,
+        }
     }
 }
 
@@ -64,6 +90,10 @@ pub enum Input {
     Skip,
     /// “Đánh giá sau bằng điện thoại”.
     Later,
+    /// Somebody's service is over: how that was told, and at which counter of this kiosk.
+    Call(By, CounterId),
+    /// “Không đánh giá”, by somebody who was invited.
+    Decline,
     /// The page was left by touch.
     Done,
     /// “Xem mã tra cứu”.
@@ -107,6 +137,11 @@ pub enum Record {
         /// Codes of the reasons kept, in the form's order.
         reasons: Vec<String>,
     },
+    /// Touches that were nobody's wish.
+    Misuse {
+        /// How many.
+        touches: u32,
+    },
 }
 
 /// What is on the screen.
@@ -116,8 +151,10 @@ pub enum Page {
     Who,
     /// The question and the faces.
     Home,
-    /// What the law asks to be told.
-    Notice,
+    /// The same for somebody who was called, with a code for the phone and a way to decline.
+    Invited(Contact),
+    /// What the law asks to be told, to whoever was called or to anybody.
+    Notice(Option<Contact>),
     /// Reasons may be ticked, the level may be changed.
     Reasons {
         /// The contact.
@@ -160,6 +197,8 @@ pub struct Contact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum After {
     Opened(Option<usize>),
+    Invited,
+    Noted,
     Changed(usize),
     Thanked { words: bool },
     Rest,
@@ -175,8 +214,19 @@ pub struct Visit {
     counter: usize,
     page: Page,
     after: Option<After>,
+    /// Who was called and waits for a visit to end.
+    called: VecDeque<(By, usize)>,
+    /// Whether whoever was called has not touched anything yet.
+    unanswered: bool,
     shown_ms: u64,
+    settle_ms: u64,
     touched_ms: u64,
+    /// When the last touches were.
+    touches: VecDeque<u64>,
+    /// Until when touches come too fast.
+    calm_at_ms: u64,
+    /// Touches ignored and not told yet.
+    ignored: u32,
 }
 
 impl Visit {
@@ -191,8 +241,14 @@ impl Visit {
             counter: 0,
             page,
             after: None,
+            called: VecDeque::new(),
+            unanswered: false,
             shown_ms: 0,
+            settle_ms: SETTLE_MS,
             touched_ms: 0,
+            touches: VecDeque::new(),
+            calm_at_ms: 0,
+            ignored: 0,
         }
     }
 
@@ -250,7 +306,11 @@ impl Visit {
 
     /// Whether nobody is using it: another form may be put on the screen.
     pub fn idle(&self) -> bool {
-        self.page == rest(&self.counters) && self.after.is_none() && self.language == 0
+        self.page == rest(&self.counters)
+            && self.after.is_none()
+            && self.language == 0
+            && self.called.is_empty()
+            && self.ignored < LEAST_MISUSE
     }
 
     fn wait_ms(&self) -> Option<u64> {
@@ -258,7 +318,8 @@ impl Visit {
             Page::Who | Page::Home if self.idle() => None,
             Page::Who | Page::Home | Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
             Page::Thanks { words: false, code_shown: false, .. } => Some(self.time_outs.thanks_ms),
-            Page::Notice | Page::Later(_) | Page::Thanks { .. } => Some(self.time_outs.later_ms),
+            Page::Invited(_) => Some(self.time_outs.invited_ms),
+            Page::Notice(_) | Page::Later(_) | Page::Thanks { .. } => Some(self.time_outs.later_ms),
             Page::NotKept { .. } => Some(self.time_outs.not_kept_ms),
         }
     }
@@ -288,18 +349,34 @@ impl Visit {
 
     /// Takes what happened at `now_ms` of a monotonic clock; says what is to be recorded.
     pub fn step(&mut self, input: Input, now_ms: u64) -> Option<Record> {
+        self.react(input, now_ms).or_else(|| self.due(now_ms))
+    }
+
+    fn react(&mut self, input: Input, now_ms: u64) -> Option<Record> {
         match input {
             Input::Kept(seq, handed) => {
                 self.kept(seq, handed, now_ms);
                 return None;
             }
             Input::Refused(trouble) => {
-                if self.after.take().is_some() {
-                    self.show(Page::NotKept { trouble }, now_ms);
+                match self.after.take() {
+                    // Nobody has given anything that was lost.
+                    Some(After::Invited) => {
+                        self.counter = 0;
+                        self.show(rest(&self.counters), now_ms);
+                    }
+                    Some(After::Noted) | None => {}
+                    Some(_) => self.show(Page::NotKept { trouble }, now_ms),
                 }
                 return None;
             }
-            _ if self.after.is_some() => return None,
+            Input::Call(by, counter) => {
+                self.call(by, &counter);
+                return None;
+            }
+            Input::Touched if self.hammered(now_ms) => return None,
+            Input::Tick | Input::Touched if self.after.is_some() => return None,
+            _ if self.after.is_some() => return self.ignore(),
             Input::Tick => {
                 let wait = self.wait_ms()?;
                 return if now_ms.saturating_sub(self.touched_ms) >= wait {
@@ -309,6 +386,7 @@ impl Visit {
                 };
             }
             Input::Touched => {
+                self.unanswered = false;
                 if self.touch_gives_time() {
                     self.touched_ms = now_ms;
                 }
@@ -317,15 +395,77 @@ impl Visit {
             // It changes no page, so it need not wait for the page to settle.
             Input::Language(language) => {
                 self.language = language;
+                self.unanswered = false;
                 self.touched_ms = now_ms;
                 return None;
             }
             _ => {}
         }
-        if now_ms.saturating_sub(self.shown_ms) < SETTLE_MS && self.shown_ms > 0 {
+        // A touch that came too fast was counted when the finger came down.
+        if now_ms < self.calm_at_ms {
             return None;
         }
+        if now_ms.saturating_sub(self.shown_ms) < self.settle_ms && self.shown_ms > 0 {
+            return self.ignore();
+        }
+        self.unanswered = false;
         self.tapped(input, now_ms)
+    }
+
+    fn ignore(&mut self) -> Option<Record> {
+        self.ignored = self.ignored.saturating_add(1);
+        None
+    }
+
+    /// Takes note of a touch; whether it is one of too many.
+    fn hammered(&mut self, now_ms: u64) -> bool {
+        if self.touches.len() == HAMMER {
+            self.touches.pop_front();
+        }
+        self.touches.push_back(now_ms);
+        let since = self.touches.front().filter(|_| self.touches.len() == HAMMER);
+        let fast = since.is_some_and(|since| now_ms.saturating_sub(*since) < HAMMER_MS);
+        if fast || now_ms < self.calm_at_ms {
+            self.calm_at_ms = now_ms + CALM_MS;
+            self.ignored = self.ignored.saturating_add(1);
+            return true;
+        }
+        false
+    }
+
+    fn call(&mut self, by: By, counter: &CounterId) {
+        let Some(place) = self.counters.iter().position(|one| one == counter) else { return };
+        let waits = self.called.contains(&(by, place));
+        let shown = matches!(self.page, Page::Invited(_)) || self.after == Some(After::Invited);
+        // The official's key pressed twice is one invitation; a queue calls one after the other.
+        let again = by == By::Invitation && (waits || (shown && self.counter == place));
+        if !again && self.called.len() < MOST_CALLED {
+            self.called.push_back((by, place));
+        }
+    }
+
+    /// What is to be recorded while nobody's touch is: who was called is asked, and what was ignored
+    /// is told.
+    fn due(&mut self, now_ms: u64) -> Option<Record> {
+        if self.after.is_some() {
+            return None;
+        }
+        let at_rest = matches!(self.page, Page::Who | Page::Home);
+        if at_rest && let Some((by, place)) = self.called.pop_front() {
+            self.counter = place;
+            let counter = self.counter()?.clone();
+            self.after = Some(After::Invited);
+            return Some(Record::Open { by, counter, level: None });
+        }
+        // Whoever was called before has gone without an answer.
+        if matches!(self.page, Page::Invited(_)) && self.unanswered && !self.called.is_empty() {
+            return self.close(How::TimedOut, After::Rest);
+        }
+        if at_rest && self.ignored >= LEAST_MISUSE && now_ms >= self.calm_at_ms {
+            self.after = Some(After::Noted);
+            return Some(Record::Misuse { touches: std::mem::take(&mut self.ignored) });
+        }
+        None
     }
 
     fn tapped(&mut self, input: Input, now_ms: u64) -> Option<Record> {
@@ -347,13 +487,30 @@ impl Visit {
                 self.after = Some(After::Opened(None));
                 Some(Record::Open { by: By::Later, counter, level: None })
             }
+            (Page::Invited(contact), Input::Rate(level)) => {
+                let record = Record::Change { contact: contact.seq, level: code(level)? };
+                self.after = Some(After::Changed(level));
+                Some(record)
+            }
+            (Page::Invited(_), Input::Decline) => self.close(How::Declined, After::Rest),
             (Page::Home | Page::Who, Input::Notice) => {
-                self.show(Page::Notice, now_ms);
+                self.show(Page::Notice(None), now_ms);
+                None
+            }
+            (Page::Invited(contact), Input::Notice) => {
+                let contact = contact.clone();
+                self.show(Page::Notice(Some(contact)), now_ms);
+                None
+            }
+            (Page::Notice(contact @ Some(_)), Input::Done) => {
+                if let Some(contact) = contact.take() {
+                    self.show(Page::Invited(contact), now_ms);
+                }
                 None
             }
             // Back to who served, where there is such a page, or from the notice; the language
             // stays, for it is still the same visitor.
-            (Page::Home | Page::Notice, Input::Done) => {
+            (Page::Home | Page::Notice(None), Input::Done) => {
                 self.counter = 0;
                 self.show(rest(&self.counters), now_ms);
                 None
@@ -389,6 +546,7 @@ impl Visit {
             (Page::Later(_), Input::Done) => self.close(How::Left, After::Rest),
             (Page::Thanks { .. } | Page::NotKept { .. }, Input::Done) => {
                 self.rest(now_ms);
+                self.settle_ms = BETWEEN_MS;
                 None
             }
             _ => None,
@@ -397,8 +555,14 @@ impl Visit {
 
     fn timed_out(&mut self, now_ms: u64) -> Option<Record> {
         match self.page {
-            Page::Reasons { .. } | Page::Later(_) => self.close(How::TimedOut, After::Rest),
-            Page::Who | Page::Home | Page::Notice | Page::Thanks { .. } | Page::NotKept { .. } => {
+            Page::Reasons { .. } | Page::Later(_) | Page::Invited(_) | Page::Notice(Some(_)) => {
+                self.close(How::TimedOut, After::Rest)
+            }
+            Page::Who
+            | Page::Home
+            | Page::Notice(None)
+            | Page::Thanks { .. }
+            | Page::NotKept { .. } => {
                 self.rest(now_ms);
                 None
             }
@@ -421,7 +585,9 @@ impl Visit {
                 };
                 (contact.seq, reasons)
             }
-            Page::Later(contact) => (contact.seq, Vec::new()),
+            Page::Later(contact) | Page::Invited(contact) | Page::Notice(Some(contact)) => {
+                (contact.seq, Vec::new())
+            }
             _ => return None,
         };
         self.after = Some(after);
@@ -437,6 +603,18 @@ impl Visit {
                     Page::Reasons { contact, level, ticked }
                 }
                 (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket: handed }),
+                (Some(After::Invited), _) => {
+                    self.unanswered = true;
+                    Page::Invited(Contact { seq, ticket: handed })
+                }
+                (Some(After::Noted), page) => {
+                    self.page = page;
+                    return;
+                }
+                (Some(After::Changed(level)), Page::Invited(contact)) => {
+                    let ticked = vec![false; self.offered_with(level).len()];
+                    Page::Reasons { contact, level, ticked }
+                }
                 (Some(After::Changed(level)), Page::Reasons { contact, level: before, ticked }) => {
                     // Another pole asks for other reasons; the same pole keeps its ticks.
                     let ticked = if self.pole(before) == self.pole(level) {
@@ -464,11 +642,15 @@ impl Visit {
     fn rest(&mut self, now_ms: u64) {
         self.language = 0;
         self.counter = 0;
+        if self.ignored < LEAST_MISUSE {
+            self.ignored = 0;
+        }
         self.show(rest(&self.counters), now_ms);
     }
 
     fn show(&mut self, page: Page, now_ms: u64) {
         self.page = page;
+        self.settle_ms = SETTLE_MS;
         self.shown_ms = now_ms;
         self.touched_ms = now_ms;
     }

@@ -158,6 +158,11 @@ impl Screen {
         self.visit.borrow().page().clone()
     }
 
+    /// The counters that it serves.
+    pub fn counters(&self) -> Vec<CounterId> {
+        self.enrolled.counters.to_vec()
+    }
+
     /// Whether a record is on its way to the disk.
     pub fn busy(&self) -> bool {
         self.visit.borrow().busy()
@@ -195,6 +200,7 @@ impl Screen {
         visit.on_send(when(Input::Send));
         visit.on_skip(when(Input::Skip));
         visit.on_later(when(Input::Later));
+        visit.on_decline(when(Input::Decline));
         visit.on_show_code(when(Input::ShowCode));
         visit.on_done(when(Input::Done));
         visit.on_touched(when(Input::Touched));
@@ -367,10 +373,12 @@ impl Screen {
         let state = self.visit.borrow();
         let visit = ui::Visit::get(&self.app);
         let ticket = match state.page() {
-            Page::Who | Page::Home | Page::Notice | Page::NotKept { .. } => None,
-            Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
-                contact.ticket.clone()
-            }
+            Page::Who | Page::Home | Page::Notice(None) | Page::NotKept { .. } => None,
+            Page::Reasons { contact, .. }
+            | Page::Thanks { contact, .. }
+            | Page::Later(contact)
+            | Page::Invited(contact)
+            | Page::Notice(Some(contact)) => contact.ticket.clone(),
         };
         if *self.shown_ticket.borrow() != ticket {
             visit.set_qr(ticket.as_deref().and_then(qr::picture).unwrap_or_default());
@@ -402,7 +410,8 @@ impl Screen {
         visit.set_page(match state.page() {
             Page::Who => ui::Page::Who,
             Page::Home => ui::Page::Home,
-            Page::Notice => ui::Page::Notice,
+            Page::Invited(_) => ui::Page::Invited,
+            Page::Notice(_) => ui::Page::Notice,
             Page::Reasons { .. } => ui::Page::Reasons,
             Page::Thanks { .. } => ui::Page::Thanks,
             Page::Later(_) => ui::Page::Later,
@@ -472,6 +481,8 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_reasons_words(text(&texts.reasons_words));
     shown.set_more_time(text(&texts.more_time));
     shown.set_more_time_button(text(&texts.more_time_button));
+    shown.set_invitation(text(&texts.invitation));
+    shown.set_decline(text(&texts.decline));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

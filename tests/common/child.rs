@@ -26,7 +26,7 @@ use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::Http;
 use hailong::kiosk::uploader::Uploader;
-use hailong::kiosk::visit::{Page, TimeOuts};
+use hailong::kiosk::visit::{BETWEEN_MS, Page, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
 use hailong::texts::Texts;
 use rand::rand_core::{TryCryptoRng, TryRng};
@@ -386,7 +386,7 @@ impl Seat {
     }
 
     fn tap(&self, (x, y): (f32, f32)) {
-        self.visitor.set(self.visitor.get() + 1_000);
+        self.visitor.set(self.visitor.get() + BETWEEN_MS);
         self.headless.tap(x, y);
         self.settle();
     }
@@ -449,10 +449,12 @@ impl Seat {
 fn shown(screen: &Screen) -> String {
     let visit = ui::Visit::get(screen.app());
     let seq = match screen.page() {
-        Page::Reasons { contact, .. } | Page::Thanks { contact, .. } | Page::Later(contact) => {
-            contact.seq
-        }
-        Page::Who | Page::Home | Page::Notice | Page::NotKept { .. } => 0,
+        Page::Reasons { contact, .. }
+        | Page::Thanks { contact, .. }
+        | Page::Later(contact)
+        | Page::Invited(contact)
+        | Page::Notice(Some(contact)) => contact.seq,
+        Page::Who | Page::Home | Page::Notice(None) | Page::NotKept { .. } => 0,
     };
     match visit.get_page() {
         ui::Page::Who => "who".into(),

@@ -351,6 +351,8 @@ class Count:
         keys, form = ["contacts/opened"], contact["form"]
         if contact["by"] == "invitation":
             keys.append("contacts/invited")
+        if contact["by"] in ("slip", "queue"):
+            keys.append("contacts/called")
         if contact["level"] or contact["phone_level"] and ended:
             channel, side = ("counter", "") if contact["level"] else ("phone", "phone_")
             level, reasons = contact[side + "level"], contact[side + "reasons"] or ""

@@ -42,6 +42,7 @@ KINDS = {
     "contact": number, "counter": word(NAME), "official": word(NAME),
     "form": word(NAME + "@[1-9][0-9]{0,5}"), "by": word(), "how": word(), "version": word(),
     "last_run": word(), "prev_epoch": word("[0-9a-f]{16}"), "prev_seq": number, "alive": is_moment,
+    "touches": lambda value: type(value) is int and 0 <= value < 2**32,
     "step_ms": lambda value: type(value) is int, "digest": word("[0-9a-f]{64}"), "office": word(),
     "of_kiosk": word(NAME), "of_epoch": word(), "of_seq": number, "of_at": is_moment,
     "source": word(), "body": word("[0-9a-f]{64}"), "words": word("[0-9a-f]{64}"),

@@ -41,7 +41,7 @@ impl Kiosk {
 
     /// A tap once the page has settled; gives the record that it led to.
     fn tap(&mut self, input: Input) -> Option<Record> {
-        self.now += SETTLE_MS;
+        self.now += self.visit.settle_ms;
         let record = self.visit.step(input, self.now);
         self.waiting.clone_from(&record);
         record
@@ -100,7 +100,7 @@ impl Kiosk {
 fn handed(record: &Record, seq: u64) -> Option<String> {
     match record {
         Record::Open { .. } => Some(format!("TICKET{seq}")),
-        Record::Change { .. } => None,
+        Record::Change { .. } | Record::Misuse { .. } => None,
         Record::Close { .. } => Some(format!("CODE{seq}")),
     }
 }
@@ -414,6 +414,8 @@ fn nothing_is_taken_while_a_record_is_on_its_way() {
             assert_eq!(kiosk.visit.page(), &page);
         }
         let chosen = kiosk.visit.chosen();
+        assert_eq!(kiosk.visit.ignored, 6, "the taps among them");
+        kiosk.visit.ignored = 0;
         kiosk.kept();
         assert!(!kiosk.visit.busy());
         if let Page::Reasons { level, .. } = kiosk.visit.page() {
@@ -494,6 +496,189 @@ fn the_bar_runs_from_full_to_empty() {
     assert_eq!(kiosk.visit.time_left(kiosk.now + 40_000), 0.0);
 }
 
+fn called(by: By) -> Option<Record> {
+    Some(Record::Open { by, counter: q3(), level: None })
+}
+
+fn invited(kiosk: &Kiosk) -> bool {
+    matches!(kiosk.visit.page(), Page::Invited(_))
+}
+
+#[test]
+fn whoever_is_called_rates_declines_or_goes_and_each_is_told_apart() {
+    for by in [By::Invitation, By::Queue, By::Slip] {
+        let mut kiosk = Kiosk::new();
+        assert_eq!(kiosk.tap(Input::Call(by, q3())), called(by));
+        let contact = kiosk.kept();
+        assert!(invited(&kiosk));
+        let change = Record::Change { contact, level: "khong_hai_long".into() };
+        assert_eq!(kiosk.tap(Input::Rate(KHONG_HAI_LONG)), Some(change));
+        assert_eq!(kiosk.visit.chosen(), Some(KHONG_HAI_LONG));
+        kiosk.kept();
+        assert!(kiosk.on_reasons());
+        kiosk.tap(Input::Toggle(0));
+        assert_eq!(kiosk.tap(Input::Send), close(contact, How::Sent, &["thai_do"]));
+        kiosk.kept();
+        assert!(kiosk.on_thanks());
+        kiosk.tap(Input::Done);
+
+        kiosk.now += BETWEEN_MS;
+        assert_eq!(kiosk.tap(Input::Call(by, q3())), called(by));
+        let contact = kiosk.kept();
+        assert_eq!(kiosk.tap(Input::Decline), close(contact, How::Declined, &[]));
+        kiosk.kept();
+        assert_eq!(kiosk.visit.page(), &Page::Home);
+
+        kiosk.tap(Input::Call(by, q3()));
+        let contact = kiosk.kept();
+        assert_eq!(kiosk.pass(59_750), None);
+        assert!(kiosk.visit.asks_for_time(kiosk.now));
+        assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &[]));
+        kiosk.kept();
+        assert!(kiosk.visit.idle());
+    }
+}
+
+#[test]
+fn whoever_was_called_reads_the_notice_and_is_still_asked() {
+    let mut kiosk = Kiosk::new();
+    kiosk.tap(Input::Call(By::Queue, q3()));
+    let contact = kiosk.kept();
+    kiosk.tap(Input::Notice);
+    assert!(matches!(kiosk.visit.page(), Page::Notice(Some(_))));
+    kiosk.tap(Input::Done);
+    assert!(invited(&kiosk));
+    kiosk.tap(Input::Notice);
+    assert_eq!(kiosk.pass(60_000), close(contact, How::TimedOut, &[]));
+    kiosk.kept();
+    kiosk.tap(Input::Call(By::Queue, q3()));
+    let contact = kiosk.kept();
+    kiosk.tap(Input::Notice);
+    assert_eq!(kiosk.visit.cut_off(), close(contact, How::Interrupted, &[]));
+}
+
+#[test]
+fn a_call_waits_for_the_visit_that_is_under_way() {
+    let mut kiosk = Kiosk::new();
+    let contact = kiosk.rate(HAI_LONG);
+    assert_eq!(kiosk.tap(Input::Call(By::Queue, q3())), None);
+    assert!(kiosk.on_reasons());
+    assert_eq!(kiosk.tap(Input::Send), close(contact, How::Sent, &[]));
+    kiosk.kept();
+    assert!(kiosk.on_thanks(), "the code for the phone is still read");
+    kiosk.now += SETTLE_MS;
+    let record = kiosk.visit.step(Input::Done, kiosk.now);
+    assert_eq!(record, called(By::Queue));
+    kiosk.waiting = record;
+    kiosk.kept();
+    assert!(invited(&kiosk));
+}
+
+#[test]
+fn the_queue_s_next_call_takes_the_place_of_one_that_nobody_answered() {
+    let mut kiosk = Kiosk::new();
+    kiosk.tap(Input::Call(By::Queue, q3()));
+    let first = kiosk.kept();
+    assert_eq!(kiosk.tap(Input::Call(By::Queue, q3())), close(first, How::TimedOut, &[]));
+    let closed = kiosk.next;
+    kiosk.next += 1;
+    let record = kiosk.visit.step(Input::Kept(closed, None), kiosk.now);
+    assert_eq!(record, called(By::Queue));
+    kiosk.waiting = record;
+    kiosk.kept();
+    assert!(invited(&kiosk));
+
+    // But not of one who is about to.
+    kiosk.visit.step(Input::Touched, kiosk.now);
+    assert_eq!(kiosk.tap(Input::Call(By::Queue, q3())), None);
+    assert!(kiosk.tap(Input::Rate(HAI_LONG)).is_some());
+
+    // The official's key pressed again and again is one invitation.
+    let mut kiosk = Kiosk::new();
+    for _ in 0..3 {
+        let record = kiosk.tap(Input::Call(By::Invitation, q3()));
+        if record.is_some() {
+            kiosk.kept();
+        }
+    }
+    assert!(invited(&kiosk));
+    assert_eq!(kiosk.next, 8, "one line");
+    let elsewhere = Input::Call(By::Queue, "q9".parse().unwrap());
+    assert_eq!(kiosk.tap(elsewhere), None, "another kiosk's counter");
+}
+
+#[test]
+fn what_the_disk_refused_of_a_call_troubles_nobody() {
+    let mut kiosk = Kiosk::new();
+    kiosk.tap(Input::Call(By::Queue, q3()));
+    kiosk.refused();
+    assert_eq!(kiosk.visit.page(), &Page::Home);
+    assert!(kiosk.visit.idle());
+}
+
+/// A finger that goes down and up, `ms` after the one before.
+fn touch(kiosk: &mut Kiosk, ms: u64, input: Input) -> Option<Record> {
+    kiosk.now += ms;
+    let pressed = kiosk.visit.step(Input::Touched, kiosk.now);
+    let record = pressed.or_else(|| kiosk.visit.step(input, kiosk.now));
+    kiosk.waiting.clone_from(&record);
+    record
+}
+
+#[test]
+fn a_child_that_hammers_gives_one_rating_and_the_rest_is_misuse() {
+    // What is under a small fist on each page, five times a second.
+    let mut kiosk = Kiosk::new();
+    let mut records = Vec::new();
+    for _ in 0..150 {
+        let input = match kiosk.visit.page() {
+            Page::Home | Page::Invited(_) => Input::Rate(KHONG_HAI_LONG),
+            Page::Reasons { .. } => Input::Send,
+            _ => Input::Done,
+        };
+        if let Some(record) = touch(&mut kiosk, 200, input) {
+            records.push(record);
+            kiosk.kept();
+        }
+    }
+    assert_eq!(records.len(), 2, "{records:?}");
+    assert_eq!(records[1], close(7, How::Sent, &[]).unwrap());
+    let told = kiosk.pass(10_000);
+    let Some(Record::Misuse { touches }) = told else { panic!("{told:?}") };
+    assert!(touches > 130, "{touches}");
+    kiosk.kept();
+    assert_eq!(kiosk.pass(60_000), None, "told once");
+    assert!(kiosk.visit.idle());
+    kiosk.rate(HAI_LONG);
+    assert!(kiosk.on_reasons(), "and the next visitor rates");
+}
+
+#[test]
+fn who_ticks_quickly_is_no_child() {
+    let mut kiosk = Kiosk::new();
+    kiosk.rate(HAI_LONG);
+    kiosk.now += SETTLE_MS;
+    for place in 0..6 {
+        touch(&mut kiosk, 300, Input::Toggle(place));
+    }
+    assert_eq!(kiosk.ticked().len(), 6);
+    assert!(touch(&mut kiosk, 300, Input::Send).is_some());
+}
+
+#[test]
+fn a_tap_that_comes_twice_is_nothing_to_tell() {
+    let mut kiosk = Kiosk::new();
+    for input in [Input::Rate(HAI_LONG), Input::Rate(HAI_LONG)] {
+        if touch(&mut kiosk, 100, input).is_some() {
+            kiosk.kept();
+        }
+    }
+    touch(&mut kiosk, SETTLE_MS, Input::Send);
+    kiosk.kept();
+    kiosk.tap(Input::Done);
+    assert_eq!(kiosk.pass(60_000), None);
+}
+
 /// What happens to a kiosk, one after the other.
 #[derive(Debug, Clone)]
 enum Happening {
@@ -515,6 +700,10 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(Input::Send),
         1 => Just(Input::Skip),
         1 => Just(Input::Later),
+        1 => Just(Input::Decline),
+        2 => (prop_oneof![Just(By::Invitation), Just(By::Queue)], 1..5u8).prop_map(|(by, number)| {
+            Input::Call(by, format!("q{number}").parse().unwrap())
+        }),
         2 => Just(Input::Done),
         2 => (0..4usize).prop_map(Input::Counter),
         1 => Just(Input::Notice),
@@ -634,9 +823,45 @@ impl World {
         self.check();
     }
 
+    /// Whether a record follows from nobody's touch: somebody was called, or touches are told.
+    fn is_due(page: &Page, input: &Input, record: &Record) -> bool {
+        match record {
+            Record::Misuse { .. } => true,
+            Record::Open { by, .. } => matches!(by, By::Invitation | By::Queue),
+            Record::Close { how, .. } => {
+                let called = matches!(page, Page::Invited(_)) && *how == How::TimedOut;
+                called && matches!(input, Input::Call(..))
+            }
+            Record::Change { .. } => false,
+        }
+    }
+
+    fn due(&mut self, record: Record) {
+        let page = self.visit.page();
+        match &record {
+            Record::Open { counter, level, .. } => {
+                assert!(matches!(page, Page::Who | Page::Home), "nobody's visit is cut short");
+                assert_eq!((self.who.contact, level), (None, &None));
+                let place = self.counters.iter().position(|one| one == counter).expect("own");
+                self.who =
+                    Onlooker { counter: place, language: self.who.language, ..Onlooker::default() };
+            }
+            Record::Misuse { touches } => {
+                assert!(matches!(page, Page::Who | Page::Home));
+                assert!(*touches >= LEAST_MISUSE);
+            }
+            Record::Close { contact, reasons, .. } => {
+                assert_eq!((Some(*contact), reasons.len()), (self.who.contact, 0));
+            }
+            Record::Change { .. } => unreachable!(),
+        }
+        self.waiting = Some(record);
+    }
+
     fn input(&mut self, input: Input) {
         let page = self.visit.page().clone();
-        let settled = self.shown == 0 || self.now - self.shown >= SETTLE_MS;
+        let settled = self.shown == 0 || self.now - self.shown >= self.visit.settle_ms;
+        let calm = self.now >= self.visit.calm_at_ms;
         let record = self.visit.step(input.clone(), self.now);
         assert_eq!(self.visit.busy(), self.waiting.is_some() || record.is_some());
         if self.waiting.is_some() {
@@ -644,28 +869,41 @@ impl World {
             assert_eq!(*self.visit.page(), page, "the screen waits for the disk");
             return;
         }
+        let due = |record: &Record| Self::is_due(&page, &input, record);
+        let (due, record) = match record {
+            Some(record) if due(&record) => (Some(record), None),
+            record => (None, record),
+        };
+        self.own(&page, &input, record, settled && calm);
+        if let Some(record) = due {
+            self.due(record);
+        }
+    }
+
+    /// What the visitor's own touch, or time, led to.
+    fn own(&mut self, page: &Page, input: &Input, record: Option<Record>, taken: bool) {
         if let Input::Language(language) = input {
-            self.who.language = language;
-            assert_eq!((record, self.visit.page()), (None, &page), "only the words change");
+            self.who.language = *language;
+            assert_eq!((record, self.visit.page()), (None, page), "only the words change");
             return;
         }
-        if !settled && !matches!(input, Input::Tick | Input::Touched) {
-            assert_eq!(record, None, "a page just shown takes no touch");
-            assert_eq!(*self.visit.page(), page);
+        if !taken && !matches!(input, Input::Tick | Input::Touched) {
+            assert_eq!(record, None, "a page just shown, or hammered upon, takes no touch");
+            assert_eq!(self.visit.page(), page);
             return;
         }
-        if let (Page::Reasons { level, .. }, Input::Toggle(place)) = (&page, &input)
+        if let (Page::Reasons { level, .. }, Input::Toggle(place)) = (page, input)
             && let Some(code) = self.offered(*level).get(*place)
             && !self.who.ticked.remove(code)
         {
             self.who.ticked.insert(code.clone());
         }
-        match (&page, &input, self.visit.page()) {
+        match (page, input, self.visit.page()) {
             (Page::Who, Input::Counter(place), Page::Home) => self.who.counter = *place,
-            (Page::Home | Page::Notice, Input::Done, _) => self.who.counter = 0,
+            (Page::Home | Page::Notice(None), Input::Done, _) => self.who.counter = 0,
             // Whoever goes, by touch or by time, leaves nothing behind.
             (page, Input::Tick | Input::Done, after)
-                if record.is_none() && *page != *after && *after == self.rest() =>
+                if record.is_none() && page != after && *after == self.rest() =>
             {
                 self.who = Onlooker::default();
             }
@@ -675,10 +913,10 @@ impl World {
         let Some(record) = record else { return };
         match &record {
             Record::Open { level, counter, .. } => {
-                assert_eq!(page, Page::Home);
+                assert_eq!(*page, Page::Home);
                 assert_eq!(*counter, self.counters[self.who.counter], "where it was chosen");
                 assert_eq!(self.who.contact, None, "the visitor before is gone");
-                let tapped = if let Input::Rate(tapped) = input { Some(tapped) } else { None };
+                let tapped = if let Input::Rate(tapped) = input { Some(*tapped) } else { None };
                 let code = tapped.map(|tapped| self.form.levels[tapped].code.clone());
                 assert_eq!(*level, code);
                 let (language, counter) = (self.who.language, self.who.counter);
@@ -687,8 +925,8 @@ impl World {
             Record::Change { contact, level } => {
                 let Input::Rate(tapped) = input else { panic!("{input:?} changes a level") };
                 assert_eq!(Some(*contact), self.who.contact);
-                assert_eq!(*level, self.form.levels[tapped].code);
-                self.who.tapped = Some(tapped);
+                assert_eq!(*level, self.form.levels[*tapped].code);
+                self.who.tapped = Some(*tapped);
             }
             Record::Close { contact, how, reasons } => {
                 assert_eq!(Some(*contact), self.who.contact);
@@ -698,10 +936,12 @@ impl World {
                     Input::Skip => (How::Skipped, Vec::new()),
                     Input::Tick => (How::TimedOut, self.ticks()),
                     Input::Done if left => (How::Left, Vec::new()),
+                    Input::Decline => (How::Declined, Vec::new()),
                     other => panic!("{other:?} closes a contact"),
                 };
                 assert_eq!((*how, reasons), (expected, &kept));
             }
+            Record::Misuse { .. } => unreachable!(),
         }
         self.waiting = Some(record);
     }
@@ -720,9 +960,10 @@ impl World {
                 let level = self.form.level(level);
                 let entry = self.entry(*contact);
                 assert_eq!(entry.end, None, "a closed contact is never changed");
-                assert!(entry.level.is_some() && level.is_some(), "a level stays a level");
+                assert!(level.is_some(), "a level stays a level");
                 entry.level = level;
             }
+            Record::Misuse { .. } => {}
             Record::Close { contact, how, reasons } => {
                 let end = Some((*how, reasons.clone()));
                 let entry = self.entry(*contact);
@@ -743,16 +984,28 @@ impl World {
             return;
         };
         let (seq, handed) = self.commit(&record);
-        assert_eq!(self.visit.step(Input::Kept(seq, handed.clone()), self.now), None);
+        let due = self.visit.step(Input::Kept(seq, handed.clone()), self.now);
+        let page = match (&record, &due) {
+            // The page that follows is there only as long as the disk takes for who was called.
+            (Record::Close { how: How::Sent | How::Skipped, .. }, Some(due)) => {
+                panic!("{due:?} before the thanks are read")
+            }
+            _ => self.visit.page().clone(),
+        };
         match record {
+            Record::Misuse { .. } => {}
+            Record::Open { by: By::Invitation | By::Queue, .. } => {
+                self.who.contact = Some(seq);
+                assert_eq!(page, Page::Invited(Contact { seq, ticket: handed }));
+            }
             Record::Open { level, .. } => {
                 self.who.contact = Some(seq);
                 self.who.level = self.who.tapped.take();
                 let contact = Contact { seq, ticket: handed };
-                match (level, self.visit.page()) {
-                    (None, Page::Later(shown)) => assert_eq!(*shown, contact),
+                match (level, page) {
+                    (None, Page::Later(shown)) => assert_eq!(shown, contact),
                     (Some(_), Page::Reasons { contact: shown, ticked, .. }) => {
-                        assert_eq!(*shown, contact);
+                        assert_eq!(shown, contact);
                         assert!(ticked.iter().all(|tick| !tick), "ticks of somebody else");
                     }
                     (level, page) => panic!("{level:?} was kept, and then {page:?}"),
@@ -760,8 +1013,8 @@ impl World {
             }
             Record::Change { .. } => {
                 let level = self.who.tapped.take().expect("a face was tapped");
-                let before = self.who.level.replace(level).expect("it had a level");
-                if self.pole(before) != self.pole(level) {
+                let before = self.who.level.replace(level);
+                if before.is_some_and(|before| self.pole(before) != self.pole(level)) {
                     self.who.ticked.clear();
                 }
             }
@@ -776,7 +1029,7 @@ impl World {
                 } else {
                     self.rest()
                 };
-                assert_eq!(*self.visit.page(), expected);
+                assert_eq!(page, expected);
                 let (language, counter) = (self.who.language, self.who.counter);
                 self.who = Onlooker::default();
                 if thanked {
@@ -784,18 +1037,35 @@ impl World {
                 }
             }
         }
+        if let Some(record) = due {
+            self.due(record);
+        }
     }
 
     fn refuses(&mut self) {
         let page = self.visit.page().clone();
         let trouble = format!("trouble {}", self.now);
-        assert_eq!(self.visit.step(Input::Refused(trouble.clone()), self.now), None);
-        if self.waiting.take().is_some() {
-            assert_eq!(*self.visit.page(), Page::NotKept { trouble });
-            let (language, counter) = (self.who.language, self.who.counter);
-            self.who = Onlooker { language, counter, ..Onlooker::default() };
-        } else {
-            assert_eq!(*self.visit.page(), page, "a stray answer");
+        let due = self.visit.step(Input::Refused(trouble.clone()), self.now);
+        let waiting = self.waiting.take();
+        match &waiting {
+            Some(Record::Misuse { .. })
+            | Some(Record::Open { by: By::Invitation | By::Queue, .. }) => {
+                let called = !matches!(waiting, Some(Record::Misuse { .. }));
+                let expected = if called { self.rest() } else { page };
+                assert_eq!(*self.visit.page(), expected, "nobody's answer is lost");
+                if called {
+                    self.who.counter = 0;
+                }
+            }
+            Some(_) => {
+                assert_eq!(*self.visit.page(), Page::NotKept { trouble });
+                let (language, counter) = (self.who.language, self.who.counter);
+                self.who = Onlooker { language, counter, ..Onlooker::default() };
+            }
+            None => assert_eq!(*self.visit.page(), page, "a stray answer"),
+        }
+        if let Some(record) = due {
+            self.due(record);
         }
     }
 
@@ -828,9 +1098,10 @@ impl World {
         assert_eq!(self.visit.language(), self.who.language, "the visitor's own language");
         assert_eq!(self.visit.counter(), self.counters.get(self.who.counter));
         let at_rest = *self.visit.page() == self.rest() && self.who.language == 0;
-        assert_eq!(self.visit.idle(), at_rest && self.waiting.is_none());
+        let untold = self.visit.ignored >= LEAST_MISUSE;
+        assert_eq!(self.visit.idle(), at_rest && self.waiting.is_none() && !untold);
         match self.visit.page().clone() {
-            Page::Who | Page::Home | Page::Notice => {
+            Page::Who | Page::Home | Page::Notice(None) => {
                 if self.waiting.is_none() {
                     assert_eq!(self.visit.chosen(), None);
                     assert_eq!(self.who.contact, None);
@@ -852,7 +1123,7 @@ impl World {
                     assert_eq!(self.entry(contact.seq).end, None);
                 }
             }
-            Page::Later(contact) => {
+            Page::Later(contact) | Page::Invited(contact) | Page::Notice(Some(contact)) => {
                 assert_eq!(Some(contact.seq), self.who.contact);
                 assert_eq!(self.entry(contact.seq).level, None);
             }
@@ -897,7 +1168,8 @@ proptest! {
                 }
             }
         }
-        for _ in 0..2 {
+        // A visit, its end, and each call that waited.
+        for _ in 0..2 * MOST_CALLED + 4 {
             world.happens(&Happening::Keeps);
             world.happens(&Happening::Pass(60_000));
         }
