@@ -8,6 +8,8 @@ use super::{Central, Check, Demo, Export, Kiosk, Rebuild, Screens, Summary, Veri
 #[cfg(feature = "kiosk")]
 mod by_hand;
 #[cfg(all(feature = "kiosk", feature = "central"))]
+mod call;
+#[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
 #[cfg(feature = "central")]
 mod staff;
@@ -383,6 +385,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
         }
+        Admin::QueueCall { config, counter, invite } => call::call(&config, &counter, invite),
         Admin::Import { folder, place } => by_hand::import(&folder, &place),
         Admin::RenewKeys { data, backup, person, reason } => {
             decide::renew_keys(&data, &backup, person, reason)

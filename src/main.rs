@@ -292,6 +292,18 @@ enum Admin {
         #[command(subcommand)]
         what: Decide,
     },
+    /// Tell a kiosk on this machine that somebody's service is over, as a queue system would.
+    QueueCall {
+        /// The kiosk's configuration, with `calls.listen` in it.
+        #[arg(long, value_name = "FILE", default_value = "kiosk.toml")]
+        config: PathBuf,
+        /// The counter's code.
+        #[arg(long, value_name = "CODE")]
+        counter: String,
+        /// As the official's invitation instead.
+        #[arg(long)]
+        invite: bool,
+    },
     /// Hand the batches that came on a USB stick to the central service, and write the receipts
     /// beside them.
     Import {

@@ -120,6 +120,13 @@ fn a_mistake_in_the_kiosks_file_is_pointed_at() {
             ("thanks = 20", "thanks = ‸601", "expected 3 to 600 seconds, found 601"),
             ("later = 60", "later = ‸-60", "expected u32"),
             ("not_kept = 15", "not_kept = ‸0", "expected 3 to 600 seconds"),
+            ("#key = \"F9\"", "key = ‸\"F25\"", "expected a key from F1 to F24"),
+            ("#key = \"F9\"", "key = ‸\"Enter\"", "expected a key from F1 to F24"),
+            (
+                "#listen = \"127.0.0.1:8090\"",
+                "listen = ‸\"0.0.0.0:8090\"",
+                "expected an address of this machine alone",
+            ),
             ("\"http://127.0.0.1:8080\"", "‸\"127.0.0.1:8080\"", "expected an address that begins"),
             ("\"texts/en.toml\"", "‸\"texts/fr.toml\"", "expected a file of texts"),
             ("\"texts/en.toml\"", "‸\"texts/vi.toml\"", "expected each language once"),

@@ -39,7 +39,7 @@ use i_slint_backend_testing::{
 use qrcode::{Color, EcLevel, QrCode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use slint::platform::{PointerEventButton, WindowEvent};
+use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, Global, LogicalPosition, PhysicalSize};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -164,6 +164,7 @@ impl Kiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(get_mocked_time),
+            invite_key: Some(Key::F9.into()),
             photos: Photos::in_folder(&folder),
             recorder,
             answers: screen_answers,
@@ -660,6 +661,63 @@ fn whoever_is_called_is_asked_warmly_and_may_decline() {
                 "closed timed_out",
             ]
         );
+    });
+}
+
+#[test]
+fn keys_alone_lead_through_every_page() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let press = |kiosk: &Kiosk, key: Key, times: usize| {
+            for _ in 0..times {
+                let text = slint::SharedString::from(key);
+                let window = kiosk.screen.app().window();
+                window.dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+                window.dispatch_event(WindowEvent::KeyReleased { text });
+                mock_elapsed_time(Duration::from_millis(1));
+            }
+        };
+        let untouched = kiosk.picture();
+        press(&kiosk, Key::RightArrow, 2);
+        assert!(
+            !kiosk.picture().differences(&untouched, &[]).is_empty(),
+            "it shows where keys are"
+        );
+        kiosk.picture().assert_like_reference("home-keys");
+        press(&kiosk, Key::LeftArrow, 1);
+        press(&kiosk, Key::DownArrow, 2);
+        pass(SETTLE_MS);
+        press(&kiosk, Key::Return, 1);
+        kiosk.kept();
+        assert!(kiosk.on("reasons"));
+        assert_eq!(kiosk.told(), ["contact touch binh_thuong"], "the third face");
+        // Five faces, six reasons, two wishes, skip, send.
+        pass(SETTLE_MS);
+        press(&kiosk, Key::RightArrow, 6);
+        press(&kiosk, Key::Return, 1);
+        assert_eq!(kiosk.ticked(), ["Chưa niềm nở"]);
+        press(&kiosk, Key::DownArrow, 9);
+        press(&kiosk, Key::Return, 1);
+        kiosk.kept();
+        assert!(kiosk.on("thanks"));
+        pass(SETTLE_MS);
+        press(&kiosk, Key::DownArrow, 2);
+        press(&kiosk, Key::Return, 1);
+        assert!(!ui::Visit::get(kiosk.screen.app()).get_code().is_empty());
+        kiosk.tap(HOME);
+        assert!(kiosk.on("home"));
+        assert_eq!(kiosk.picture().differences(&untouched, &[]), [], "a finger needs no mark");
+
+        press(&kiosk, Key::F9, 1);
+        kiosk.kept();
+        assert!(kiosk.on("invited"));
+        assert_eq!(kiosk.told()[2..], ["contact invitation"]);
+        // Faces, then “Không đánh giá”.
+        pass(SETTLE_MS);
+        press(&kiosk, Key::RightArrow, 6);
+        press(&kiosk, Key::Return, 1);
+        kiosk.kept();
+        assert_eq!(kiosk.told()[3..], ["closed declined"]);
     });
 }
 

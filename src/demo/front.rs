@@ -165,6 +165,7 @@ impl Front {
             full_screen: false,
             clock,
             visitor_ms,
+            invite_key: None,
             photos,
             recorder,
             answers,

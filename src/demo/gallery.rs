@@ -187,6 +187,7 @@ impl<'a> Stage<'a> {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || now.get()),
+            invite_key: None,
             photos,
             recorder,
             answers,

@@ -1,8 +1,10 @@
 //! `kiosk.toml` and the texts it names.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use slint::platform::Key;
 use toml::Spanned;
 
 use super::network::{Network, Proxy};
@@ -21,6 +23,24 @@ struct File {
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     full_screen: bool,
     time_outs: TimeOutsFile,
+    #[serde(default)]
+    calls: CallsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallsFile {
+    key: Option<Spanned<String>>,
+    listen: Option<Spanned<String>>,
+}
+
+/// How else than by touch a visit begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// The key by which the official invites, as the screen names it.
+    pub key: Option<char>,
+    /// Where the queue system and the official's page are listened to.
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +66,8 @@ pub struct Config {
     pub full_screen: bool,
     /// How long pages wait.
     pub time_outs: TimeOuts,
+    /// How else than by touch a visit begins.
+    pub calls: Calls,
 }
 
 impl Config {
@@ -75,8 +97,28 @@ impl Config {
             texts: Texts::read_all(&source, base, &read.texts)?,
             full_screen: read.full_screen,
             time_outs,
+            calls: calls(&source, &read.calls)?,
         })
     }
+}
+
+fn calls(source: &Source<'_>, read: &CallsFile) -> Result<Calls, ConfigError> {
+    let key = |name: &Spanned<String>| {
+        let number = name.get_ref().strip_prefix('F').and_then(|number| number.parse().ok());
+        let key = number.filter(|number| (1..=24).contains(number));
+        // Slint names the keys F1 to F24 one after the other.
+        key.and_then(|number: u32| char::from_u32(u32::from(char::from(Key::F1)) + number - 1))
+            .ok_or_else(|| source.error(name.span(), "expected a key from F1 to F24"))
+    };
+    let listen = |address: &Spanned<String>| {
+        let here = address.get_ref().parse().ok().filter(|at: &SocketAddr| at.ip().is_loopback());
+        let expected = "expected an address of this machine alone, such as 127.0.0.1:8090";
+        here.ok_or_else(|| source.error(address.span(), expected))
+    };
+    Ok(Calls {
+        key: read.key.as_ref().map(key).transpose()?,
+        listen: read.listen.as_ref().map(listen).transpose()?,
+    })
 }
 
 fn network(source: &Source<'_>, base: &Path, read: &File) -> Result<Network, ConfigError> {

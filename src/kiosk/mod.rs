@@ -3,6 +3,7 @@
 //! The screen never waits for the network, and shows thanks only after the disk has the answer.
 
 pub mod by_hand;
+pub mod calls;
 pub mod config;
 pub mod desk;
 pub mod enrolment;

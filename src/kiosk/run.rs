@@ -8,6 +8,7 @@ use std::time::Instant;
 use slint::ComponentHandle;
 use tokio::sync::{Notify, mpsc};
 
+use super::calls::{self, CallsError};
 use super::config::Config;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
@@ -47,6 +48,9 @@ pub enum RunError {
     /// The window.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// Calls.
+    #[error(transparent)]
+    Calls(#[from] CallsError),
     /// A thread or a runtime.
     #[error("the system gives no thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -130,6 +134,7 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     let enrolled = Arc::clone(desk.enrolled());
     let more = Arc::new(Notify::new());
     let (answered, answers) = mpsc::unbounded_channel();
+    let calling = answered.clone();
     let recorder = Recorder::start(desk, answered, Arc::clone(&more))?;
 
     let sender = Sender::of(&identity)?;
@@ -145,6 +150,18 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     let (network, by, journal) = (config.network.clone(), Arc::clone(&clock), recorder.clone());
     runtime.spawn(witness.follow(network, by, move |seen| journal.note_root(seen)));
 
+    if let Some(address) = config.calls.listen {
+        let token = calls::token(&config.data, &mut system_random())?;
+        let screen = calling;
+        let (address, door) = runtime.block_on(calls::open(address, &token, &enrolled, screen))?;
+        println!("Calls are taken at http://{address}/ with the token in calls-token.");
+        runtime.spawn(async move {
+            if let Err(error) = door.await {
+                tracing::error!(%error, "no more calls are taken");
+            }
+        });
+    }
+
     choose_backend().map_err(WindowError::from)?;
     let origin = Instant::now();
     let screen = Screen::new(Setting {
@@ -154,6 +171,7 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
         full_screen: config.full_screen,
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
+        invite_key: config.calls.key,
         photos,
         recorder,
         answers,

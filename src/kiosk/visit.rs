@@ -100,6 +100,8 @@ pub enum Input {
     ShowCode,
     /// The screen was touched somewhere.
     Touched,
+    /// A key led to another control.
+    Moved,
     /// Time has passed.
     Tick,
     /// The journal has committed the record: its line's number, and what the visitor may take
@@ -375,7 +377,7 @@ impl Visit {
                 return None;
             }
             Input::Touched if self.hammered(now_ms) => return None,
-            Input::Tick | Input::Touched if self.after.is_some() => return None,
+            Input::Tick | Input::Touched | Input::Moved if self.after.is_some() => return None,
             _ if self.after.is_some() => return self.ignore(),
             Input::Tick => {
                 let wait = self.wait_ms()?;
@@ -385,7 +387,7 @@ impl Visit {
                     None
                 };
             }
-            Input::Touched => {
+            Input::Touched | Input::Moved => {
                 self.unanswered = false;
                 if self.touch_gives_time() {
                     self.touched_ms = now_ms;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use slint::platform::WindowEvent;
 use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms, Offered, in_language};
 use crate::domain::ids::{CounterId, FormRef, OfficialId};
+use crate::domain::line::By;
 use crate::domain::office::Counter;
 use crate::domain::time::At;
 use crate::texts::{KioskTexts, Texts, fill};
@@ -46,6 +48,8 @@ pub struct Setting {
     /// Milliseconds as the visitor lives them, for time-outs. In a demo that hurries through the
     /// day, people at the screen still live at their own pace.
     pub visitor_ms: Rc<dyn Fn() -> u64>,
+    /// The key by which the official invites, as Slint names it.
+    pub invite_key: Option<char>,
     /// Photos of officials.
     pub photos: Photos,
     /// Keeps records.
@@ -66,6 +70,7 @@ pub struct Screen {
     visitor_ms: Rc<dyn Fn() -> u64>,
     album: Rc<Album>,
     recorder: Recorder,
+    invite_key: Option<char>,
     time_outs: TimeOuts,
     shown_ticket: RefCell<Option<String>>,
     shown_words: RefCell<Option<Shown>>,
@@ -134,6 +139,7 @@ impl Screen {
             visitor_ms: setting.visitor_ms,
             album: Rc::new(Album::of(setting.photos)),
             recorder: setting.recorder,
+            invite_key: setting.invite_key,
             time_outs: setting.time_outs,
             shown_ticket: RefCell::new(None),
             shown_words: RefCell::new(None),
@@ -192,6 +198,11 @@ impl Screen {
             let on = on_input(self);
             move || on(input.clone())
         };
+        let screen = Rc::downgrade(self);
+        ui::Keys::get(&self.app).on_pressed(move |text| {
+            let key = text.chars().next();
+            screen.upgrade().zip(key).is_some_and(|(screen, key)| screen.pressed(key))
+        });
         ui::Languages::get(&self.app).on_choose(on(Input::Language));
         visit.on_choose_counter(on(Input::Counter));
         visit.on_notice(when(Input::Notice));
@@ -242,6 +253,32 @@ impl Screen {
                 self.follow_day();
             }
         }
+    }
+
+    /// Takes a key before the page does: whether it was one of the whole screen's.
+    fn pressed(&self, key: char) -> bool {
+        use slint::platform::Key;
+        if Some(key) == self.invite_key {
+            // In a hall nobody knows whose key it is.
+            if let [counter] = &self.counters()[..] {
+                self.take(Input::Call(By::Invitation, counter.clone()));
+            }
+            return true;
+        }
+        // A keypad has arrows and Enter, and no Tab.
+        let forward = [Key::RightArrow, Key::DownArrow].map(char::from).contains(&key);
+        if !forward && ![Key::LeftArrow, Key::UpArrow].map(char::from).contains(&key) {
+            return false;
+        }
+        self.take(Input::Moved);
+        let app = self.app.as_weak();
+        slint::Timer::single_shot(Duration::ZERO, move || {
+            let Some(app) = app.upgrade() else { return };
+            let text = SharedString::from(if forward { Key::Tab } else { Key::Backtab });
+            app.window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+            app.window().dispatch_event(WindowEvent::KeyReleased { text });
+        });
+        true
     }
 
     /// What passes by itself: time-outs, the bar, the clock, the roster, a new form.

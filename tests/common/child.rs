@@ -336,6 +336,7 @@ impl Seat {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
+            invite_key: None,
             photos: Photos::in_folder(folder),
             recorder,
             answers,

@@ -297,6 +297,7 @@ impl TestKiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
+            invite_key: None,
             photos: Photos::in_folder(self.folder.path()),
             recorder,
             answers,

@@ -710,6 +710,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..2usize).prop_map(Input::Language),
         1 => Just(Input::ShowCode),
         1 => Just(Input::Touched),
+        1 => Just(Input::Moved),
     ];
     let pass = prop_oneof![
         6 => 0..900u64,
@@ -887,7 +888,7 @@ impl World {
             assert_eq!((record, self.visit.page()), (None, page), "only the words change");
             return;
         }
-        if !taken && !matches!(input, Input::Tick | Input::Touched) {
+        if !taken && !matches!(input, Input::Tick | Input::Touched | Input::Moved) {
             assert_eq!(record, None, "a page just shown, or hammered upon, takes no touch");
             assert_eq!(self.visit.page(), page);
             return;

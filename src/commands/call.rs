@@ -1,0 +1,32 @@
+//! `hailong admin queue-call`: what a queue system would tell a kiosk.
+
+use std::path::Path;
+
+use hailong::domain::line::By;
+use hailong::kiosk::calls::{Call, token_file};
+use hailong::kiosk::config::Config;
+
+use super::{CONFIGURATION, Failure, INTERNAL, USAGE};
+
+pub fn call(config: &Path, counter: &str, invite: bool) -> Result<(), Failure> {
+    let counter =
+        counter.parse().map_err(|error| Failure::new(USAGE, format!("--counter: {error}")))?;
+    let by = if invite { By::Invitation } else { By::Queue };
+    let named = config.display();
+    let config = Config::read(config).map_err(|error| Failure::new(CONFIGURATION, error))?;
+    let address = config.calls.listen.ok_or_else(|| {
+        let message = format!("{named}: this kiosk takes no calls; name calls.listen there");
+        Failure::new(CONFIGURATION, message)
+    })?;
+    let file = token_file(&config.data);
+    let token = std::fs::read_to_string(&file).map_err(|error| {
+        let message = format!("{}: {error}; a kiosk that takes calls writes it", file.display());
+        Failure::new(CONFIGURATION, message)
+    })?;
+    let body =
+        serde_json::to_string(&Call { by, counter }).map_err(|e| Failure::new(INTERNAL, e))?;
+    let door = format!("http://{address}/?key={}", token.trim());
+    super::staff::post(&door, None, "/contact", body, super::staff::LONGEST)?;
+    println!("The screen asks now, or when the visit before is over.");
+    Ok(())
+}
