@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -180,6 +180,8 @@ pub fn run(image: &Image, disk: &Arc<Mutex<Disk>>, synchronous: &str, until: Unt
     }
     qemu.kill().expect("killed");
     qemu.wait().expect("gone");
+    // One whose power was cut before it came to its disk is not waited for.
+    drop(UnixStream::connect(&socket));
     listening.join().expect("listened");
     for (_, line) in hear.try_iter() {
         told.hear(&line);
