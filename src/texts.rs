@@ -172,6 +172,12 @@ impl Texts {
         Ok(texts)
     }
 
+    /// Languages that a screen can offer, each once; none if there are too many or none.
+    pub fn usable(all: Vec<Self>) -> Option<Vec<Self>> {
+        let languages: BTreeSet<&str> = all.iter().map(|texts| texts.language.as_str()).collect();
+        ((1..=MOST).contains(&all.len()) && languages.len() == all.len()).then_some(all)
+    }
+
     /// Reads the files that `source` names, the first of them the language of rest; paths are
     /// relative to `base`.
     pub fn read_all(

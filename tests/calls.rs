@@ -3,11 +3,13 @@
 mod common;
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use common::{TestCentral, at};
 use hailong::domain::line::By;
 use hailong::domain::system_random;
 use hailong::kiosk::calls::{open, token, token_file};
+use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::network::client;
 use hailong::kiosk::visit::Input;
 use tokio::sync::mpsc::unbounded_channel;
@@ -22,9 +24,10 @@ async fn who_has_the_token_calls_and_nobody_else() {
     let mode = std::fs::metadata(token_file(&folder)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let (to_screen, mut screen) = unbounded_channel();
-    let enrolled = kiosk.identity.enrolled.as_ref().unwrap();
+    let enrolled = Arc::new(kiosk.identity.enrolled.clone().unwrap());
+    let in_force = InForce::fixed(enrolled, Vec::new());
     let here = "127.0.0.1:0".parse().unwrap();
-    let (address, door) = open(here, &key, enrolled, to_screen).await.unwrap();
+    let (address, door) = open(here, &key, in_force, to_screen).await.unwrap();
     tokio::spawn(door);
 
     let http = client().unwrap();

@@ -25,6 +25,7 @@ use hailong::domain::enrolment::Enrolled;
 use hailong::domain::form::{Form, Reason};
 use hailong::domain::line::{By, Event, Line};
 use hailong::domain::seal::{Answer, Kind, Ratchet};
+use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::photos::Photos;
@@ -42,8 +43,8 @@ use rand::rngs::StdRng;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, Global, LogicalPosition, PhysicalSize};
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, watch};
 
 const LEVELS: [&str; 5] =
     ["Rất hài lòng", "Hài lòng", "Bình thường", "Không hài lòng", "Rất không hài lòng"];
@@ -114,6 +115,7 @@ struct Kiosk {
     screen: Rc<Screen>,
     answers: UnboundedReceiver<Input>,
     to_screen: UnboundedSender<Input>,
+    in_force: watch::Sender<InForce>,
     kiosk: TestKiosk,
     central: TestCentral,
     /// Number of the last line before the first visitor.
@@ -155,11 +157,12 @@ impl Kiosk {
         let recorder = Recorder::start(desk, answer, Arc::new(Notify::new())).unwrap();
         let before = JournalReader::open(&folder).unwrap().last().unwrap();
         let (to_screen, screen_answers) = unbounded_channel();
+        let texts = ["vi", "en"]
+            .map(|code| Texts::read(&sample(&format!("texts/{code}.toml"))).unwrap())
+            .to_vec();
+        let in_force = watch::Sender::new(InForce { enrolled, texts });
         let setting = Setting {
-            enrolled,
-            texts: ["vi", "en"]
-                .map(|code| Texts::read(&sample(&format!("texts/{code}.toml"))).unwrap())
-                .to_vec(),
+            in_force: in_force.subscribe(),
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,
@@ -175,7 +178,8 @@ impl Kiosk {
         screen.app().window().set_size(PhysicalSize::new(width, height));
         screen.app().show().unwrap();
         let trouble = None;
-        let kiosk = Self { screen, answers, to_screen, kiosk, central, before, trouble, runtime };
+        let kiosk =
+            Self { screen, answers, to_screen, in_force, kiosk, central, before, trouble, runtime };
         kiosk.turn();
         kiosk
     }
@@ -718,6 +722,59 @@ fn keys_alone_lead_through_every_page() {
         press(&kiosk, Key::Return, 1);
         kiosk.kept();
         assert_eq!(kiosk.told()[3..], ["closed declined"]);
+    });
+}
+
+#[test]
+fn another_configuration_waits_for_the_end_of_the_visit() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let other = |change: &dyn Fn(&mut Enrolled)| {
+            let mut now = kiosk.in_force.borrow().clone();
+            let mut enrolled = (*now.enrolled).clone();
+            change(&mut enrolled);
+            now.enrolled = Arc::new(enrolled);
+            now
+        };
+        let three_levels = read_form(&sample("forms/ba-muc.toml")).unwrap();
+        let another = other(&|enrolled| {
+            enrolled.directory.office.name =
+                "Trung tâm Phục vụ hành chính công xã Phù Sa Mới".into();
+            enrolled.directory.office.form = "ba-muc".into();
+            enrolled.forms = vec![three_levels.clone()];
+        });
+        let none = other(&|enrolled| enrolled.forms.clear());
+        kiosk.tap_kept("Hài lòng");
+        kiosk.in_force.send_replace(another);
+        pass(5_000);
+        assert!(kiosk.says("Trung tâm Phục vụ hành chính công xã Phù Sa"));
+        assert!(kiosk.says("Bình thường"), "the form that was answered");
+        kiosk.tap("Niềm nở, lịch sự");
+        kiosk.tap_kept("Gửi");
+        assert!(kiosk.on("thanks"));
+        assert!(kiosk.says("Trung tâm Phục vụ hành chính công xã Phù Sa"));
+        kiosk.tap(HOME);
+        pass(5_000);
+        assert!(kiosk.says("Trung tâm Phục vụ hành chính công xã Phù Sa Mới"));
+        assert!(!kiosk.says("Bình thường"));
+        kiosk.tap_kept("Hài lòng");
+        kiosk.tap_kept("Gửi");
+        kiosk.tap(HOME);
+
+        // One that shows nothing leaves what is there.
+        kiosk.in_force.send_replace(none);
+        pass(5_000);
+        kiosk.tap_kept("Không hài lòng");
+        let forms: Vec<String> = kiosk
+            .lines()
+            .iter()
+            .filter(|line| line.event == Event::Contact)
+            .map(|line| line.form.as_ref().unwrap().to_string())
+            .collect();
+        assert_eq!(forms, ["nam-muc@2", "ba-muc@1", "ba-muc@1"]);
+        let told = kiosk.told();
+        let config = told.iter().position(|line| line == "config").expect("it is noted");
+        assert_eq!(config, 2, "between the visits: {told:?}");
     });
 }
 

@@ -5,6 +5,7 @@ pub mod administration;
 pub mod by_hand;
 pub mod check;
 pub mod config;
+pub mod configuration;
 pub mod decide;
 mod directory;
 pub mod door;

@@ -32,7 +32,7 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::{check, decide, door, listener, phone, report, roots, staff, upkeep};
+use super::{check, configuration, decide, door, listener, phone, report, roots, staff, upkeep};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::decision::Decision;
@@ -396,6 +396,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/", get(phone::welcome))
         .route("/R/{ticket}", get(phone::form).post(phone::send))
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
+        .route("/api/v1/configuration/{kiosk}", get(configuration::get))
         .route("/photo/{name}", get(photo))
         .route("/api/v1/roots", get(roots::list))
         .route("/api/v1/proof/{code}", get(roots::proof))

@@ -13,6 +13,7 @@ use super::{DemoError, Hall, real_ms};
 use crate::clock::Clock;
 use crate::domain::system_random;
 use crate::domain::time::At;
+use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
@@ -145,7 +146,7 @@ impl Front {
         let clock: Arc<dyn Clock> = Arc::clone(&hall.clock) as _;
         let random = Box::new(system_random);
         let desk = Desk::open(&seat.folder, &mut seat.identity, Arc::clone(&clock), random)?;
-        let enrolled = Arc::clone(desk.enrolled());
+        let in_force = InForce::fixed(Arc::clone(desk.enrolled()), seat.texts);
         let runtime = hall.runtime.handle();
         let sending = Sending::start(
             &seat.folder,
@@ -157,10 +158,9 @@ impl Front {
         let (answered, answers) = mpsc::unbounded_channel();
         let recorder = Recorder::start(desk, answered, Arc::clone(&sending.more))?;
         let (network, by) = (Network::to(&hall.service), Arc::clone(&clock));
-        let photos = Photos::follow(&seat.folder, Arc::clone(&enrolled), network, by, runtime);
+        let photos = Photos::follow(&seat.folder, in_force.clone(), network, by, runtime);
         let screen = Screen::new(Setting {
-            enrolled,
-            texts: seat.texts,
+            in_force,
             time_outs: seat.time_outs,
             full_screen: false,
             clock,

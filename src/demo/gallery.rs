@@ -23,6 +23,7 @@ use crate::domain::office::Directory;
 use crate::domain::seal::OpeningKey;
 use crate::domain::system_random;
 use crate::domain::time::At;
+use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
@@ -181,8 +182,7 @@ impl<'a> Stage<'a> {
         let visitor_ms = Rc::new(std::cell::Cell::new(1));
         let now = Rc::clone(&visitor_ms);
         let screen = Screen::new(Setting {
-            enrolled,
-            texts: exhibition.texts.clone(),
+            in_force: InForce::fixed(enrolled, exhibition.texts.clone()),
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod batch;
 pub mod calendar;
 pub mod check;
+pub mod configuration;
 pub mod decision;
 pub mod enrolment;
 pub mod fingerprint;

@@ -16,10 +16,11 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
+use super::configuration::InForce;
 use super::visit::Input;
 use crate::domain::Random;
-use crate::domain::enrolment::Enrolled;
 use crate::domain::ids::{CounterId, Hash};
 use crate::domain::line::By;
 use crate::files::write_whole;
@@ -56,8 +57,20 @@ struct Listed {
 
 struct Door {
     token: Hash,
-    counters: Vec<Listed>,
+    in_force: watch::Receiver<InForce>,
     screen: UnboundedSender<Input>,
+}
+
+impl Door {
+    fn counters(&self) -> Vec<Listed> {
+        let enrolled = Arc::clone(&self.in_force.borrow().enrolled);
+        let listed = |id: CounterId| {
+            let counter = enrolled.directory.counter(&id);
+            let label = counter.map_or_else(|| id.to_string(), |counter| counter.label());
+            Listed { id, label }
+        };
+        enrolled.counters.to_vec().into_iter().map(listed).collect()
+    }
 }
 
 /// The file that holds the token of a kiosk's folder.
@@ -88,19 +101,13 @@ pub fn token(folder: &Path, random: &mut Random) -> Result<String, CallsError> {
 pub async fn open(
     address: SocketAddr,
     token: &str,
-    enrolled: &Enrolled,
+    in_force: watch::Receiver<InForce>,
     screen: UnboundedSender<Input>,
 ) -> Result<(SocketAddr, impl Future<Output = std::io::Result<()>> + use<>), CallsError> {
     let failed = |error| CallsError::Listen(address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let listed = |id: CounterId| {
-        let counter = enrolled.directory.counter(&id);
-        let label = counter.map_or_else(|| id.to_string(), |counter| counter.label());
-        Listed { id, label }
-    };
-    let counters = enrolled.counters.to_vec().into_iter().map(listed).collect();
-    let door = Arc::new(Door { token: Hash::of(token.as_bytes()), counters, screen });
+    let door = Arc::new(Door { token: Hash::of(token.as_bytes()), in_force, screen });
     let text = |kind: &'static str, text: &'static str| {
         get(move || async move { ([(header::CONTENT_TYPE, kind), SAFE], text).into_response() })
     };
@@ -111,7 +118,7 @@ pub async fn open(
         )
         .route("/calls.js", text("text/javascript", include_str!("../../ui/kiosk/calls/calls.js")))
         .route("/calls.css", text("text/css", include_str!("../../ui/kiosk/calls/calls.css")))
-        .route("/counters", get(async |State(door): State<Arc<Door>>| Json(door.counters.clone())))
+        .route("/counters", get(async |State(door): State<Arc<Door>>| Json(door.counters())))
         .route("/contact", post(contact))
         .layer(DefaultBodyLimit::max(1_024))
         .with_state(door);
@@ -143,7 +150,7 @@ async fn contact(
     if !matches!(call.by, By::Queue | By::Invitation) {
         return (StatusCode::UNPROCESSABLE_ENTITY, "expected by queue or invitation\n");
     }
-    if !door.counters.iter().any(|counter| counter.id == call.counter) {
+    if !door.counters().iter().any(|counter| counter.id == call.counter) {
         return (StatusCode::NOT_FOUND, "this kiosk does not serve that counter\n");
     }
     let taken = door.screen.send(Input::Call(call.by, call.counter));

@@ -100,6 +100,13 @@ impl Desk {
         Ok(desk)
     }
 
+    /// Puts another configuration into force, between visits.
+    pub fn configure(&mut self, enrolled: Arc<Enrolled>) -> Result<(), JournalError> {
+        self.forms = Forms::new(enrolled.forms.iter().cloned());
+        self.enrolled = enrolled;
+        self.note_setting()
+    }
+
     fn note_setting(&mut self) -> Result<(), JournalError> {
         let digest = Hash::of(&serde_json::to_vec(&*self.enrolled).unwrap_or_default());
         let config = Line { digest: Some(digest), ..Line::draft(Event::Config) };

@@ -5,6 +5,7 @@
 pub mod by_hand;
 pub mod calls;
 pub mod config;
+pub mod configuration;
 pub mod desk;
 pub mod enrolment;
 pub mod headless;

@@ -12,10 +12,11 @@ use image::imageops::{self, FilterType};
 use image::{ImageReader, Limits, RgbaImage};
 use slint::{Image, SharedPixelBuffer};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use super::configuration::InForce;
 use super::network::{Network, Unreachable, refusal};
 use crate::clock::Clock;
-use crate::domain::enrolment::Enrolled;
 use crate::domain::ids::Hash;
 use crate::domain::office::{Directory, PHOTO_BYTES};
 
@@ -79,14 +80,25 @@ impl Photos {
     /// by `runtime`. Nobody waits for it: initials stand in the place of what is missing.
     pub fn follow(
         data: &Path,
-        enrolled: Arc<Enrolled>,
+        mut in_force: watch::Receiver<InForce>,
         network: Network,
         clock: Arc<dyn Clock>,
         runtime: &Handle,
     ) -> Self {
         let photos = Self::in_folder(data);
         let fetching = photos.clone();
-        runtime.spawn(async move { fetching.fetch(&enrolled.directory, &network, &*clock).await });
+        runtime.spawn(async move {
+            loop {
+                let enrolled = Arc::clone(&in_force.borrow_and_update().enrolled);
+                tokio::select! {
+                    Ok(()) = in_force.changed() => continue,
+                    () = fetching.fetch(&enrolled.directory, &network, &*clock) => {}
+                }
+                if in_force.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
         photos
     }
 

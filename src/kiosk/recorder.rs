@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::desk::Desk;
 use super::visit::{Input, Record};
 use super::witness::Seen;
+use crate::domain::enrolment::Enrolled;
 
 /// How often the process notes that it is alive, in real time.
 const ALIVE: Duration = Duration::from_secs(60);
@@ -17,6 +18,7 @@ enum Job {
     Keep(Record),
     FollowRoster,
     Root(Seen),
+    Configure(Arc<Enrolled>),
     Stop(Option<Record>, mpsc::Sender<()>),
 }
 
@@ -49,6 +51,11 @@ impl Recorder {
     /// Notes a jump of the clock and a change of shift, if there is one.
     pub fn follow_roster(&self) {
         let _ = self.jobs.send(Job::FollowRoster);
+    }
+
+    /// Puts another configuration into force.
+    pub fn configure(&self, enrolled: Arc<Enrolled>) {
+        let _ = self.jobs.send(Job::Configure(enrolled));
     }
 
     /// Notes a root that the central service published.
@@ -86,6 +93,7 @@ fn work(
                 }
             },
             Ok(Job::FollowRoster) => desk.follow_roster(),
+            Ok(Job::Configure(enrolled)) => desk.configure(enrolled),
             Ok(Job::Root(seen)) => desk.note_root(seen),
             Ok(Job::Stop(last, done)) => {
                 let kept = last.map_or(Ok(()), |record| desk.keep(&record).map(|_| ()));

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::calls::{self, CallsError};
 use super::config::Config;
+use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
 use super::identity::{Identity, IdentityError};
@@ -123,12 +124,17 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
             identity.draw_next(&mut system_random())?;
         }
         runtime.block_on(enrol(&config.network, code, &mut identity))?;
+        Follower::forget(&config.data)?;
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
         let words = fingerprint(identity.signing_key.verifying_key().as_bytes());
         println!("Enrolled as {}.", name.unwrap_or_default());
         println!("Read these words to whoever made the code: {words}");
     }
     let clock: Arc<dyn Clock> = Arc::new(PutForward::new(SystemClock::start()));
+    let follower = Follower::open(&config.data, &identity, config.texts);
+    let follower = follower.ok_or(DeskError::NotEnrolled)?;
+    let in_force = follower.in_force();
+    identity.enrolled = Some((*in_force.borrow().enrolled).clone());
     let desk =
         Desk::open(&config.data, &mut identity, Arc::clone(&clock), Box::new(system_random))?;
     let enrolled = Arc::clone(desk.enrolled());
@@ -142,9 +148,9 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     runtime.spawn(uploader.run(more));
 
-    let (network, of) = (config.network.clone(), Arc::clone(&enrolled));
-    let by = Arc::clone(&clock);
-    let photos = Photos::follow(&config.data, of, network, by, runtime.handle());
+    let (network, by) = (config.network.clone(), Arc::clone(&clock));
+    let photos = Photos::follow(&config.data, in_force.clone(), network, by, runtime.handle());
+    runtime.spawn(follower.follow(config.network.clone(), Arc::clone(&clock)));
 
     let witness = Witness::open(&config.data, verifying_key(&enrolled.root_key));
     let (network, by, journal) = (config.network.clone(), Arc::clone(&clock), recorder.clone());
@@ -153,7 +159,8 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     if let Some(address) = config.calls.listen {
         let token = calls::token(&config.data, &mut system_random())?;
         let screen = calling;
-        let (address, door) = runtime.block_on(calls::open(address, &token, &enrolled, screen))?;
+        let (address, door) =
+            runtime.block_on(calls::open(address, &token, in_force.clone(), screen))?;
         println!("Calls are taken at http://{address}/ with the token in calls-token.");
         runtime.spawn(async move {
             if let Err(error) = door.await {
@@ -165,8 +172,7 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     choose_backend().map_err(WindowError::from)?;
     let origin = Instant::now();
     let screen = Screen::new(Setting {
-        enrolled,
-        texts: config.texts,
+        in_force,
         time_outs: config.time_outs,
         full_screen: config.full_screen,
         clock,

@@ -8,7 +8,9 @@ use std::time::Duration;
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
+use super::configuration::InForce;
 use super::photos::{Album, Photos};
 use super::qr;
 use super::recorder::Recorder;
@@ -35,10 +37,8 @@ const IDLE_TICK: Duration = Duration::from_secs(2);
 
 /// What a screen shows and whom it asks.
 pub struct Setting {
-    /// What enrolment gave.
-    pub enrolled: Arc<Enrolled>,
-    /// What the screens say, by language; the first is that of rest.
-    pub texts: Vec<Texts>,
+    /// Office, roster, forms and texts, now and later.
+    pub in_force: watch::Receiver<InForce>,
     /// How long pages wait.
     pub time_outs: TimeOuts,
     /// Whether it fills the screen and hides the pointer.
@@ -63,9 +63,10 @@ pub struct Screen {
     app: ui::AppWindow,
     visit: RefCell<Visit>,
     form: RefCell<Arc<Form>>,
-    forms: Forms,
-    texts: Vec<Texts>,
-    enrolled: Arc<Enrolled>,
+    forms: RefCell<Forms>,
+    texts: RefCell<Vec<Rc<Texts>>>,
+    enrolled: RefCell<Arc<Enrolled>>,
+    in_force: RefCell<watch::Receiver<InForce>>,
     clock: Arc<dyn Clock>,
     visitor_ms: Rc<dyn Fn() -> u64>,
     album: Rc<Album>,
@@ -110,31 +111,26 @@ impl Screen {
     /// Makes the window, at home. It lives until the returned handle is dropped.
     pub fn new(setting: Setting) -> Result<Rc<Self>, WindowError> {
         let app = ui::AppWindow::new()?;
-        let forms = Forms::new(setting.enrolled.forms.iter().cloned());
+        let mut in_force = setting.in_force;
+        let InForce { enrolled, texts } = in_force.borrow_and_update().clone();
+        if texts.is_empty() {
+            return Err(WindowError::NoTexts);
+        }
+        let forms = Forms::new(enrolled.forms.iter().cloned());
         let today = At::new(setting.clock.now()).date();
-        let office = &setting.enrolled.directory.office;
+        let office = &enrolled.directory.office;
         let form = Arc::new(forms.to_show(&office.form, today).ok_or(WindowError::NoForm)?.clone());
         app.set_hide_pointer(setting.full_screen);
         app.window().set_fullscreen(setting.full_screen);
-        if setting.texts.is_empty() {
-            return Err(WindowError::NoTexts);
-        }
-        ui::Office::get(&app).set_name(office.name.as_str().into());
-        let names: Vec<SharedString> =
-            setting.texts.iter().map(|texts| texts.name.as_str().into()).collect();
-        let codes: Vec<SharedString> =
-            setting.texts.iter().map(|texts| texts.language.to_uppercase().into()).collect();
-        let languages = ui::Languages::get(&app);
-        languages.set_names(ModelRc::new(VecModel::from(names)));
-        languages.set_codes(ModelRc::new(VecModel::from(codes)));
-        let counters = setting.enrolled.counters.to_vec();
+        let counters = enrolled.counters.to_vec();
         let screen = Rc::new(Self {
             visit: RefCell::new(Visit::new(Arc::clone(&form), counters, setting.time_outs)),
             form: RefCell::new(form),
             app,
-            forms,
-            texts: setting.texts,
-            enrolled: setting.enrolled,
+            forms: RefCell::new(forms),
+            texts: RefCell::new(texts.into_iter().map(Rc::new).collect()),
+            enrolled: RefCell::new(enrolled),
+            in_force: RefCell::new(in_force),
             clock: setting.clock,
             visitor_ms: setting.visitor_ms,
             album: Rc::new(Album::of(setting.photos)),
@@ -148,6 +144,7 @@ impl Screen {
             followed: Cell::default(),
             timer: slint::Timer::default(),
         });
+        screen.name_all();
         screen.connect(setting.answers)?;
         screen.follow_day();
         screen.show();
@@ -166,7 +163,7 @@ impl Screen {
 
     /// The counters that it serves.
     pub fn counters(&self) -> Vec<CounterId> {
-        self.enrolled.counters.to_vec()
+        self.enrolled.borrow().counters.to_vec()
     }
 
     /// Whether a record is on its way to the disk.
@@ -179,6 +176,43 @@ impl Screen {
         self.timer.stop();
         let last = self.visit.borrow_mut().cut_off();
         self.recorder.stop(last);
+    }
+
+    /// Office and languages, which no visit changes.
+    fn name_all(&self) {
+        ui::Office::get(&self.app)
+            .set_name(self.enrolled.borrow().directory.office.name.as_str().into());
+        let (names, codes): (Vec<SharedString>, Vec<SharedString>) = (self.texts.borrow().iter())
+            .map(|texts| (texts.name.as_str().into(), texts.language.to_uppercase().into()))
+            .unzip();
+        let languages = ui::Languages::get(&self.app);
+        languages.set_names(ModelRc::new(VecModel::from(names)));
+        languages.set_codes(ModelRc::new(VecModel::from(codes)));
+    }
+
+    /// Puts another configuration into force, if one has come; nobody is at the screen.
+    fn configure(&self) {
+        if !self.in_force.borrow().has_changed().unwrap_or(false) {
+            return;
+        }
+        let InForce { enrolled, texts } = self.in_force.borrow_mut().borrow_and_update().clone();
+        let forms = Forms::new(enrolled.forms.iter().cloned());
+        let today = At::new(self.clock.now()).date();
+        let Some(form) = forms.to_show(&enrolled.directory.office.form, today) else {
+            tracing::warn!("the configuration has no form for today; the last one stays");
+            return;
+        };
+        let form = Arc::new(form.clone());
+        *self.form.borrow_mut() = Arc::clone(&form);
+        *self.visit.borrow_mut() = Visit::new(form, enrolled.counters.to_vec(), self.time_outs);
+        *self.forms.borrow_mut() = forms;
+        *self.texts.borrow_mut() = texts.into_iter().map(Rc::new).collect();
+        *self.enrolled.borrow_mut() = Arc::clone(&enrolled);
+        *self.shown_words.borrow_mut() = None;
+        self.followed.set(None);
+        self.name_all();
+        self.recorder.configure(enrolled);
+        self.show();
     }
 
     fn connect(
@@ -298,6 +332,9 @@ impl Screen {
             let text = format!("{:02}:{:02}", time.hour(), time.minute());
             ui::Office::get(&self.app).set_clock(text.into());
         }
+        if self.visit.borrow().idle() {
+            self.configure();
+        }
         // Shifts and days begin with a minute: in between only a photo can be new. Nothing changes
         // under a visitor's hands.
         let seen = Some((minute, self.album.photos().arrived()));
@@ -305,26 +342,28 @@ impl Screen {
             return;
         }
         self.followed.set(seen);
-        let directory = &self.enrolled.directory;
-        if let Some(form) = self.forms.to_show(&directory.office.form, now.date())
+        let enrolled = Arc::clone(&self.enrolled.borrow());
+        let directory = &enrolled.directory;
+        if let Some(form) = self.forms.borrow().to_show(&directory.office.form, now.date())
             && *form != **self.form.borrow()
         {
             let form = Arc::new(form.clone());
             *self.form.borrow_mut() = Arc::clone(&form);
-            let counters = self.enrolled.counters.to_vec();
+            let counters = enrolled.counters.to_vec();
             *self.visit.borrow_mut() = Visit::new(form, counters, self.time_outs);
         }
         let official = |counter| directory.on_shift(counter, time).map(|who| who.id.clone());
-        let on_shift: Vec<_> = self.enrolled.counters.iter().map(official).collect();
+        let on_shift: Vec<_> = enrolled.counters.iter().map(official).collect();
         *self.on_shift.borrow_mut() = on_shift;
         self.recorder.follow_roster();
         self.show_words();
     }
 
     /// The texts of the visitor's language.
-    fn texts(&self) -> &Texts {
+    fn texts(&self) -> Rc<Texts> {
+        let texts = self.texts.borrow();
         // There is one at least, and the visit is only told places of the switch.
-        self.texts.get(self.visit.borrow().language()).unwrap_or(&self.texts[0])
+        Rc::clone(texts.get(self.visit.borrow().language()).unwrap_or(&texts[0]))
     }
 
     /// Brings all words that no page changes to the language, the form and who is rated.
@@ -343,10 +382,11 @@ impl Screen {
         }
         let texts = self.texts();
         ui::Languages::get(&self.app).set_chosen(i32::try_from(shown.language).unwrap_or_default());
-        let directory = &self.enrolled.directory;
+        let enrolled = Arc::clone(&self.enrolled.borrow());
+        let directory = &enrolled.directory;
         let office = ui::Office::get(&self.app);
         fill_texts(&self.app, &texts.kiosk, &texts.notice.title);
-        let address = typed(&self.enrolled.public_url);
+        let address = typed(&enrolled.public_url);
         let help = fill(&texts.kiosk.thanks_code_help, &[("address", &address)]);
         ui::Texts::get(&self.app).set_thanks_code_help(help.into());
         let parts = texts.notice_of(&directory.office.name).into_iter();
@@ -354,8 +394,7 @@ impl Screen {
             .map(|part| ui::NoticePart { title: part.title.into(), text: part.text.into() })
             .collect();
         office.set_notice(ModelRc::new(VecModel::from(parts)));
-        let stations: Vec<ui::Station> = self
-            .enrolled
+        let stations: Vec<ui::Station> = enrolled
             .counters
             .iter()
             .zip(&shown.on_shift)
@@ -381,7 +420,7 @@ impl Screen {
         let hall = stations.len() > 1;
         let here = counter.map(label).unwrap_or_default();
         office.set_counter(if hall { SharedString::default() } else { here.clone() });
-        let place = self.enrolled.counters.iter().position(|c| Some(c) == visit.counter());
+        let place = enrolled.counters.iter().position(|c| Some(c) == visit.counter());
         let station = place.and_then(|place| stations.get(place)).cloned().unwrap_or_default();
         let official = ui::Official::get(&self.app);
         official.set_present(!station.name.is_empty());
@@ -457,7 +496,8 @@ impl Screen {
     }
 
     fn show_reasons(&self, visit: &ui::Visit<'_>, offered: &[Offered<'_>], ticked: &[bool]) {
-        let language = &self.texts().language;
+        let texts = self.texts();
+        let language = &texts.language;
         let reasons: Vec<ui::Reason> = offered
             .iter()
             .zip(ticked)

@@ -18,6 +18,7 @@ use std::time::Duration;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::{Random, system_random};
+use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::identity::Identity;
@@ -330,8 +331,10 @@ impl Seat {
         let visitor = Rc::new(Cell::new(1_000));
         let lived = Rc::clone(&visitor);
         let screen = Screen::new(Setting {
-            enrolled,
-            texts: vec![Texts::read(&texts).expect("the sample texts")],
+            in_force: InForce::fixed(
+                enrolled,
+                vec![Texts::read(&texts).expect("the sample texts")],
+            ),
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,

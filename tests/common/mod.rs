@@ -24,6 +24,7 @@ use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
+use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::Identity;
@@ -160,6 +161,12 @@ impl TestCentral {
         Self::start_as(config, folder, Arc::new(DemoClock::standing(now))).await
     }
 
+    /// The same service under another configuration, at another address.
+    pub async fn again_with(self, config: Config) -> Self {
+        let (folder, clock) = self.stop().await;
+        Self::start_as(config, folder, clock).await
+    }
+
     async fn start_as(config: Config, folder: TempDir, clock: Arc<DemoClock>) -> Self {
         Self::start_at_address("127.0.0.1:0", config, folder, clock, |_| {}).await
     }
@@ -291,8 +298,10 @@ impl TestKiosk {
         let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config/texts/vi.toml");
         let lived = Rc::clone(visitor_ms);
         let screen = Screen::new(Setting {
-            enrolled,
-            texts: vec![Texts::read(&texts).expect("the sample texts")],
+            in_force: InForce::fixed(
+                enrolled,
+                vec![Texts::read(&texts).expect("the sample texts")],
+            ),
             time_outs: TimeOuts::default(),
             full_screen: false,
             clock,
