@@ -82,7 +82,7 @@ texts! {
     /// What the kiosk's screens say.
     KioskTexts {
         home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
-        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, skip, send,
+        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, mode_large, mode_contrast, mode_low, skip, send,
         thanks_title, thanks_kept, thanks_code_button, thanks_code_title, thanks_code_help,
         thanks_more_title, thanks_more, later_title, later_text,
         later_done, not_kept, paused, staff_note,

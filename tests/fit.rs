@@ -1,5 +1,5 @@
-//! Every text has room on every page, panel and language: measured by Slint's own text layout
-//! against the box that it is drawn into.
+//! Every text has room on every page, panel, mode and language: measured by Slint's own text layout
+//! against the box that it is drawn into. In low mode all that is touched stands in the lower half.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use hailong::demo::gallery::{Exhibition, Shot};
 use hailong::kiosk::headless::Headless;
 use i_slint_core::item_tree::ItemRc;
-use i_slint_core::items::{ComplexText, SimpleText, TextWrap};
+use i_slint_core::items::{ComplexText, SimpleText, TextWrap, TouchArea};
 use i_slint_core::layout::Orientation;
 use i_slint_core::lengths::{LogicalPoint, LogicalRect};
 use i_slint_core::window::WindowInner;
@@ -86,6 +86,27 @@ fn misfits(shot: &Shot<'_>) -> Vec<String> {
     wrong
 }
 
+/// What a finger may press in low mode and does not stand in the lower half. The whole page may be pressed
+/// where a touch anywhere does; the languages stay in the header, and on first pages stand below, too.
+fn too_high(shot: &Shot<'_>) -> Vec<String> {
+    let size = shot.screen.app().window().size();
+    let (half, header) = (size.height as f32 / 2., size.height as f32 * 0.14);
+    let window = WindowInner::from_pub(shot.screen.app().window());
+    let mut wrong = Vec::new();
+    ItemRc::new_root(window.component()).visit_descendants(|item| -> ControlFlow<()> {
+        if item.downcast::<TouchArea>().is_some() && item.is_visible() {
+            let geometry = item.geometry();
+            let at = item.map_to_window(geometry.origin);
+            let (top, bottom) = (at.y, at.y + geometry.height());
+            if top < half - 1. && bottom > header && geometry.height() < half {
+                wrong.push(format!("{}: a control from {top} to {bottom}", shot.name()));
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    wrong
+}
+
 /// Names as long as they come.
 fn exhibition() -> Exhibition {
     let mut exhibition = Exhibition::of(&common::sample_config()).unwrap();
@@ -121,20 +142,24 @@ fn with_four_languages(mut exhibition: Exhibition) -> Exhibition {
 }
 
 #[test]
-fn no_text_is_cut_overlapped_or_off_the_panel_on_any_page_panel_and_language() {
+fn no_text_is_cut_overlapped_or_off_the_panel_on_any_page_panel_mode_and_language() {
     let headless = Headless::start(1280, 800).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
-    let mut shots = 0;
+    let (mut shots, mut low) = (0, 0);
     for (place, shown) in [exhibition(), with_four_languages(exhibition())].iter().enumerate() {
         let folder = folder.path().join(place.to_string());
         let look = &mut |shot: &Shot<'_>| {
             wrong.extend(misfits(shot));
+            if shot.mode == "low" {
+                wrong.extend(too_high(shot));
+                low += 1;
+            }
             shots += 1;
             Ok(())
         };
         shown.show(&headless, &folder, look).unwrap();
     }
-    assert!(shots >= 600, "{shots}");
+    assert!(shots >= 2_400 && low >= 600, "{shots}, {low}");
     assert!(wrong.is_empty(), "{} of {shots} screens:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -778,6 +778,95 @@ fn another_configuration_waits_for_the_end_of_the_visit() {
     });
 }
 
+/// The contrast of two colours, 1 to 21, as WCAG 2.2 computes it.
+fn contrast(a: slint::Color, b: slint::Color) -> f64 {
+    let light = |colour: slint::Color| {
+        let part = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(colour.red()) + 0.7152 * part(colour.green()) + 0.0722 * part(colour.blue())
+    };
+    let (a, b) = (light(a), light(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn every_theme_has_enough_contrast() {
+    on_stage(|| {
+        let kiosk = Kiosk::new();
+        assert_eq!(
+            contrast(slint::Color::from_rgb_u8(0, 0, 0), slint::Color::from_rgb_u8(255, 255, 255)),
+            21.0
+        );
+        for (strong, text, line) in [(false, 4.5, 3.0), (true, 7.0, 4.5)] {
+            let theme = ui::Theme::get(kiosk.screen.app());
+            theme.set_contrast(strong);
+            let ink = theme.get_ink();
+            let mut pairs = vec![
+                ("on-teal on teal", theme.get_on_teal(), theme.get_teal(), text),
+                ("on-teal pressed", theme.get_on_teal(), theme.get_teal_pressed(), text),
+                ("on-teal-soft on teal", theme.get_on_teal_soft(), theme.get_teal(), text),
+                ("on-teal on ink", theme.get_on_teal(), ink, text),
+                ("bar on track", theme.get_teal(), theme.get_track(), line),
+            ];
+            let grounds = [
+                ("paper", theme.get_paper()),
+                ("card", theme.get_card()),
+                ("tint", theme.get_tint()),
+                ("tint-strong", theme.get_tint_strong()),
+            ];
+            for (name, ground) in grounds {
+                pairs.push((name, ink, ground, text));
+                pairs.push((name, theme.get_soft(), ground, text));
+                pairs.push((name, theme.get_teal(), ground, text));
+            }
+            for (name, ground) in &grounds[..2] {
+                pairs.push((name, theme.get_edge(), *ground, line));
+            }
+            for face in 1..=5 {
+                pairs.push(("a face", ink, theme.invoke_face_colour(face), text));
+            }
+            for (name, a, b, least) in pairs {
+                let found = contrast(a, b);
+                assert!(found >= least, "{name}, strong {strong}: {found:.2} < {least}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_mode_is_one_tap_from_home_and_gone_after_the_visit() {
+    on_stage(|| {
+        for (label, name) in [("Chữ lớn", "large"), ("Tương phản", "contrast"), ("Xe lăn", "low")]
+        {
+            let mut kiosk = Kiosk::new();
+            let home = kiosk.picture();
+            kiosk.tap(label);
+            kiosk.picture().assert_like_reference(&format!("home-{name}"));
+            let on = |kiosk: &Kiosk| {
+                kiosk.controls().iter().any(|control| control.label == label && control.checked)
+            };
+            assert!(on(&kiosk));
+            kiosk.tap(label);
+            assert!(!on(&kiosk));
+            assert_eq!(kiosk.picture().differences(&home, &[]), [], "one tap back");
+
+            kiosk.tap(label);
+            kiosk.tap_kept("Bình thường");
+            kiosk.picture().assert_like_reference(&format!("reasons-{name}"));
+            kiosk.tap_kept("Gửi");
+            assert!(kiosk.on("thanks"));
+            kiosk.tap(HOME);
+            assert_eq!(kiosk.picture().differences(&home, &[]), [], "the next visitor's own");
+            kiosk.tap(label);
+            pass(TimeOuts::default().reasons_ms + 250);
+            assert_eq!(kiosk.picture().differences(&home, &[]), [], "and whoever goes away");
+            assert_eq!(kiosk.told(), ["contact touch binh_thuong", "closed sent"]);
+        }
+    });
+}
+
 #[test]
 fn each_face_stands_for_its_own_level() {
     on_stage(|| {
@@ -953,14 +1042,19 @@ fn assert_touchable(kiosk: &Kiosk, page: &str, high: f32) {
         .collect();
     assert_eq!(languages.len(), 2);
     assert_eq!(touches.len(), controls.len(), "on {page}");
+    let names = ["Ai quản lý thông tin này?", "Chữ lớn", "Tương phản", "Xe lăn"];
+    let named = controls.iter().filter(|control| names.contains(&control.label.as_str()));
+    let secondary: Vec<Area> = named.map(|control| control.area).collect();
     for touch in &touches {
         assert!(
             controls.iter().any(|control| control.area.holds_all_of(*touch)),
             "on {page}: {touch:?} belongs to no control"
         );
-        // The choice of language is a secondary control; its parts share one pill.
+        // The choice of language is a secondary control, whose parts share one pill; so are the modes
+        // and the way to the notice.
         let language = languages.contains(touch);
-        let high = if language { 64.0 } else { high };
+        let secondary = language || secondary.iter().any(|area| area.holds_all_of(*touch));
+        let high = if secondary { 64_f32.min(high) } else { high };
         assert!(touch.height >= high && touch.width >= high, "on {page}: {touch:?}");
         let others = touches.iter().filter(|other| *other != touch);
         // On thanks the whole page leads home, right up to the header.

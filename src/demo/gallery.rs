@@ -1,6 +1,7 @@
 //! `hailong screens`: every page, state and language on every panel, from the real components,
 //! without a display: for whoever writes texts, forms or pages, and for the tests.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
-use crate::kiosk::visit::{BETWEEN_MS, Input, TimeOuts};
+use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
 use crate::texts::Texts;
 
@@ -40,6 +41,14 @@ pub const PANELS: [(u32, u32, &str); 5] = [
     (1366, 768, "landscape-wide"),
     (1920, 1080, "landscape-large"),
     (1080, 1920, "portrait"),
+];
+
+/// How a visitor may need the screen.
+pub const MODES: [(Option<Mode>, &str); 4] = [
+    (None, ""),
+    (Some(Mode::Low), "low"),
+    (Some(Mode::Large), "large"),
+    (Some(Mode::Contrast), "contrast"),
 ];
 
 /// A Tuesday morning, with everybody on shift; and the evening, with nobody.
@@ -56,6 +65,8 @@ pub struct Shot<'a> {
     pub headless: &'a Headless,
     /// The page and its state, such as `reasons-ticked`.
     pub state: &'a str,
+    /// The mode's name; none is empty.
+    pub mode: &'a str,
     /// The language's code.
     pub language: &'a str,
     /// The panel's name.
@@ -63,9 +74,10 @@ pub struct Shot<'a> {
 }
 
 impl Shot<'_> {
-    /// `reasons-ticked-vi-portrait`.
+    /// `reasons-ticked-vi-portrait`, `home-low-vi-landscape`.
     pub fn name(&self) -> String {
-        format!("{}-{}-{}", self.state, self.language, self.panel)
+        let dash = if self.mode.is_empty() { "" } else { "-" };
+        format!("{}{dash}{}-{}-{}", self.state, self.mode, self.language, self.panel)
     }
 }
 
@@ -216,23 +228,27 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Every language and panel of a state, untouched for so long.
+    /// Every mode, language and panel of a state, untouched for so long.
     fn every(
         &self,
         state: &str,
         untouched_ms: u64,
         look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
     ) -> Result<(), DemoError> {
-        for (place, texts) in self.texts.iter().enumerate() {
-            self.take(Input::Language(place))?;
-            self.visitor_ms.set(self.visitor_ms.get() + untouched_ms);
-            self.screen.tick();
-            for (width, height, panel) in PANELS {
-                self.headless.resize(width, height);
-                self.settle()?;
-                let language = texts.language.as_str();
-                let (screen, headless) = (&*self.screen, self.headless);
-                look(&Shot { screen, headless, state, language, panel })?;
+        for (mode, name) in MODES {
+            for (place, texts) in self.texts.iter().enumerate() {
+                mode.map_or(Ok(()), |mode| self.take(Input::Mode(mode)))?;
+                self.take(Input::Language(place))?;
+                self.visitor_ms.set(self.visitor_ms.get() + untouched_ms);
+                self.screen.tick();
+                for (width, height, panel) in PANELS {
+                    self.headless.resize(width, height);
+                    self.settle()?;
+                    let language = texts.language.as_str();
+                    let (screen, headless) = (&*self.screen, self.headless);
+                    look(&Shot { screen, headless, state, mode: name, language, panel })?;
+                }
+                mode.map_or(Ok(()), |mode| self.take(Input::Mode(mode)))?;
             }
         }
         Ok(())
@@ -314,7 +330,7 @@ impl<'a> Stage<'a> {
             self.headless.turn();
             let language = self.texts.first().map_or("vi", |texts| &texts.language);
             let (screen, headless) = (&*self.screen, self.headless);
-            look(&Shot { screen, headless, state: "paused", language, panel })?;
+            look(&Shot { screen, headless, state: "paused", mode: "", language, panel })?;
         }
         Ok(())
     }
@@ -330,8 +346,8 @@ fn moment(text: &str) -> Result<At, DemoError> {
     At::try_from(text.to_owned()).map_err(|error| DemoError::Broken(format!("{text}: {error}")))
 }
 
-/// `hailong screens DIR`: writes every screen whose name has `only` in it as a PNG, and one sheet of
-/// all of them.
+/// `hailong screens DIR`: writes every screen whose name has `only` in it as a PNG, and a sheet of
+/// them for each mode.
 pub fn write(folder: &Path, config: Option<&Path>, only: &str) -> Result<usize, DemoError> {
     std::fs::create_dir_all(folder).map_err(|error| DemoError::File(folder.to_owned(), error))?;
     let journals = folder.join(".journals");
@@ -345,7 +361,7 @@ pub fn write(folder: &Path, config: Option<&Path>, only: &str) -> Result<usize, 
     };
     let exhibition = Exhibition::of(&config)?;
     let headless = Headless::start(1280, 800).map_err(WindowError::from)?;
-    let mut sheet = Vec::new();
+    let mut sheets: BTreeMap<String, Vec<(String, RgbImage)>> = BTreeMap::new();
     let mut written = 0;
     exhibition.show(&headless, &journals, &mut |shot| {
         if !shot.name().contains(only) {
@@ -354,12 +370,16 @@ pub fn write(folder: &Path, config: Option<&Path>, only: &str) -> Result<usize, 
         let file = folder.join(format!("{}.png", shot.name()));
         let picture = shot.headless.picture();
         save(&picture, &file).map_err(|error| DemoError::File(file, error))?;
+        let sheet = sheets.entry(shot.mode.to_owned()).or_default();
         sheet.push((shot.name(), thumbnail(&picture)));
         written += 1;
         Ok(())
     })?;
     std::fs::remove_dir_all(&journals).map_err(failed)?;
-    contact_sheet(&headless, &folder.join("contact-sheet.png"), &sheet)?;
+    for (mode, sheet) in &sheets {
+        let dash = if mode.is_empty() { "" } else { "-" };
+        contact_sheet(&headless, &folder.join(format!("contact-sheet{dash}{mode}.png")), sheet)?;
+    }
     Ok(written)
 }
 

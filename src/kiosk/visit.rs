@@ -6,7 +6,7 @@
 //! - A record is handed out before the page that it leads to is shown; until the journal answers
 //!   [`Input::Kept`] or [`Input::Refused`], nothing else is taken.
 //! - A level once kept stays kept: no time-out, skip or refusal takes it back.
-//! - At rest ([`Visit::idle`]) it holds nothing, not even a language or a choice of who served: what
+//! - At rest ([`Visit::idle`]) it holds nothing, not even a language, a mode or a choice of who served: what
 //!   one visitor did cannot reach the next.
 //! - A language is chosen at any moment and is never recorded.
 //! - Whoever is called while somebody else is at the screen is asked when that visit is over; nobody's
@@ -71,11 +71,35 @@ impl Default for TimeOuts {
     }
 }
 
+/// How a visitor needs the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Modes {
+    /// Everything that is touched stands in the lower half.
+    pub low: bool,
+    /// Larger type.
+    pub large: bool,
+    /// Black on white, with stronger lines.
+    pub contrast: bool,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// [`Modes::low`].
+    Low,
+    /// [`Modes::large`].
+    Large,
+    /// [`Modes::contrast`].
+    Contrast,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A language was chosen: its place among those offered.
     Language(usize),
+    /// A mode of the screen was switched on or off.
+    Mode(Mode),
     /// Who served was chosen: the counter's place among those of this kiosk.
     Counter(usize),
     /// The notice was asked for.
@@ -213,6 +237,7 @@ pub struct Visit {
     counters: Vec<CounterId>,
     time_outs: TimeOuts,
     language: usize,
+    modes: Modes,
     counter: usize,
     page: Page,
     after: Option<After>,
@@ -240,6 +265,7 @@ impl Visit {
             counters,
             time_outs,
             language: 0,
+            modes: Modes::default(),
             counter: 0,
             page,
             after: None,
@@ -267,6 +293,11 @@ impl Visit {
     /// Place of the language that this visitor reads; 0 is that of rest.
     pub fn language(&self) -> usize {
         self.language
+    }
+
+    /// How this visitor needs the screen.
+    pub fn modes(&self) -> Modes {
+        self.modes
     }
 
     /// The counter that is rated.
@@ -311,6 +342,7 @@ impl Visit {
         self.page == rest(&self.counters)
             && self.after.is_none()
             && self.language == 0
+            && self.modes == Modes::default()
             && self.called.is_empty()
             && self.ignored < LEAST_MISUSE
     }
@@ -397,6 +429,17 @@ impl Visit {
             // It changes no page, so it need not wait for the page to settle.
             Input::Language(language) => {
                 self.language = language;
+                self.unanswered = false;
+                self.touched_ms = now_ms;
+                return None;
+            }
+            Input::Mode(mode) => {
+                let switched = match mode {
+                    Mode::Low => &mut self.modes.low,
+                    Mode::Large => &mut self.modes.large,
+                    Mode::Contrast => &mut self.modes.contrast,
+                };
+                *switched = !*switched;
                 self.unanswered = false;
                 self.touched_ms = now_ms;
                 return None;
@@ -643,6 +686,7 @@ impl Visit {
     /// The visit is over.
     fn rest(&mut self, now_ms: u64) {
         self.language = 0;
+        self.modes = Modes::default();
         self.counter = 0;
         if self.ignored < LEAST_MISUSE {
             self.ignored = 0;

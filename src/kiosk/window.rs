@@ -14,7 +14,7 @@ use super::configuration::InForce;
 use super::photos::{Album, Photos};
 use super::qr;
 use super::recorder::Recorder;
-use super::visit::{Input, Page, TimeOuts, Visit};
+use super::visit::{Input, Mode, Page, TimeOuts, Visit};
 use crate::clock::Clock;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms, Offered, in_language};
@@ -238,6 +238,14 @@ impl Screen {
             screen.upgrade().zip(key).is_some_and(|(screen, key)| screen.pressed(key))
         });
         ui::Languages::get(&self.app).on_choose(on(Input::Language));
+        let switch = on_input(self);
+        ui::Modes::get(&self.app).on_switch(move |mode| {
+            switch(Input::Mode(match mode {
+                ui::Mode::Low => Mode::Low,
+                ui::Mode::Large => Mode::Large,
+                ui::Mode::Contrast => Mode::Contrast,
+            }));
+        });
         visit.on_choose_counter(on(Input::Counter));
         visit.on_notice(when(Input::Notice));
         visit.on_rate(on(Input::Rate));
@@ -477,6 +485,10 @@ impl Screen {
         visit.set_has_code(code.is_some());
         let shown = code.filter(|(_, shown)| *shown).map_or("", |(code, _)| code);
         visit.set_code(shown.into());
+        let (theme, modes) = (ui::Theme::get(&self.app), state.modes());
+        theme.set_low(modes.low);
+        theme.set_large(modes.large);
+        theme.set_contrast(modes.contrast);
         visit.set_chosen(state.chosen().map_or(-1, |level| level as i32));
         visit.set_wishes_words(state.wishes_words());
         visit.set_busy(state.busy());
@@ -560,6 +572,9 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_more_time_button(text(&texts.more_time_button));
     shown.set_invitation(text(&texts.invitation));
     shown.set_decline(text(&texts.decline));
+    shown.set_mode_large(text(&texts.mode_large));
+    shown.set_mode_contrast(text(&texts.mode_contrast));
+    shown.set_mode_low(text(&texts.mode_low));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

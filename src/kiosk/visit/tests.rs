@@ -143,6 +143,31 @@ fn a_page_asks_before_it_leaves_and_any_touch_gives_all_its_time_again() {
 }
 
 #[test]
+fn a_mode_lasts_as_long_as_its_visitor() {
+    let mut kiosk = Kiosk::new();
+    let modes = [Mode::Low, Mode::Large, Mode::Contrast];
+    for mode in modes {
+        assert_eq!(kiosk.tap(Input::Mode(mode)), None);
+    }
+    let all = Modes { low: true, large: true, contrast: true };
+    assert_eq!(kiosk.visit.modes(), all);
+    kiosk.rate(HAI_LONG);
+    kiosk.tap(Input::Send);
+    kiosk.kept();
+    assert_eq!(kiosk.visit.modes(), all);
+    kiosk.tap(Input::Done);
+    assert_eq!(kiosk.visit.modes(), Modes::default());
+    for mode in modes {
+        kiosk.tap(Input::Mode(mode));
+    }
+    kiosk.tap(Input::Mode(Mode::Large));
+    assert_eq!(kiosk.visit.modes(), Modes { large: false, ..all });
+    assert!(!kiosk.visit.idle());
+    kiosk.pass(TimeOuts::default().reasons_ms);
+    assert!(kiosk.visit.idle(), "and who goes away leaves none");
+}
+
+#[test]
 fn a_rating_with_reasons_is_sent_and_thanked() {
     let mut kiosk = Kiosk::new();
     assert_eq!(kiosk.tap(Input::Rate(KHONG_HAI_LONG)), open("khong_hai_long"));
@@ -708,6 +733,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0..4usize).prop_map(Input::Counter),
         1 => Just(Input::Notice),
         1 => (0..2usize).prop_map(Input::Language),
+        1 => prop_oneof![Just(Mode::Low), Just(Mode::Large), Just(Mode::Contrast)]
+            .prop_map(Input::Mode),
         1 => Just(Input::ShowCode),
         1 => Just(Input::Touched),
         1 => Just(Input::Moved),
@@ -746,7 +773,7 @@ struct Onlooker {
     /// The face tapped whose record is on its way.
     tapped: Option<usize>,
     /// The language and the counter chosen.
-    language: usize,
+    language: (usize, Modes),
     counter: usize,
 }
 
@@ -884,8 +911,18 @@ impl World {
     /// What the visitor's own touch, or time, led to.
     fn own(&mut self, page: &Page, input: &Input, record: Option<Record>, taken: bool) {
         if let Input::Language(language) = input {
-            self.who.language = *language;
+            self.who.language.0 = *language;
             assert_eq!((record, self.visit.page()), (None, page), "only the words change");
+            return;
+        }
+        if let Input::Mode(mode) = input {
+            let modes = &mut self.who.language.1;
+            match mode {
+                Mode::Low => modes.low = !modes.low,
+                Mode::Large => modes.large = !modes.large,
+                Mode::Contrast => modes.contrast = !modes.contrast,
+            }
+            assert_eq!((record, self.visit.page()), (None, page), "only the look changes");
             return;
         }
         if !taken && !matches!(input, Input::Tick | Input::Touched | Input::Moved) {
@@ -1096,9 +1133,10 @@ impl World {
 
     /// What holds at every moment.
     fn check(&mut self) {
-        assert_eq!(self.visit.language(), self.who.language, "the visitor's own language");
+        let own = (self.visit.language(), self.visit.modes());
+        assert_eq!(own, self.who.language, "the visitor's own language and modes");
         assert_eq!(self.visit.counter(), self.counters.get(self.who.counter));
-        let at_rest = *self.visit.page() == self.rest() && self.who.language == 0;
+        let at_rest = *self.visit.page() == self.rest() && self.who.language == Default::default();
         let untold = self.visit.ignored >= LEAST_MISUSE;
         assert_eq!(self.visit.idle(), at_rest && self.waiting.is_none() && !untold);
         match self.visit.page().clone() {
