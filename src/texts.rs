@@ -82,7 +82,8 @@ texts! {
     /// What the kiosk's screens say.
     KioskTexts {
         home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
-        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, mode_large, mode_contrast, mode_low, skip, send,
+        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, mode_large, mode_contrast, mode_low,
+        words_title, words_help, words_phone, words_back, words_space, words_delete, words_capitals, skip, send,
         thanks_title, thanks_kept, thanks_code_button, thanks_code_title, thanks_code_help,
         thanks_more_title, thanks_more, later_title, later_text,
         later_done, not_kept, paused, staff_note,

@@ -310,6 +310,7 @@ impl Kiosk {
             Page::Invited(_) => "invited",
             Page::Notice(_) => "notice",
             Page::Reasons { .. } => "reasons",
+            Page::Words { .. } => "words",
             Page::Thanks { .. } => "thanks",
             Page::Later(_) => "later",
             Page::NotKept { .. } => "not-kept",
@@ -400,6 +401,7 @@ fn page_component(page: &str) -> String {
     match page {
         "home" => "HomePage",
         "invited" => "InvitedPage",
+        "words" => "WordsPage",
         "reasons" => "ReasonsPage",
         "thanks" => "ThanksPage",
         "later" => "LaterPage",
@@ -868,6 +870,71 @@ fn a_mode_is_one_tap_from_home_and_gone_after_the_visit() {
 }
 
 #[test]
+fn words_are_typed_in_telex_or_key_by_key_sealed_and_leave_nothing_behind() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let home = kiosk.picture();
+        let press = |kiosk: &Kiosk, label: &str| {
+            let (x, y) = kiosk.control(label).middle();
+            kiosk.touch(x, y);
+        };
+        let write = |kiosk: &Kiosk, keys: &str| {
+            for key in keys.chars() {
+                let label = if key == ' ' { "dấu cách".to_owned() } else { key.to_string() };
+                press(kiosk, &label);
+            }
+        };
+        kiosk.tap_kept("Không hài lòng");
+        kiosk.tap("Góp ý thêm (xin không ghi họ tên)");
+        kiosk.tap("Gửi");
+        assert!(kiosk.on("words"), "nothing is to be kept yet");
+        pass(SETTLE_MS);
+        press(&kiosk, "HOA");
+        write(&kiosk, "D");
+        write(&kiosk, "dangs");
+        press(&kiosk, "Xóa");
+        write(&kiosk, "g phair chowf ");
+        press(&kiosk, "123");
+        write(&kiosk, "0912345678");
+        kiosk.picture().assert_like_reference("words");
+        assert!(kiosk.says("Đáng phải chờ 0912345678"));
+        kiosk.tap_kept("Gửi");
+        assert!(kiosk.on("thanks"));
+        kiosk.tap(HOME);
+        assert_eq!(kiosk.picture().differences(&home, &[]), []);
+        assert_eq!(ui::Visit::get(kiosk.screen.app()).get_written(), "");
+
+        // Who cannot type Telex has a key for each.
+        kiosk.tap_kept("Rất hài lòng");
+        kiosk.tap("Phản ánh vi phạm");
+        kiosk.tap("Gửi");
+        pass(SETTLE_MS);
+        write(&kiosk, "đôiạ");
+        assert!(kiosk.says("đội"), "the key of a tone is Telex's letter for it");
+        pass(TimeOuts::default().later_ms);
+        kiosk.kept();
+        assert!(kiosk.on("home"), "unfinished words are dropped");
+
+        kiosk.tap_kept("Rất hài lòng");
+        kiosk.tap("Phản ánh vi phạm");
+        kiosk.tap("Gửi");
+        kiosk.tap_kept("Viết bằng điện thoại");
+        assert!(kiosk.on("thanks"));
+        assert_eq!(
+            kiosk.told(),
+            [
+                "contact touch khong_hai_long",
+                "closed sent gop_y Đáng phải chờ ••••••••••",
+                "contact touch rat_hai_long",
+                "closed timed_out phan_anh",
+                "contact touch rat_hai_long",
+                "closed sent phan_anh",
+            ]
+        );
+    });
+}
+
+#[test]
 fn each_face_stands_for_its_own_level() {
     on_stage(|| {
         let mut kiosk = Kiosk::new();
@@ -1311,6 +1378,13 @@ fn nothing_of_one_visitor_reaches_the_next() {
                 kiosk.kept();
                 return;
             }
+            // Somebody's words, too, if a wish to write is ticked.
+            if end == "Gửi" {
+                kiosk.tap("Gửi");
+                for key in ["o", "k"] {
+                    kiosk.tap(key);
+                }
+            }
             kiosk.tap_kept(end);
             assert!(tickets.contains(&kiosk.ticket()));
             kiosk.tap(HOME);
@@ -1325,6 +1399,7 @@ fn nothing_of_one_visitor_reaches_the_next() {
             assert_eq!(shown.get_qr().size().width, 0, "no code is left");
             assert_eq!(slint::Model::row_count(&shown.get_reasons()), 0);
             assert_eq!((shown.get_chosen(), shown.get_trouble().as_str()), (-1, ""));
+            assert_eq!(shown.get_written(), "");
         }
         assert_eq!(tickets.len(), 6);
     });
@@ -1469,6 +1544,7 @@ fn nine_boxes_have_room_and_are_kept_in_the_forms_order() {
             kiosk.tap(&toggle.label);
         }
         assert_eq!(kiosk.ticked().len(), 9);
+        kiosk.tap("Gửi");
         kiosk.tap_kept("Gửi");
         assert_eq!(
             kiosk.told()[1],
@@ -1577,11 +1653,12 @@ fn a_wish_to_write_tells_where_and_gives_time_to_scan() {
         let mut kiosk = Kiosk::new();
         for level in ["Rất hài lòng", "Rất không hài lòng"] {
             kiosk.tap_kept(level);
-            let told = "Sau khi gửi, xin ông/bà quét mã để viết nội dung bằng điện thoại.";
+            let told = "Sau khi chạm “Gửi”, ông/bà viết nội dung tại đây hoặc bằng điện thoại.";
             assert!(!kiosk.says(told));
             kiosk.tap("Phản ánh vi phạm");
             assert!(kiosk.says(told));
-            kiosk.tap_kept("Gửi");
+            kiosk.tap("Gửi");
+            kiosk.tap_kept("Viết bằng điện thoại");
             pass(21_000);
             assert!(kiosk.on("thanks"), "there is time to scan");
             pass(40_000);

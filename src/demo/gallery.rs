@@ -30,6 +30,7 @@ use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
+use crate::kiosk::typing::Stroke;
 use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
 use crate::texts::Texts;
@@ -54,6 +55,9 @@ pub const MODES: [(Option<Mode>, &str); 4] = [
 /// A Tuesday morning, with everybody on shift; and the evening, with nobody.
 const MORNING: &str = "2026-11-24T08:15:00.000+07:00";
 const EVENING: &str = "2026-11-24T17:05:00.000+07:00";
+/// What somebody writes, as Telex has it.
+const WRITTEN: &str =
+    "Tooi phari chowf hown hai tieengs mowis ddeens luwowtj, quaayf khoong cos ai huwowngs daanx.";
 /// The disk has answered long before this.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -292,6 +296,12 @@ impl<'a> Stage<'a> {
             }
             self.take(Input::Send)?;
             if poles.len() == 1 && part == Part::Whole {
+                self.every("words-empty", 0, look)?;
+                for key in WRITTEN.chars() {
+                    self.take(Input::Type(Stroke::Character(key)))?;
+                }
+                self.every("words", 0, look)?;
+                self.take(Input::Send)?;
                 self.every("thanks", 0, look)?;
                 self.take(Input::ShowCode)?;
                 self.every("thanks-code", 0, look)?;

@@ -16,7 +16,7 @@ use crate::domain::check::CheckCode;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, Epoch, Hash, OfficialId};
-use crate::domain::line::{Event, Line};
+use crate::domain::line::{Event, How, Line};
 use crate::domain::office::Official;
 use crate::domain::seal::Answer;
 use crate::domain::ticket::{Claims, TicketKey};
@@ -196,7 +196,9 @@ impl Desk {
                 Ok(Kept { seq: committed.seq, ticket: None, code: None })
             }
             // Another epoch's line cannot be spoken of in this one.
-            Record::Change { contact, .. } | Record::Close { contact, .. }
+            Record::Change { contact, .. }
+            | Record::Close { contact, .. }
+            | Record::Write { contact, .. }
                 if !self.journal.holds(*contact) =>
             {
                 Err(JournalError::EpochEnded)
@@ -208,14 +210,21 @@ impl Desk {
                 Ok(Kept { seq: committed.seq, ticket: None, code: None })
             }
             Record::Close { contact, how, reasons } => {
-                let line =
-                    Line { contact: Some(*contact), how: Some(*how), ..Line::draft(Event::Closed) };
-                let answer = [Answer::Reasons(reasons.clone())];
-                let committed = self.journal.append(line, &answer)?;
-                let code = Some(CheckCode::of(self.enrolled.number, committed.hash));
-                Ok(Kept { seq: committed.seq, ticket: None, code })
+                self.close(*contact, *how, &[Answer::Reasons(reasons.clone())])
+            }
+            Record::Write { contact, reasons, words } => {
+                let answer =
+                    [Answer::Reasons(reasons.clone()), Answer::Words(words.as_str().to_owned())];
+                self.close(*contact, How::Sent, &answer)
             }
         }
+    }
+
+    fn close(&mut self, contact: u64, how: How, answer: &[Answer]) -> Result<Kept, JournalError> {
+        let line = Line { contact: Some(contact), how: Some(how), ..Line::draft(Event::Closed) };
+        let committed = self.journal.append(line, answer)?;
+        let code = Some(CheckCode::of(self.enrolled.number, committed.hash));
+        Ok(Kept { seq: committed.seq, ticket: None, code })
     }
 
     /// Notes a root that the central service published.

@@ -23,6 +23,7 @@ pub mod run;
 pub mod sender;
 pub mod sqlite_pages;
 pub mod transport;
+pub mod typing;
 pub mod uploader;
 pub mod visit;
 pub mod window;

@@ -17,9 +17,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::domain::form::{Form, Offered, Pole};
 use crate::domain::ids::CounterId;
 use crate::domain::line::{By, How};
+
+use super::typing::{Stroke, Writing, masked};
 
 /// Touches are ignored this long after a page changed, so that a double tap or a resting hand
 /// does not act on what just appeared. In milliseconds.
@@ -108,6 +112,8 @@ pub enum Input {
     Rate(usize),
     /// A reason was tapped: its place among those offered.
     Toggle(usize),
+    /// A key of the keyboard on the screen.
+    Type(Stroke),
     /// “Gửi”.
     Send,
     /// “Bỏ qua”.
@@ -163,6 +169,15 @@ pub enum Record {
         /// Codes of the reasons kept, in the form's order.
         reasons: Vec<String>,
     },
+    /// A contact ends as sent, with words.
+    Write {
+        /// Number of the opening line.
+        contact: u64,
+        /// Codes of the reasons kept, in the form's order.
+        reasons: Vec<String>,
+        /// What was written, with numbers masked.
+        words: Zeroizing<String>,
+    },
     /// Touches that were nobody's wish.
     Misuse {
         /// How many.
@@ -189,6 +204,17 @@ pub enum Page {
         level: usize,
         /// Which of the offered reasons are ticked.
         ticked: Vec<bool>,
+    },
+    /// Words may be written, because a wish to write is ticked.
+    Words {
+        /// The contact.
+        contact: Contact,
+        /// Place of the level given.
+        level: usize,
+        /// Which of the offered reasons are ticked.
+        ticked: Vec<bool>,
+        /// What is written so far.
+        writing: Writing,
     },
     /// The answer is kept.
     Thanks {
@@ -353,6 +379,7 @@ impl Visit {
             Page::Who | Page::Home | Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
             Page::Thanks { words: false, code_shown: false, .. } => Some(self.time_outs.thanks_ms),
             Page::Invited(_) => Some(self.time_outs.invited_ms),
+            Page::Words { .. } => Some(self.time_outs.later_ms),
             Page::Notice(_) | Page::Later(_) | Page::Thanks { .. } => Some(self.time_outs.later_ms),
             Page::NotKept { .. } => Some(self.time_outs.not_kept_ms),
         }
@@ -408,7 +435,8 @@ impl Visit {
                 self.call(by, &counter);
                 return None;
             }
-            Input::Touched if self.hammered(now_ms) => return None,
+            // Whoever types, types quickly.
+            Input::Touched if !self.writes() && self.hammered(now_ms) => return None,
             Input::Tick | Input::Touched | Input::Moved if self.after.is_some() => return None,
             _ if self.after.is_some() => return self.ignore(),
             Input::Tick => {
@@ -455,6 +483,10 @@ impl Visit {
         }
         self.unanswered = false;
         self.tapped(input, now_ms)
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self.page, Page::Words { .. })
     }
 
     fn ignore(&mut self) -> Option<Record> {
@@ -516,6 +548,7 @@ impl Visit {
     fn tapped(&mut self, input: Input, now_ms: u64) -> Option<Record> {
         let form = Arc::clone(&self.form);
         let code = |level: usize| form.levels.get(level).map(|level| level.code.clone());
+        let wishes_words = self.wishes_words();
         match (&mut self.page, input) {
             (Page::Who, Input::Counter(place)) if place < self.counters.len() => {
                 self.counter = place;
@@ -576,9 +609,39 @@ impl Visit {
                 }
                 None
             }
+            (Page::Reasons { .. }, Input::Send) if wishes_words => {
+                let page = std::mem::replace(&mut self.page, Page::Home);
+                if let Page::Reasons { contact, level, ticked } = page {
+                    let writing = Writing::default();
+                    self.show(Page::Words { contact, level, ticked, writing }, now_ms);
+                }
+                None
+            }
             (Page::Reasons { .. }, Input::Send) => {
-                let words = self.wishes_words();
-                self.close(How::Sent, After::Thanked { words })
+                self.close(How::Sent, After::Thanked { words: false })
+            }
+            (Page::Words { writing, .. }, Input::Type(stroke)) => {
+                writing.take(stroke);
+                self.touched_ms = now_ms;
+                None
+            }
+            (Page::Words { .. }, Input::Done) => {
+                let page = std::mem::replace(&mut self.page, Page::Home);
+                if let Page::Words { contact, level, ticked, .. } = page {
+                    self.show(Page::Reasons { contact, level, ticked }, now_ms);
+                }
+                None
+            }
+            (Page::Words { contact, writing, .. }, Input::Send) if !writing.is_empty() => {
+                let (contact, text) = (contact.seq, writing.text());
+                let words = Zeroizing::new(masked(text.trim()));
+                let reasons = self.ticked_codes();
+                self.after = Some(After::Thanked { words: false });
+                Some(Record::Write { contact, reasons, words })
+            }
+            // Nothing is written here: it will be on the phone.
+            (Page::Words { .. }, Input::Send | Input::Skip) => {
+                self.close(How::Sent, After::Thanked { words: true })
             }
             (Page::Reasons { .. }, Input::Skip) => {
                 self.close(How::Skipped, After::Thanked { words: false })
@@ -600,9 +663,12 @@ impl Visit {
 
     fn timed_out(&mut self, now_ms: u64) -> Option<Record> {
         match self.page {
-            Page::Reasons { .. } | Page::Later(_) | Page::Invited(_) | Page::Notice(Some(_)) => {
-                self.close(How::TimedOut, After::Rest)
-            }
+            // What was not sent is nobody's answer.
+            Page::Reasons { .. }
+            | Page::Words { .. }
+            | Page::Later(_)
+            | Page::Invited(_)
+            | Page::Notice(Some(_)) => self.close(How::TimedOut, After::Rest),
             Page::Who
             | Page::Home
             | Page::Notice(None)
@@ -614,21 +680,21 @@ impl Visit {
         }
     }
 
+    fn ticked_codes(&self) -> Vec<String> {
+        let (Page::Reasons { level, ticked, .. } | Page::Words { level, ticked, .. }) = &self.page
+        else {
+            return Vec::new();
+        };
+        let offered = self.offered_with(*level).into_iter().zip(ticked);
+        offered.filter(|(_, tick)| **tick).map(|(offered, _)| offered.code.to_owned()).collect()
+    }
+
     fn close(&mut self, how: How, after: After) -> Option<Record> {
         let (contact, reasons) = match &self.page {
-            Page::Reasons { contact, level, ticked } => {
-                let reasons = match how {
-                    // Skipping takes the ticks back; being called away does not.
-                    How::Skipped => Vec::new(),
-                    _ => self
-                        .offered_with(*level)
-                        .into_iter()
-                        .zip(ticked)
-                        .filter(|(_, tick)| **tick)
-                        .map(|(offered, _)| offered.code.to_owned())
-                        .collect(),
-                };
-                (contact.seq, reasons)
+            Page::Reasons { contact, .. } | Page::Words { contact, .. } => {
+                // Skipping takes the ticks back; being called away does not.
+                let skipped = how == How::Skipped;
+                (contact.seq, if skipped { Vec::new() } else { self.ticked_codes() })
             }
             Page::Later(contact) | Page::Invited(contact) | Page::Notice(Some(contact)) => {
                 (contact.seq, Vec::new())
@@ -671,9 +737,10 @@ impl Visit {
                     self.touched_ms = now_ms;
                     return;
                 }
-                (Some(After::Thanked { words }), Page::Reasons { contact, .. }) => {
-                    Page::Thanks { contact, words, code: handed, code_shown: false }
-                }
+                (
+                    Some(After::Thanked { words }),
+                    Page::Reasons { contact, .. } | Page::Words { contact, .. },
+                ) => Page::Thanks { contact, words, code: handed, code_shown: false },
                 (None, page) => {
                     self.page = page;
                     return;

@@ -14,6 +14,7 @@ use super::configuration::InForce;
 use super::photos::{Album, Photos};
 use super::qr;
 use super::recorder::Recorder;
+use super::typing::Stroke;
 use super::visit::{Input, Mode, Page, TimeOuts, Visit};
 use crate::clock::Clock;
 use crate::domain::enrolment::Enrolled;
@@ -250,6 +251,11 @@ impl Screen {
         visit.on_notice(when(Input::Notice));
         visit.on_rate(on(Input::Rate));
         visit.on_toggle(on(Input::Toggle));
+        let stroke = on_input(self);
+        visit.on_type_key(move |key| {
+            let key = key.chars().next().map_or(Stroke::Back, Stroke::Character);
+            stroke(Input::Type(key));
+        });
         visit.on_send(when(Input::Send));
         visit.on_skip(when(Input::Skip));
         visit.on_later(when(Input::Later));
@@ -458,6 +464,8 @@ impl Screen {
         let visit = ui::Visit::get(&self.app);
         let ticket = match state.page() {
             Page::Who | Page::Home | Page::Notice(None) | Page::NotKept { .. } => None,
+            // Nobody scans while they type.
+            Page::Words { .. } => None,
             Page::Reasons { contact, .. }
             | Page::Thanks { contact, .. }
             | Page::Later(contact)
@@ -472,6 +480,13 @@ impl Screen {
             self.show_reasons(&visit, &state.offered(), ticked);
         } else if visit.get_reasons().row_count() > 0 {
             visit.set_reasons(ModelRc::default());
+        }
+        let written = match state.page() {
+            Page::Words { writing, .. } => SharedString::from(writing.text().as_str()),
+            _ => SharedString::default(),
+        };
+        if visit.get_written() != written {
+            visit.set_written(written);
         }
         if let Page::NotKept { trouble } = state.page() {
             visit.set_trouble(trouble.as_str().into());
@@ -501,6 +516,7 @@ impl Screen {
             Page::Invited(_) => ui::Page::Invited,
             Page::Notice(_) => ui::Page::Notice,
             Page::Reasons { .. } => ui::Page::Reasons,
+            Page::Words { .. } => ui::Page::Words,
             Page::Thanks { .. } => ui::Page::Thanks,
             Page::Later(_) => ui::Page::Later,
             Page::NotKept { .. } => ui::Page::NotKept,
@@ -575,6 +591,13 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_mode_large(text(&texts.mode_large));
     shown.set_mode_contrast(text(&texts.mode_contrast));
     shown.set_mode_low(text(&texts.mode_low));
+    shown.set_words_title(text(&texts.words_title));
+    shown.set_words_help(text(&texts.words_help));
+    shown.set_words_phone(text(&texts.words_phone));
+    shown.set_words_back(text(&texts.words_back));
+    shown.set_words_space(text(&texts.words_space));
+    shown.set_words_delete(text(&texts.words_delete));
+    shown.set_words_capitals(text(&texts.words_capitals));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

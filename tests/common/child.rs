@@ -454,6 +454,7 @@ fn shown(screen: &Screen) -> String {
     let visit = ui::Visit::get(screen.app());
     let seq = match screen.page() {
         Page::Reasons { contact, .. }
+        | Page::Words { contact, .. }
         | Page::Thanks { contact, .. }
         | Page::Later(contact)
         | Page::Invited(contact)

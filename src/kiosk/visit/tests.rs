@@ -101,7 +101,7 @@ fn handed(record: &Record, seq: u64) -> Option<String> {
     match record {
         Record::Open { .. } => Some(format!("TICKET{seq}")),
         Record::Change { .. } | Record::Misuse { .. } => None,
-        Record::Close { .. } => Some(format!("CODE{seq}")),
+        Record::Close { .. } | Record::Write { .. } => Some(format!("CODE{seq}")),
     }
 }
 
@@ -140,6 +140,70 @@ fn a_page_asks_before_it_leaves_and_any_touch_gives_all_its_time_again() {
     kiosk.tap(Input::Send);
     kiosk.kept();
     assert!(!kiosk.visit.asks_for_time(kiosk.now + time_outs.thanks_ms), "thanks asks nothing");
+}
+
+fn type_in(kiosk: &mut Kiosk, keys: &str) {
+    for key in keys.chars() {
+        // As quickly as somebody who can.
+        kiosk.now += 120;
+        kiosk.visit.step(Input::Touched, kiosk.now);
+        kiosk.visit.step(Input::Type(Stroke::Character(key)), kiosk.now);
+    }
+}
+
+/// Rates with a wish to write, and comes to the words.
+fn wish() -> (Kiosk, u64) {
+    let mut kiosk = Kiosk::new();
+    kiosk.visit = Visit::new(form_with_wishes(), vec![q3()], TimeOuts::default());
+    let contact = kiosk.rate(KHONG_HAI_LONG);
+    kiosk.tap(Input::Toggle(7));
+    assert_eq!(kiosk.tap(Input::Send), None, "the contact is still open");
+    kiosk.now += SETTLE_MS;
+    (kiosk, contact)
+}
+
+#[test]
+fn words_are_written_sent_and_thanked() {
+    let (mut kiosk, contact) = wish();
+    type_in(&mut kiosk, "Goij 0912 345 678 ");
+    let record = kiosk.tap(Input::Send);
+    let words = Zeroizing::new("Gọi •••• ••• •••".to_owned());
+    assert_eq!(record, Some(Record::Write { contact, reasons: vec!["gop_y".into()], words }));
+    kiosk.kept();
+    assert!(matches!(kiosk.visit.page(), Page::Thanks { words: false, .. }));
+}
+
+#[test]
+fn who_writes_nothing_here_writes_on_the_phone() {
+    for input in [Input::Send, Input::Skip] {
+        let (mut kiosk, contact) = wish();
+        type_in(&mut kiosk, if input == Input::Skip { "abc" } else { "  " });
+        assert_eq!(kiosk.tap(input), close(contact, How::Sent, &["gop_y"]));
+        kiosk.kept();
+        assert!(matches!(kiosk.visit.page(), Page::Thanks { words: true, .. }));
+    }
+}
+
+#[test]
+fn unfinished_words_are_dropped_and_the_rating_stays() {
+    let (mut kiosk, contact) = wish();
+    type_in(&mut kiosk, "chowf laau");
+    assert_eq!(kiosk.pass(59_750), None);
+    assert_eq!(kiosk.pass(250), close(contact, How::TimedOut, &["gop_y"]));
+
+    let (mut kiosk, contact) = wish();
+    type_in(&mut kiosk, "chowf laau");
+    assert_eq!(kiosk.visit.cut_off(), close(contact, How::Interrupted, &["gop_y"]));
+
+    // Back to the reasons: nothing of them is left there.
+    let (mut kiosk, _) = wish();
+    type_in(&mut kiosk, "chowf laau");
+    kiosk.tap(Input::Done);
+    assert!(kiosk.on_reasons());
+    assert_eq!(kiosk.ticked(), ["gop_y"]);
+    kiosk.tap(Input::Send);
+    let Page::Words { writing, .. } = kiosk.visit.page() else { panic!("no words") };
+    assert!(writing.is_empty());
 }
 
 #[test]
@@ -738,6 +802,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Input::ShowCode),
         1 => Just(Input::Touched),
         1 => Just(Input::Moved),
+        3 => prop_oneof![
+            4 => prop::char::range('a', 'z').prop_map(Stroke::Character),
+            1 => prop::char::range('0', '9').prop_map(Stroke::Character),
+            1 => Just(Stroke::Character(' ')),
+            1 => Just(Stroke::Back),
+        ]
+        .prop_map(Input::Type),
     ];
     let pass = prop_oneof![
         6 => 0..900u64,
@@ -860,7 +931,7 @@ impl World {
                 let called = matches!(page, Page::Invited(_)) && *how == How::TimedOut;
                 called && matches!(input, Input::Call(..))
             }
-            Record::Change { .. } => false,
+            Record::Change { .. } | Record::Write { .. } => false,
         }
     }
 
@@ -881,7 +952,7 @@ impl World {
             Record::Close { contact, reasons, .. } => {
                 assert_eq!((Some(*contact), reasons.len()), (self.who.contact, 0));
             }
-            Record::Change { .. } => unreachable!(),
+            Record::Change { .. } | Record::Write { .. } => unreachable!(),
         }
         self.waiting = Some(record);
     }
@@ -971,6 +1042,7 @@ impl World {
                 let left = matches!(page, Page::Later(_));
                 let (expected, kept) = match input {
                     Input::Send => (How::Sent, self.ticks()),
+                    Input::Skip if matches!(page, Page::Words { .. }) => (How::Sent, self.ticks()),
                     Input::Skip => (How::Skipped, Vec::new()),
                     Input::Tick => (How::TimedOut, self.ticks()),
                     Input::Done if left => (How::Left, Vec::new()),
@@ -978,6 +1050,13 @@ impl World {
                     other => panic!("{other:?} closes a contact"),
                 };
                 assert_eq!((*how, reasons), (expected, &kept));
+            }
+            Record::Write { contact, reasons, words } => {
+                let Page::Words { writing, .. } = page else { panic!("{page:?} has no words") };
+                assert_eq!((Some(*contact), input), (self.who.contact, &Input::Send));
+                assert_eq!(*reasons, self.ticks());
+                assert_eq!(words.as_str(), masked(writing.text().trim()));
+                assert!(!words.is_empty());
             }
             Record::Misuse { .. } => unreachable!(),
         }
@@ -1000,6 +1079,10 @@ impl World {
                 assert_eq!(entry.end, None, "a closed contact is never changed");
                 assert!(level.is_some(), "a level stays a level");
                 entry.level = level;
+            }
+            Record::Write { contact, reasons, .. } => {
+                let end = Some((How::Sent, reasons.clone()));
+                self.entry(*contact).end = end;
             }
             Record::Misuse { .. } => {}
             Record::Close { contact, how, reasons } => {
@@ -1055,6 +1138,14 @@ impl World {
                 if before.is_some_and(|before| self.pole(before) != self.pole(level)) {
                     self.who.ticked.clear();
                 }
+            }
+            Record::Write { contact, .. } => {
+                let contact = Contact { seq: contact, ticket: Some(format!("TICKET{contact}")) };
+                let thanks =
+                    Page::Thanks { contact, words: false, code: handed, code_shown: false };
+                assert_eq!(page, thanks);
+                let (language, counter) = (self.who.language, self.who.counter);
+                self.who = Onlooker { language, counter, ..Onlooker::default() };
             }
             Record::Close { contact, how, reasons } => {
                 let thanked = matches!(how, How::Sent | How::Skipped);
@@ -1165,6 +1256,13 @@ impl World {
             Page::Later(contact) | Page::Invited(contact) | Page::Notice(Some(contact)) => {
                 assert_eq!(Some(contact.seq), self.who.contact);
                 assert_eq!(self.entry(contact.seq).level, None);
+            }
+            Page::Words { contact, level, ticked, .. } => {
+                assert_eq!((Some(contact.seq), Some(level)), (self.who.contact, self.who.level));
+                let offered = self.offered(level);
+                let ticks = offered.iter().map(|code| self.who.ticked.contains(code));
+                assert_eq!(ticked, ticks.collect::<Vec<_>>());
+                assert_eq!(self.visit.offered(), []);
             }
             Page::Thanks { contact, .. } => {
                 let entry = self.entry(contact.seq);
