@@ -88,6 +88,66 @@ async fn words_are_gone_from_the_disk_after_their_time_and_nothing_else_is() {
     assert_eq!(found(central.folder.path(), WORDS.as_bytes()), [""; 0]);
 }
 
+/// A contact that is rated and written about at the kiosk; gives its code.
+fn typed(kiosk: &mut TestKiosk, reason: &str) -> CheckCode {
+    let mut desk = kiosk.desk();
+    let (by, counter) = (By::Touch, first_counter(&desk));
+    let open = Record::Open { by, counter, level: Some("khong_hai_long".to_owned()) };
+    let contact = desk.keep(&open).unwrap().seq;
+    let (reasons, words) = (vec![reason.to_owned()], WORDS.to_owned().into());
+    desk.keep(&Record::Write { contact, reasons, words }).unwrap().code.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_kiosk_are_read_by_whom_they_are_for_and_go_like_those_of_phones() {
+    let central = TestCentral::start_at(at("2026-11-24 09:00")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    let report = typed(&mut kiosk, "phan_anh");
+    let comments = [typed(&mut kiosk, "gop_y"), typed(&mut kiosk, "gop_y")];
+    sent(&kiosk).await;
+    let store = central.store();
+    let reports = store.words(Reader::Authority).await.unwrap();
+    assert_eq!((reports.len(), reports[0].text.as_str()), (1, WORDS));
+    assert_eq!(reports[0].day, "2026-11-24");
+    assert_eq!(reports[0].counter, Some("q3".parse().unwrap()));
+    assert_eq!(reports[0].official, Some("cb07".parse().unwrap()));
+    assert_eq!(words(&central).await, 2);
+    as_the_journals_give(&central).await;
+    assert_eq!(words(&central).await, 2);
+
+    // On request: the words alone, and all of it.
+    let rated = tally(&central, Key::Outcome(Outcome::Rated)).await;
+    erase(&central, comments[0], true).await;
+    assert_eq!(words(&central).await, 1);
+    assert_eq!(tally(&central, Key::Outcome(Outcome::Rated)).await, rated);
+    erase(&central, comments[1], false).await;
+    assert_eq!(words(&central).await, 0);
+    assert_eq!(tally(&central, Key::Outcome(Outcome::Rated)).await, rated - 1);
+    erase(&central, report, true).await;
+    assert_eq!(store.words(Reader::Authority).await.unwrap().len(), 0);
+    as_the_journals_give(&central).await;
+    assert_eq!(words(&central).await, 0);
+
+    // And when their time is over.
+    typed(&mut kiosk, "gop_y");
+    sent(&kiosk).await;
+    erase_old_words(store, date(2027, 2, 22), 90).await.unwrap();
+    assert_eq!(words(&central).await, 1, "not a day too early");
+    assert!(!found(central.folder.path(), WORDS.as_bytes()).is_empty(), "the search finds");
+    erase_old_words(store, date(2027, 2, 23), 90).await.unwrap();
+    assert_eq!(words(&central).await, 0);
+    as_the_journals_give(&central).await;
+    assert_eq!(words(&central).await, 0, "nor does a rebuild bring them back");
+    assert_eq!(found(central.folder.path(), WORDS.as_bytes()), [""; 0]);
+
+    // Both verifiers' other half: an archive of it is right.
+    central.clock.set(at("2026-11-25 00:05"));
+    make(&central.central).await.unwrap();
+    let (folder, _) = central.stop().await;
+    let checked = tokio::task::spawn_blocking(move || Archive::of(folder.path(), ALL).check(None));
+    assert_eq!(checked.await.unwrap().problems, [""; 0]);
+}
+
 fn asked(code: CheckCode, words_only: bool) -> Erasure {
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "yêu cầu của người dân".to_owned());
     Erasure { code: code.to_string(), words_only, person, reason }

@@ -91,6 +91,30 @@ impl Writer {
                         late.insert(line.seq);
                         reasons.clear();
                     }
+                    let words = entry.answers.iter().find_map(|answer| match answer {
+                        Answer::Words(words) => Some(words),
+                        _ => None,
+                    });
+                    let over = late.contains(&line.seq);
+                    if let (Some(words), Some(number), false) = (words, line.contact, over) {
+                        // Nobody writes before the day of the contact, whatever a clock says.
+                        let day = line.at.date().min(batch.received.date());
+                        self.db
+                            .prepare_cached(
+                                "INSERT OR IGNORE INTO counter_words
+                                 (branch, line, contact, office, day, reader, text)
+                                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                            )?
+                            .execute(params![
+                                branch.id,
+                                line.seq as i64,
+                                number as i64,
+                                office.as_str(),
+                                day.to_string(),
+                                self.author.forms.reader(&reasons).as_str(),
+                                words
+                            ])?;
+                    }
                     // The first `closed` ends it.
                     if contact.end.as_ref().is_none_or(|end| line.seq < end.seq) {
                         contact.end = Some(End { seq: line.seq, how, reasons });

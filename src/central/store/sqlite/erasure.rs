@@ -171,6 +171,7 @@ impl Writer {
                 _ => Ok(()),
             };
         }
+        self.forget_counter_words(branch, &BTreeSet::from([of.contact]))?;
         if words_only {
             return Ok(());
         }
@@ -202,6 +203,20 @@ impl Writer {
     pub(super) fn forget_words(&self, lines: &BTreeSet<u64>) -> Result<(), StoreError> {
         let mut delete = self.db.prepare_cached("DELETE FROM words WHERE line = ?")?;
         lines.iter().try_for_each(|line| delete.execute([*line as i64]).map(drop))?;
+        Ok(())
+    }
+
+    /// What was written at a kiosk in some contacts is no longer read.
+    pub(super) fn forget_counter_words(
+        &self,
+        branch: i64,
+        contacts: &BTreeSet<u64>,
+    ) -> Result<(), StoreError> {
+        let mut delete =
+            self.db.prepare_cached("DELETE FROM counter_words WHERE branch = ? AND contact = ?")?;
+        contacts
+            .iter()
+            .try_for_each(|contact| delete.execute(params![branch, *contact as i64]).map(drop))?;
         Ok(())
     }
 
@@ -261,12 +276,29 @@ impl Writer {
         Ok(before)
     }
 
+    /// The same of words that were written at kiosks.
+    pub(super) fn counter_words_before(&self, day: Date) -> Result<Vec<(i64, u64)>, StoreError> {
+        let mut words =
+            self.db.prepare_cached("SELECT branch, line FROM counter_words WHERE day < ?")?;
+        let rows = words.query_map([day.to_string()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? as u64))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Erases words that were written before a day.
     pub(super) fn erase_words(&mut self, before: Date) -> Result<(), StoreError> {
         for (branch, seq) in self.words_before(before)? {
             let lines = BTreeSet::from([seq]);
             self.erase(branch, &lines, Which::Words)?;
             self.forget_words(&lines)?;
+        }
+        for (branch, line) in self.counter_words_before(before)? {
+            self.erase(branch, &BTreeSet::from([line]), Which::Words)?;
+            let mut delete = self
+                .db
+                .prepare_cached("DELETE FROM counter_words WHERE branch = ? AND line = ?")?;
+            delete.execute(params![branch, line as i64])?;
         }
         Ok(())
     }

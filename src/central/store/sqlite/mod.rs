@@ -429,7 +429,11 @@ impl Store for SqliteStore {
     }
 
     async fn has_words_before(&self, day: Date) -> Result<bool, StoreError> {
-        self.write(move |writer| Ok(!writer.words_before(day)?.is_empty())).await
+        self.write(move |writer| {
+            let phone = writer.words_before(day)?;
+            Ok(!phone.is_empty() || !writer.counter_words_before(day)?.is_empty())
+        })
+        .await
     }
 
     async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError> {

@@ -351,7 +351,13 @@ pub(super) fn words(db: &Connection, reader: Reader) -> Result<Vec<Written>, Sto
         "SELECT w.office, w.day, c.counter, c.official, w.text FROM words w
          LEFT JOIN phone p ON p.kiosk = w.kiosk AND p.seq = w.seq AND p.prefix = w.prefix
          LEFT JOIN contact c ON c.branch = p.branch AND c.seq = p.seq
-         WHERE w.reader = ? ORDER BY w.id",
+         WHERE w.reader = ?1
+         UNION ALL
+         SELECT w.office, coalesce(c.day, w.day), c.counter, c.official, w.text
+         FROM counter_words w
+         LEFT JOIN contact c ON c.branch = w.branch AND c.seq = w.contact
+         WHERE w.reader = ?1
+         ORDER BY 2",
     )?;
     let rows = statement.query_map([reader.as_str()], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -459,6 +465,31 @@ pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
         "SELECT 'retired', id, retired FROM kiosk WHERE retired IS NOT NULL",
     ] {
         dump(db, sql, [], &mut lines)?;
+    }
+    // Each with the names of its branch, whose number is not the same in another store.
+    let mut words = db.prepare(
+        "SELECT w.office, w.day, w.reader, b.kiosk, b.epoch, w.contact, w.line, w.text
+         FROM counter_words w JOIN branch b ON b.id = w.branch",
+    )?;
+    let mut rows = words.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |at: usize| row.get::<_, String>(at);
+        let hash = Hash::of(text(7)?.as_bytes());
+        let (office, day, reader, kiosk, epoch) =
+            (text(0)?, text(1)?, text(2)?, text(3)?, text(4)?);
+        let (contact, line): (i64, i64) = (row.get(5)?, row.get(6)?);
+        let row = serde_json::json!([
+            "counter_words",
+            office,
+            day,
+            reader,
+            kiosk,
+            epoch,
+            contact,
+            line,
+            hash
+        ]);
+        lines.push(row.to_string());
     }
     let mut words = db.prepare(
         "SELECT office, day, reader, kiosk, prefix, seq, line, text FROM words ORDER BY line",

@@ -24,13 +24,14 @@ use crate::domain::ids::{Hash, KioskId};
 use crate::domain::line::Line;
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
-const DERIVED: [&str; 12] = [
+const DERIVED: [&str; 13] = [
     "branch",
     "range",
     "clock_step",
     "contact",
     "phone",
     "words",
+    "counter_words",
     "tally",
     "placed",
     "completion",

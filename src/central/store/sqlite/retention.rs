@@ -174,6 +174,7 @@ impl Writer {
     ) -> Result<Vec<Line>, StoreError> {
         let lines = self.lines_of(branch, contacts)?;
         self.erase(branch, &lines.iter().map(|line| line.seq).collect(), Which::All)?;
+        self.forget_counter_words(branch, contacts)?;
         Ok(lines)
     }
 

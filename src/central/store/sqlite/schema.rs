@@ -20,6 +20,7 @@ const SCHEMA: Schema = Schema {
         DIRECTORIES,
         GAPS,
         CARRIED,
+        COUNTER_WORDS,
     ],
     unnumbered: false,
 };
@@ -270,6 +271,21 @@ const CARRIED: &str = "
         ticket_key BLOB NOT NULL,
         until      TEXT NOT NULL,
         PRIMARY KEY (kiosk, key)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What citizens wrote at kiosks, by who may read it: its line, and the contact that the line ends. `day` is
+/// that of the line, or of when it was received if that was earlier.
+const COUNTER_WORDS: &str = "
+    CREATE TABLE counter_words (
+        branch  INTEGER NOT NULL,
+        line    INTEGER NOT NULL,
+        contact INTEGER NOT NULL,
+        office  TEXT NOT NULL,
+        day     TEXT NOT NULL,
+        reader  TEXT NOT NULL CHECK (reader IN ('office', 'authority')),
+        text    TEXT NOT NULL,
+        PRIMARY KEY (branch, line)
     ) STRICT, WITHOUT ROWID;
 ";
 
