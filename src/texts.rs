@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
 use crate::domain::ids::CounterId;
-use crate::domain::office::Counter;
+use crate::domain::office::{Counter, Office};
 use crate::domain::signals::{Kind, Signal};
 use crate::domain::time::At;
 
@@ -31,6 +31,9 @@ pub struct Texts {
     pub counter: String,
     /// What the law asks to be told; `{office}` stands for the office's name.
     pub notice: Notice,
+    /// What the kiosk shows when nobody is there, one after the other; `{office}`, `{opens}` and `{closes}`
+    /// stand for the office's own. A unit's code of conduct stands here.
+    pub rest: Vec<NoticePart>,
     /// What the kiosk's screens say.
     pub kiosk: KioskTexts,
     /// What the phone's pages say.
@@ -83,7 +86,7 @@ texts! {
     KioskTexts {
         home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
         reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, mode_large, mode_contrast, mode_low,
-        words_title, words_help, words_phone, words_back, words_space, words_delete, words_capitals, skip, send,
+        words_title, words_help, words_phone, words_back, words_space, words_delete, words_capitals, rest_touch, rest_closed, rest_opens, rest_opens_today, skip, send,
         thanks_title, thanks_kept, thanks_code_button, thanks_code_title, thanks_code_help,
         thanks_more_title, thanks_more, later_title, later_text,
         later_done, not_kept, paused, staff_note,
@@ -153,14 +156,22 @@ impl Texts {
         if !(1..=6).contains(&parts.len()) {
             return Err(source.error_at("notice.parts", "expected 1 to 6 parts"));
         }
+        if !(1..=6).contains(&texts.rest.len()) {
+            return Err(source.error_at("rest", "expected 1 to 6 cards"));
+        }
         let own = [("name", &*texts.name), ("notice.title", &*texts.notice.title)];
         let named = |section: &'static str| move |(key, text)| (format!("{section}.{key}"), text);
         let parts = parts.iter().enumerate().flat_map(|(place, part)| {
             let key = |name: &str| format!("notice.parts.{place}.{name}");
             [(key("title"), &*part.title), (key("text"), &*part.text)]
         });
+        let rest = texts.rest.iter().enumerate().flat_map(|(place, card)| {
+            let key = |name: &str| format!("rest.{place}.{name}");
+            [(key("title"), &*card.title), (key("text"), &*card.text)]
+        });
         let all = (own.into_iter().map(|(key, text)| (key.to_owned(), text)))
             .chain(parts)
+            .chain(rest)
             .chain(texts.kiosk.all().map(named("kiosk")))
             .chain(texts.phone.all().map(named("phone")))
             .chain(texts.public.all().map(named("public")))
@@ -205,6 +216,18 @@ impl Texts {
             all.push(texts);
         }
         Ok(all)
+    }
+
+    /// What the kiosk of an office shows at rest.
+    pub fn rest_of(&self, office: &Office) -> Vec<NoticePart> {
+        let time = |time: jiff::civil::Time| time.strftime("%-H:%M").to_string();
+        let (opens, closes) = (time(office.opens), time(office.closes));
+        let fill = |text: &str| {
+            fill(text, &[("office", &office.name), ("opens", &opens), ("closes", &closes)])
+        };
+        let card =
+            |card: &NoticePart| NoticePart { title: fill(&card.title), text: fill(&card.text) };
+        self.rest.iter().map(card).collect()
     }
 
     /// The notice for an office.

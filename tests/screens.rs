@@ -30,6 +30,7 @@ use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::photos::Photos;
 use hailong::kiosk::recorder::Recorder;
+use hailong::kiosk::rest::{CARD_MS, QUIET_MS};
 use hailong::kiosk::visit::{BETWEEN_MS, Input, Page, SETTLE_MS, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting, ui};
 use hailong::texts::Texts;
@@ -931,6 +932,55 @@ fn words_are_typed_in_telex_or_key_by_key_sealed_and_leave_nothing_behind() {
                 "closed sent phan_anh",
             ]
         );
+    });
+}
+
+#[test]
+fn a_screen_that_nobody_touches_rests_and_a_touch_leads_back_and_does_no_more() {
+    on_stage(|| {
+        let mut kiosk = Kiosk::new();
+        let home = kiosk.picture();
+        let rests = |kiosk: &Kiosk| kiosk.areas("RestPage").len() == 1;
+        // Right upon a face.
+        let (x, y) = kiosk.areas("LevelCard")[0].middle();
+        let wake = |kiosk: &Kiosk| {
+            kiosk.touch(x, y);
+            assert!(kiosk.on("home") && !kiosk.screen.busy() && !rests(kiosk));
+        };
+        pass(QUIET_MS - 2_250);
+        assert!(!rests(&kiosk));
+        pass(4_000);
+        assert!(rests(&kiosk) && kiosk.says("Mời ông/bà đánh giá"));
+        let still = kiosk.picture();
+        pass(CARD_MS / 2);
+        assert_eq!(kiosk.picture().differences(&still, &[]), [], "nothing moves");
+        pass(CARD_MS);
+        assert!(kiosk.says("4 xin") && kiosk.says("xin chào · xin lỗi · xin cảm ơn · xin phép"));
+        kiosk.picture().assert_like_reference("rest");
+        wake(&kiosk);
+        assert_eq!(kiosk.picture().differences(&home, &[]), []);
+        kiosk.tap_kept("Hài lòng");
+        assert!(kiosk.on("reasons"), "the next touch rates");
+        kiosk.tap_kept("Gửi");
+        kiosk.tap(HOME);
+
+        // Out of hours it says so, and whoever comes can rate all the same.
+        kiosk.kiosk.clock.set(at("2026-11-24 19:00"));
+        pass(QUIET_MS + 4_000);
+        assert!(rests(&kiosk) && kiosk.says("Ngoài giờ làm việc"));
+        assert!(kiosk.says("Mở cửa lại lúc 7:30, ngày 25/11/2026"));
+        wake(&kiosk);
+        kiosk.tap_kept("Hài lòng");
+        kiosk.tap_kept("Gửi");
+        kiosk.tap(HOME);
+
+        // Whoever is called is asked, resting or not.
+        kiosk.kiosk.clock.set(at("2026-11-25 08:15"));
+        pass(QUIET_MS + 4_000);
+        assert!(rests(&kiosk));
+        kiosk.screen.take(Input::Call(By::Queue, "q3".parse().unwrap()));
+        kiosk.kept();
+        assert!(kiosk.on("invited") && !rests(&kiosk));
     });
 }
 

@@ -30,6 +30,7 @@ use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
+use crate::kiosk::rest::{CARD_MS, QUIET_MS};
 use crate::kiosk::typing::Stroke;
 use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
@@ -55,6 +56,7 @@ pub const MODES: [(Option<Mode>, &str); 4] = [
 /// A Tuesday morning, with everybody on shift; and the evening, with nobody.
 const MORNING: &str = "2026-11-24T08:15:00.000+07:00";
 const EVENING: &str = "2026-11-24T17:05:00.000+07:00";
+const NEXT_MORNING: &str = "2026-11-25T08:15:00.000+07:00";
 /// What somebody writes, as Telex has it.
 const WRITTEN: &str =
     "Tooi phari chowf hown hai tieengs mowis ddeens luwowtj, quaayf khoong cos ai huwowngs daanx.";
@@ -258,6 +260,22 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Every panel of a state that no visitor is at.
+    fn alone(
+        &self,
+        state: &str,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        for (width, height, panel) in PANELS {
+            self.headless.resize(width, height);
+            self.headless.turn();
+            let language = self.texts.first().map_or("vi", |texts| &texts.language);
+            let (screen, headless) = (&*self.screen, self.headless);
+            look(&Shot { screen, headless, state, mode: "", language, panel })?;
+        }
+        Ok(())
+    }
+
     fn show(
         &self,
         part: Part,
@@ -332,17 +350,22 @@ impl<'a> Stage<'a> {
         self.visitor_ms.set(self.visitor_ms.get() + 600_000);
         self.screen.tick();
         self.every("home-nobody", 0, look)?;
-        // No visit leads there.
         self.take(Input::Language(0))?;
-        ui::Visit::get(self.screen.app()).set_page(ui::Page::Paused);
-        for (width, height, panel) in PANELS {
-            self.headless.resize(width, height);
-            self.headless.turn();
-            let language = self.texts.first().map_or("vi", |texts| &texts.language);
-            let (screen, headless) = (&*self.screen, self.headless);
-            look(&Shot { screen, headless, state: "paused", mode: "", language, panel })?;
+        self.visitor_ms.set(self.visitor_ms.get() + QUIET_MS);
+        self.screen.tick();
+        self.alone("rest-closed", look)?;
+        self.clock.set(moment(NEXT_MORNING)?);
+        let cards = self.texts.first().map_or(0, |texts| texts.rest.len());
+        for place in 0..cards {
+            self.take(Input::Touched)?;
+            self.visitor_ms.set(self.visitor_ms.get() + QUIET_MS + place as u64 * CARD_MS);
+            self.screen.tick();
+            self.alone(&format!("rest-{}", place + 1), look)?;
         }
-        Ok(())
+        self.take(Input::Touched)?;
+        // No visit leads there.
+        ui::Visit::get(self.screen.app()).set_page(ui::Page::Paused);
+        self.alone("paused", look)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod qr;
 pub mod receipts;
 pub mod recorder;
 pub mod rescue;
+pub mod rest;
 pub mod run;
 pub mod sender;
 pub mod sqlite_pages;

@@ -385,6 +385,11 @@ impl Visit {
         }
     }
 
+    /// How long nobody has touched the screen, while nobody uses it.
+    pub fn quiet_ms(&self, now_ms: u64) -> Option<u64> {
+        self.idle().then(|| now_ms.saturating_sub(self.touched_ms))
+    }
+
     /// The part of the page's waiting time that is left, 1 to 0.
     pub fn time_left(&self, now_ms: u64) -> f32 {
         match self.wait_ms() {

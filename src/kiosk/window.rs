@@ -14,6 +14,7 @@ use super::configuration::InForce;
 use super::photos::{Album, Photos};
 use super::qr;
 use super::recorder::Recorder;
+use super::rest::{Resting, resting};
 use super::typing::Stroke;
 use super::visit::{Input, Mode, Page, TimeOuts, Visit};
 use crate::clock::Clock;
@@ -74,6 +75,7 @@ pub struct Screen {
     recorder: Recorder,
     invite_key: Option<char>,
     time_outs: TimeOuts,
+    rested: Cell<Option<Resting>>,
     shown_ticket: RefCell<Option<String>>,
     shown_words: RefCell<Option<Shown>>,
     on_shift: RefCell<Vec<Option<OfficialId>>>,
@@ -125,7 +127,7 @@ impl Screen {
         app.window().set_fullscreen(setting.full_screen);
         let counters = enrolled.counters.to_vec();
         let screen = Rc::new(Self {
-            visit: RefCell::new(Visit::new(Arc::clone(&form), counters, setting.time_outs)),
+            visit: RefCell::new(begin(&form, counters, setting.time_outs, (setting.visitor_ms)())),
             form: RefCell::new(form),
             app,
             forms: RefCell::new(forms),
@@ -138,6 +140,7 @@ impl Screen {
             recorder: setting.recorder,
             invite_key: setting.invite_key,
             time_outs: setting.time_outs,
+            rested: Cell::default(),
             shown_ticket: RefCell::new(None),
             shown_words: RefCell::new(None),
             on_shift: RefCell::default(),
@@ -205,7 +208,8 @@ impl Screen {
         };
         let form = Arc::new(form.clone());
         *self.form.borrow_mut() = Arc::clone(&form);
-        *self.visit.borrow_mut() = Visit::new(form, enrolled.counters.to_vec(), self.time_outs);
+        let now = (self.visitor_ms)();
+        *self.visit.borrow_mut() = begin(&form, enrolled.counters.to_vec(), self.time_outs, now);
         *self.forms.borrow_mut() = forms;
         *self.texts.borrow_mut() = texts.into_iter().map(Rc::new).collect();
         *self.enrolled.borrow_mut() = Arc::clone(&enrolled);
@@ -336,6 +340,8 @@ impl Screen {
             self.take(Input::Tick);
         }
         self.follow_day();
+        let quiet = self.visit.borrow().quiet_ms((self.visitor_ms)());
+        self.show_rest(quiet);
     }
 
     fn follow_day(&self) {
@@ -364,7 +370,8 @@ impl Screen {
             let form = Arc::new(form.clone());
             *self.form.borrow_mut() = Arc::clone(&form);
             let counters = enrolled.counters.to_vec();
-            *self.visit.borrow_mut() = Visit::new(form, counters, self.time_outs);
+            let now = (self.visitor_ms)();
+            *self.visit.borrow_mut() = begin(&form, counters, self.time_outs, now);
         }
         let official = |counter| directory.on_shift(counter, time).map(|who| who.id.clone());
         let on_shift: Vec<_> = enrolled.counters.iter().map(official).collect();
@@ -510,6 +517,7 @@ impl Screen {
         let now = (self.visitor_ms)();
         visit.set_time_left(state.time_left(now));
         visit.set_asks_for_time(state.asks_for_time(now));
+        self.show_rest(state.quiet_ms(now));
         visit.set_page(match state.page() {
             Page::Who => ui::Page::Who,
             Page::Home => ui::Page::Home,
@@ -521,6 +529,38 @@ impl Screen {
             Page::Later(_) => ui::Page::Later,
             Page::NotKept { .. } => ui::Page::NotKept,
         });
+    }
+
+    /// What covers the first page once nobody has touched it for a while.
+    fn show_rest(&self, quiet_ms: Option<u64>) {
+        let (enrolled, texts) = (Arc::clone(&self.enrolled.borrow()), self.texts());
+        let office = &enrolled.directory.office;
+        let now = At::new(self.clock.now()).civil();
+        let cards = texts.rest.len();
+        let resting = quiet_ms.and_then(|quiet| resting(quiet, cards, &enrolled.directory, now));
+        if self.rested.replace(resting) == resting {
+            return;
+        }
+        let rest = ui::Rest::get(&self.app);
+        rest.set_shown(resting.is_some());
+        rest.set_closed(matches!(resting, Some(Resting::Closed(_))));
+        let (title, text) = match resting {
+            None => return,
+            Some(Resting::Card(place)) => {
+                let card = texts.rest_of(office).into_iter().nth(place);
+                card.map(|card| (card.title, card.text)).unwrap_or_default()
+            }
+            Some(Resting::Closed(opens)) => {
+                let time = opens.strftime("%-H:%M");
+                let date = opens.strftime("%d/%m/%Y");
+                let today = opens.date() == now.date();
+                let words = &texts.kiosk;
+                let when = if today { &words.rest_opens_today } else { &words.rest_opens };
+                (words.rest_closed.clone(), fill(when, &[("time", &time), ("date", &date)]))
+            }
+        };
+        rest.set_title(title.into());
+        rest.set_text(text.into());
     }
 
     fn show_reasons(&self, visit: &ui::Visit<'_>, offered: &[Offered<'_>], ticked: &[bool]) {
@@ -548,6 +588,13 @@ impl Screen {
             visit.set_reasons(ModelRc::new(VecModel::from(reasons)));
         }
     }
+}
+
+/// A visit at rest, quiet from now on.
+fn begin(form: &Arc<Form>, counters: Vec<CounterId>, time_outs: TimeOuts, now_ms: u64) -> Visit {
+    let mut visit = Visit::new(Arc::clone(form), counters, time_outs);
+    visit.step(Input::Moved, now_ms);
+    visit
 }
 
 fn on_input(screen: &Rc<Screen>) -> impl Fn(Input) + use<> {
@@ -598,6 +645,7 @@ fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_words_space(text(&texts.words_space));
     shown.set_words_delete(text(&texts.words_delete));
     shown.set_words_capitals(text(&texts.words_capitals));
+    shown.set_rest_touch(text(&texts.rest_touch));
     shown.set_skip(text(&texts.skip));
     shown.set_send(text(&texts.send));
     shown.set_thanks_title(text(&texts.thanks_title));

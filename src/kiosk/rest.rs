@@ -1,0 +1,130 @@
+//! What the screen shows when nobody has touched it for a while: one card after the other, standing still;
+//! outside of opening hours, that the office is closed and when it opens. Pure.
+
+use jiff::ToSpan;
+use jiff::civil::DateTime;
+
+use crate::domain::office::Directory;
+
+/// So long nobody touches the first page before it rests, in milliseconds.
+pub const QUIET_MS: u64 = 90_000;
+/// So long each card stands, in milliseconds.
+pub const CARD_MS: u64 = 20_000;
+
+/// What the screen shows at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resting {
+    /// A card, by its place.
+    Card(usize),
+    /// The office is closed until then.
+    Closed(DateTime),
+}
+
+/// What to show after `quiet_ms` without a touch; none while the first page is to be seen. Between cards the
+/// first page itself has its turn, so that nobody wonders what the screen is for.
+pub fn resting(
+    quiet_ms: u64,
+    cards: usize,
+    directory: &Directory,
+    now: DateTime,
+) -> Option<Resting> {
+    let over = quiet_ms.checked_sub(QUIET_MS)?;
+    if let Some(opens) = closed_until(directory, now) {
+        return Some(Resting::Closed(opens));
+    }
+    let turn = usize::try_from(over / CARD_MS).unwrap_or_default() % (cards + 1);
+    (turn < cards).then_some(Resting::Card(turn))
+}
+
+/// When the office opens next, if it is closed now: outside of its hours, or on a weekday on which nobody
+/// is on the roster. None when it is open, or the roster has nobody at all.
+pub fn closed_until(directory: &Directory, now: DateTime) -> Option<DateTime> {
+    let (opens, closes) = (directory.office.opens, directory.office.closes);
+    let works = |day: jiff::civil::Date| {
+        let weekday = day.weekday().to_monday_one_offset();
+        directory.roster.iter().any(|shift| shift.weekday == weekday)
+    };
+    let today = now.date();
+    if works(today) && (opens..closes).contains(&now.time()) {
+        return None;
+    }
+    let later = |days: i64| today.saturating_add(days.days());
+    let first: i64 = if now.time() < opens { 0 } else { 1 };
+    let next = (first..first + 7).map(later).find(|day| works(*day))?;
+    Some(next.to_datetime(opens))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::office::{Office, Shift};
+
+    fn directory() -> Directory {
+        let shift = |weekday| Shift {
+            weekday,
+            counter: "q3".parse().unwrap(),
+            official: "cb07".parse().unwrap(),
+            from: "07:30".parse().unwrap(),
+            to: "17:00".parse().unwrap(),
+        };
+        Directory {
+            office: Office {
+                code: "phu-sa".parse().unwrap(),
+                name: "Xã Phù Sa".into(),
+                form: "nam-muc".into(),
+                opens: "07:30".parse().unwrap(),
+                closes: "17:00".parse().unwrap(),
+            },
+            counters: vec![],
+            officials: vec![],
+            roster: (1..=5).map(shift).collect(),
+            calendar: None,
+            signals: None,
+        }
+    }
+
+    fn at(text: &str) -> DateTime {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn cards_take_turns_with_the_first_page_and_nothing_moves_in_between() {
+        let shown = |ms| resting(ms, 3, &directory(), at("2026-11-24T09:00"));
+        assert_eq!(shown(QUIET_MS - 1), None);
+        for (ms, card) in [
+            (QUIET_MS, Some(0)),
+            (QUIET_MS + CARD_MS - 1, Some(0)),
+            (QUIET_MS + CARD_MS, Some(1)),
+            (QUIET_MS + 2 * CARD_MS, Some(2)),
+            (QUIET_MS + 3 * CARD_MS, None),
+            (QUIET_MS + 4 * CARD_MS, Some(0)),
+        ] {
+            assert_eq!(shown(ms), card.map(Resting::Card), "{ms}");
+        }
+        assert_eq!(resting(u64::MAX, 0, &directory(), at("2026-11-24T09:00")), None);
+    }
+
+    #[test]
+    fn out_of_hours_it_says_when_the_office_opens() {
+        let closed = |text| closed_until(&directory(), at(text));
+        // A Tuesday, a Friday evening, a Sunday.
+        for (now, opens) in [
+            ("2026-11-24T07:29:59", Some("2026-11-24T07:30")),
+            ("2026-11-24T07:30", None),
+            ("2026-11-24T16:59:59", None),
+            ("2026-11-24T17:00", Some("2026-11-25T07:30")),
+            ("2026-11-27T18:00", Some("2026-11-30T07:30")),
+            ("2026-11-29T09:00", Some("2026-11-30T07:30")),
+        ] {
+            assert_eq!(closed(now), opens.map(at), "{now}");
+        }
+        let nobody = Directory { roster: vec![], ..directory() };
+        assert_eq!(closed_until(&nobody, at("2026-11-24T20:00")), None, "who knows");
+        let evening = at("2026-11-24T20:00");
+        assert_eq!(
+            resting(QUIET_MS - 1, 3, &directory(), evening),
+            None,
+            "whoever touches it rates"
+        );
+    }
+}
