@@ -1,7 +1,7 @@
 //! What the central service tells a kiosk from day to day: counters, officials, roster, calendar, forms
 //! and texts, signed like a receipt. A kiosk that cannot use one keeps the last that it could.
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{sign, verify};
@@ -99,7 +99,7 @@ impl Configuration {
 }
 
 /// How a kiosk asks for its configuration: the value of `Hailong-Signature`.
-pub fn ask(key: &SigningKey, kiosk: &KioskId) -> String {
+pub fn ask(key: &dyn Signer<Signature>, kiosk: &KioskId) -> String {
     sign(key, ASKED, kiosk.as_str().as_bytes())
 }
 

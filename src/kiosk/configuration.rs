@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -69,7 +69,8 @@ pub struct Follower {
     file: PathBuf,
     kiosk: KioskId,
     key: VerifyingKey,
-    signing_key: SigningKey,
+    /// As [`super::sender::Sender::signing_key`].
+    signing_key: Arc<dyn Signer<Signature> + Send + Sync>,
     /// Of what was taken last.
     tag: Option<Hash>,
     in_force: watch::Sender<InForce>,
@@ -85,7 +86,7 @@ impl Follower {
             file: folder.join(FILE),
             kiosk: enrolled.kiosk.clone(),
             key,
-            signing_key: identity.signing_key.clone(),
+            signing_key: Arc::new(identity.signing_key.clone()),
             tag: None,
             in_force: watch::Sender::new(InForce { enrolled: Arc::new(enrolled), texts }),
         };
@@ -144,7 +145,7 @@ impl Follower {
         let lost = |error: reqwest::Error| network.lost(&error);
         let address = network.address(&format!("/api/v1/configuration/{}", self.kiosk));
         let request = network.client()?.get(address);
-        let request = request.header("hailong-signature", ask(&self.signing_key, &self.kiosk));
+        let request = request.header("hailong-signature", ask(&*self.signing_key, &self.kiosk));
         let request = match self.tag {
             Some(tag) => request.header("if-none-match", format!("\"{tag}\"")),
             None => request,
