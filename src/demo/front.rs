@@ -58,7 +58,7 @@ pub enum Step {
 /// Where things stand on the screen of 1280 × 800.
 const FACE: [(f32, f32); 5] =
     [(152.0, 420.0), (396.0, 420.0), (640.0, 420.0), (884.0, 420.0), (1128.0, 420.0)];
-const LATER: (f32, f32) = (1005.0, 700.0);
+const LATER: (f32, f32) = (315.0, 738.0);
 const REASON: [(f32, f32); 6] = [
     (232.0, 360.0),
     (640.0, 360.0),
