@@ -584,26 +584,19 @@ async fn enrol(
             ));
         }
     };
-    let directory = central
-        .directory(&kiosk.office)
+    let configuration = configuration::of(&central, &kiosk)
         .ok_or_else(|| bad("the kiosk's office is no longer in central.toml"))?;
     let keys = central_keys(&central);
     tracing::info!(kiosk = %kiosk.id, number = kiosk.number, "kiosk enrolled");
     Ok(Json(Enrolled {
         kiosk: kiosk.id,
         number: kiosk.number,
-        counters: kiosk.counters,
+        counters: configuration.counters,
         opening_key: keys.opening_key,
         receipt_key: keys.receipt_key,
         root_key: keys.root_key,
-        public_url: central.config.public_url.clone(),
-        directory: directory.for_kiosk(),
-        forms: central
-            .config
-            .forms
-            .iter()
-            .filter(|form| form.code == directory.office.form)
-            .cloned()
-            .collect(),
+        public_url: configuration.public_url,
+        directory: configuration.directory,
+        forms: configuration.forms,
     }))
 }

@@ -4,9 +4,11 @@
 //! It is told nothing of any answer, and answers the same whatever is on the screen. `docs/calls.md`
 //! states it for whoever writes a queue system.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -20,10 +22,13 @@ use tokio::sync::watch;
 
 use super::configuration::InForce;
 use super::visit::Input;
-use crate::domain::Random;
 use crate::domain::ids::{CounterId, Hash};
 use crate::domain::line::By;
+use crate::domain::{Random, system_random};
 use crate::files::write_whole;
+
+/// Waits before the door is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Why no calls are taken.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +128,31 @@ pub async fn open(
         .layer(DefaultBodyLimit::max(1_024))
         .with_state(door);
     Ok((address, async move { axum::serve(listener, app).await }))
+}
+
+/// Keeps the door open. One that cannot be opened is tried again: nobody who rates by touch waits for it.
+pub async fn keep_open(
+    address: SocketAddr,
+    folder: PathBuf,
+    in_force: watch::Receiver<InForce>,
+    screen: UnboundedSender<Input>,
+) -> Infallible {
+    loop {
+        let opened = match token(&folder, &mut system_random()) {
+            Ok(token) => open(address, &token, in_force.clone(), screen.clone()).await,
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok((address, door)) => {
+                println!("Calls are taken at http://{address}/ with the token in calls-token.");
+                if let Err(error) = door.await {
+                    tracing::error!(%error, "no more calls are taken; trying again");
+                }
+            }
+            Err(error) => tracing::error!(%error, "no calls are taken; trying again"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// Nothing from elsewhere runs in the official's page.

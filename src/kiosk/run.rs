@@ -8,7 +8,7 @@ use std::time::Instant;
 use slint::ComponentHandle;
 use tokio::sync::{Notify, mpsc};
 
-use super::calls::{self, CallsError};
+use super::calls;
 use super::config::Config;
 use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
@@ -49,9 +49,6 @@ pub enum RunError {
     /// The window.
     #[error(transparent)]
     Window(#[from] WindowError),
-    /// Calls.
-    #[error(transparent)]
-    Calls(#[from] CallsError),
     /// A thread or a runtime.
     #[error("the system gives no thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -157,16 +154,7 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
     runtime.spawn(witness.follow(network, by, move |seen| journal.note_root(seen)));
 
     if let Some(address) = config.calls.listen {
-        let token = calls::token(&config.data, &mut system_random())?;
-        let screen = calling;
-        let (address, door) =
-            runtime.block_on(calls::open(address, &token, in_force.clone(), screen))?;
-        println!("Calls are taken at http://{address}/ with the token in calls-token.");
-        runtime.spawn(async move {
-            if let Err(error) = door.await {
-                tracing::error!(%error, "no more calls are taken");
-            }
-        });
+        runtime.spawn(calls::keep_open(address, config.data.clone(), in_force.clone(), calling));
     }
 
     choose_backend().map_err(WindowError::from)?;
