@@ -13,6 +13,8 @@ mod call;
 pub mod decide;
 #[cfg(feature = "central")]
 mod staff;
+#[cfg(all(feature = "kiosk", feature = "central"))]
+mod staff_code;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -386,6 +388,9 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             Ok(())
         }
         Admin::QueueCall { config, counter, invite } => call::call(&config, &counter, invite),
+        Admin::StaffCode { config, office, who, badge } => {
+            staff_code::give(&config, &office, &who, badge.as_deref())
+        }
         Admin::Import { folder, place } => by_hand::import(&folder, &place),
         Admin::RenewKeys { data, backup, person, reason } => {
             decide::renew_keys(&data, &backup, person, reason)

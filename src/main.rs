@@ -255,6 +255,23 @@ enum Admin {
         #[arg(long, value_name = "NAME")]
         kiosk: String,
     },
+    /// Draw a code for an official, with which they say at a kiosk that they are at the counter, or for
+    /// a technician, who opens its page for maintenance; it takes the place of the one before. Printed
+    /// once: only its hash is kept, in staff-codes.csv of the office's folder.
+    StaffCode {
+        /// The central service's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The office's code.
+        #[arg(long, value_name = "CODE")]
+        office: String,
+        /// The official's code of officials.csv, or technician.
+        #[arg(long, value_name = "CODE")]
+        who: String,
+        /// Write a badge for a scanner, a QR code with the code in it, into this SVG file.
+        #[arg(long, value_name = "FILE")]
+        badge: Option<PathBuf>,
+    },
     /// Draw new keys for opening answers, receipts and roots; the old ones are kept for what was
     /// begun under them. Kiosks have the new ones once they are enrolled again.
     RenewKeys {

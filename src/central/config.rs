@@ -13,12 +13,14 @@ use super::directory;
 use super::listener::{Bounds, Listener, Tls};
 use super::photo::Photos;
 use super::source::is_loopback;
+use super::staff_code;
 use crate::config::{ConfigError, Source};
 use crate::domain::decision::KEPT_DAYS;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::{Directory, Office};
 use crate::domain::signals::Thresholds;
+use crate::domain::staff_code::StaffCodes;
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +94,10 @@ pub struct Config {
     pub offices: Vec<Directory>,
     /// Photos of their officials.
     pub photos: Photos,
+    /// The folder of each office.
+    pub folders: BTreeMap<OfficeCode, PathBuf>,
+    /// The codes of each office's staff, as hashes; of offices that have none, nothing.
+    pub staff_codes: BTreeMap<OfficeCode, StaffCodes>,
     /// Words are erased after so many days, 1 to 3,650.
     pub keep_words_days: u16,
     /// Answers are erased after so many days, 366 to 36,500, and not before their words.
@@ -123,6 +129,7 @@ impl Config {
         let forms = Forms::new(forms);
         let signals = thresholds(&source, &read.signals)?;
         let (mut offices, mut photos) = (Vec::new(), Photos::new());
+        let (mut folders, mut staff_codes) = (BTreeMap::new(), BTreeMap::new());
         let mut codes = BTreeSet::new();
         for office in read.offices {
             if !codes.insert(office.code.get_ref().clone()) {
@@ -152,6 +159,9 @@ impl Config {
                 closes: office.closes.into_inner(),
             };
             let directory = directory::read(&folder, office, &mut photos)?;
+            let code = &directory.office.code;
+            staff_codes.insert(code.clone(), staff_code::read(&folder, &directory)?);
+            folders.insert(code.clone(), folder);
             offices.push(Directory { signals: Some(signals), ..directory });
         }
         let keep_words_days = *read.keep_words_days.get_ref();
@@ -175,6 +185,8 @@ impl Config {
             forms,
             offices,
             photos,
+            folders,
+            staff_codes,
             // A share may be away for a while: then the service goes on, and says so.
             keep_words_days,
             keep_answers_days,

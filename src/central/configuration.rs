@@ -25,6 +25,7 @@ pub fn of(central: &Central, kiosk: &Kiosk) -> Option<Configuration> {
         directory: directory.for_kiosk(),
         forms: config.forms.iter().filter(own).cloned().collect(),
         texts,
+        staff_codes: config.staff_codes.get(&kiosk.office).cloned().unwrap_or_default(),
     })
 }
 

@@ -145,7 +145,7 @@ fn weekdays(text: &str) -> Option<Vec<i8>> {
 }
 
 /// A row of a CSV file, and where each of its fields begins.
-struct Row<'a, const N: usize> {
+pub(super) struct Row<'a, const N: usize> {
     source: &'a Source<'a>,
     columns: [&'static str; N],
     record: csv::StringRecord,
@@ -153,7 +153,10 @@ struct Row<'a, const N: usize> {
 }
 
 impl<const N: usize> Row<'_, N> {
-    fn read<T: FromStr<Err: fmt::Display>>(&self, column: usize) -> Result<T, ConfigError> {
+    pub(super) fn read<T: FromStr<Err: fmt::Display>>(
+        &self,
+        column: usize,
+    ) -> Result<T, ConfigError> {
         let field = self.record.get(column).unwrap_or_default();
         field.parse().map_err(|error| {
             let name = self.columns.get(column).copied().unwrap_or_default();
@@ -187,7 +190,7 @@ impl<const N: usize> Row<'_, N> {
         Ok((from, to))
     }
 
-    fn wrong(&self, column: usize, message: impl fmt::Display) -> ConfigError {
+    pub(super) fn wrong(&self, column: usize, message: impl fmt::Display) -> ConfigError {
         let at = self.fields.get(column).or(self.fields.last()).copied().unwrap_or_default();
         self.source.error(at..at, message)
     }
@@ -195,7 +198,7 @@ impl<const N: usize> Row<'_, N> {
 
 /// The rows of a CSV file that has exactly these columns; the last `optional` ones may be missing,
 /// and then read as empty.
-fn table<'a, const N: usize>(
+pub(super) fn table<'a, const N: usize>(
     source: &'a Source<'a>,
     columns: [&'static str; N],
     optional: usize,

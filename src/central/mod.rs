@@ -24,6 +24,7 @@ pub mod roots;
 pub mod service;
 pub mod source;
 pub mod staff;
+pub mod staff_code;
 pub mod store;
 pub mod summary;
 pub mod table;

@@ -598,5 +598,6 @@ async fn enrol(
         public_url: configuration.public_url,
         directory: configuration.directory,
         forms: configuration.forms,
+        staff_codes: configuration.staff_codes,
     }))
 }

@@ -22,6 +22,7 @@ use crate::domain::ids::CounterId;
 use crate::domain::line::By;
 use crate::domain::office::Directory;
 use crate::domain::seal::OpeningKey;
+use crate::domain::staff_code::StaffCodes;
 use crate::domain::system_random;
 use crate::domain::time::At;
 use crate::kiosk::configuration::InForce;
@@ -185,6 +186,7 @@ impl<'a> Stage<'a> {
             public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
             directory,
             forms: vec![form.clone()],
+            staff_codes: StaffCodes::default(),
         });
         let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
         let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;

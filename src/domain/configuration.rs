@@ -9,6 +9,7 @@ use super::enrolment::{Counters, Enrolled};
 use super::form::Form;
 use super::ids::KioskId;
 use super::office::Directory;
+use super::staff_code::StaffCodes;
 
 /// What the central service signs, before the configuration's bytes.
 const SIGNED: &[u8] = b"hailong configuration 1\n";
@@ -34,6 +35,9 @@ pub struct Configuration {
     /// read them, and keeps its own.
     #[serde(default)]
     pub texts: Vec<serde_json::Value>,
+    /// The codes of its office's staff, as hashes.
+    #[serde(default, skip_serializing_if = "StaffCodes::is_empty")]
+    pub staff_codes: StaffCodes,
 }
 
 /// Why a configuration is not used.
@@ -95,6 +99,7 @@ impl Configuration {
         enrolled.public_url.clone_from(&self.public_url);
         enrolled.directory.clone_from(&self.directory);
         enrolled.forms.clone_from(&self.forms);
+        enrolled.staff_codes.clone_from(&self.staff_codes);
     }
 }
 

@@ -11,6 +11,7 @@ use super::batch::{sign, verify};
 use super::form::Form;
 use super::ids::{BadName, CounterId, KioskId};
 use super::office::Directory;
+use super::staff_code::StaffCodes;
 
 /// HPKE info under which a ticket key is sealed to the opening key.
 pub const TICKET_KEY_INFO: &[u8] = b"hailong ticket key 1";
@@ -167,4 +168,7 @@ pub struct Enrolled {
     pub directory: Directory,
     /// The forms that its office may show.
     pub forms: Vec<Form>,
+    /// The codes of its office's staff, as hashes.
+    #[serde(default, skip_serializing_if = "StaffCodes::is_empty")]
+    pub staff_codes: StaffCodes,
 }

@@ -28,6 +28,8 @@ pub enum Event {
     Closed,
     /// Touches at the screen that were nobody's wish.
     Misuse,
+    /// A code was typed that is nobody's, at the counter where one stands, if only one does.
+    WrongCode,
     /// The wall clock jumped against the monotonic clock.
     Clock,
     /// The configuration in force, by its hash.
@@ -145,6 +147,9 @@ pub struct Line {
     /// How a contact ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub how: Option<How>,
+    /// `shift`: true when the official's own code says it; absent when the roster does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in: Option<bool>,
     /// `started`: the program's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -242,6 +247,7 @@ impl Line {
             form: None,
             by: None,
             how: None,
+            signed_in: None,
             version: None,
             last_run: None,
             prev_epoch: None,
@@ -315,6 +321,23 @@ mod tests {
             .replace("\"contact\"", "\"weather\"")
             .replace("mono_ms", "x\":{\"y\":1},\"mono_ms");
         assert_eq!(read(&later).unwrap().event, Event::Unknown);
+    }
+
+    #[test]
+    fn a_shift_says_whether_the_officials_own_code_made_it() {
+        let signed = EXAMPLE.split("\"form\"").next().unwrap().replace("contact", "shift");
+        let signed = format!("{signed}\"signed_in\":true}}");
+        let line = read(&signed).unwrap();
+        assert_eq!((line.event, line.signed_in), (Event::Shift, Some(true)));
+        assert_eq!(serde_json::to_string(&line).unwrap(), signed);
+        assert_eq!(read(&signed.replace("true", "1")).unwrap_err(), BadLine::NotALine);
+        assert_eq!(read(&signed.replace(",\"signed_in\":true", "")).unwrap().signed_in, None);
+        let wrong = Line { counter: line.counter, ..Line::draft(Event::WrongCode) };
+        let bytes = serde_json::to_vec(&wrong).unwrap();
+        assert!(
+            String::from_utf8_lossy(&bytes).ends_with(r#""event":"wrong_code","counter":"q3"}"#)
+        );
+        assert_eq!(Line::read(&bytes, &wrong.kiosk, Epoch(0), 0).unwrap(), wrong);
     }
 
     #[test]

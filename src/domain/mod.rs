@@ -20,6 +20,7 @@ pub mod root;
 pub mod seal;
 pub mod series;
 pub mod signals;
+pub mod staff_code;
 pub mod statistics;
 pub mod summary;
 pub mod ticket;

@@ -175,7 +175,8 @@ impl Follower {
         // It was read as JSON, so it is text.
         let body = String::from_utf8_lossy(&body).into_owned();
         let kept = serde_json::to_vec(&Kept { signature, body }).map_err(std::io::Error::from)?;
-        write_whole(&self.file, &kept, false)?;
+        // It holds hashes of short codes.
+        write_whole(&self.file, &kept, true)?;
         Ok(true)
     }
 

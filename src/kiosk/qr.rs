@@ -1,5 +1,6 @@
-//! QR codes of tickets.
+//! QR codes of tickets and badges.
 
+use crate::domain::staff_code::BADGE;
 use qrcode::{Color, EcLevel, QrCode};
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
 
@@ -26,6 +27,28 @@ pub fn picture(address: &str) -> Option<Image> {
         *pixel = if dark { INK } else { WHITE };
     }
     Some(Image::from_rgb8(pixels))
+}
+
+/// The badge of a code, to be printed: an SVG of 40 mm, with whose it is below.
+pub fn badge(code: &str, whose: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(format!("{BADGE}{code}"), EcLevel::M).ok()?;
+    let modules = code.width();
+    let dark = code.to_colors().into_iter().enumerate().filter(|(_, color)| *color == Color::Dark);
+    let squares: String = dark
+        .map(|(at, _)| {
+            let (x, y) = (at % modules + QUIET as usize, at / modules + QUIET as usize);
+            format!("M{x} {y}h1v1h-1z")
+        })
+        .collect();
+    let side = modules + 2 * QUIET as usize;
+    let (height, middle, line) = (side + 3, side / 2, side + 1);
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"40mm\" viewBox=\"0 0 {side} {height}\">\n\
+         <rect width=\"{side}\" height=\"{height}\" fill=\"#fff\"/>\n\
+         <path shape-rendering=\"crispEdges\" d=\"{squares}\"/>\n\
+         <text x=\"{middle}\" y=\"{line}\" font-family=\"sans-serif\" font-size=\"2.4\" \
+         text-anchor=\"middle\">{whose}</text>\n</svg>\n"
+    ))
 }
 
 /// The picture with every pixel made a square of `factor` pixels: whole pixels, nothing smoothed.
