@@ -114,9 +114,11 @@ pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
     use hailong::kiosk::enrolment::EnrolmentError;
     use hailong::kiosk::run::{RunError, has_display, run};
 
-    use super::ByHand;
-    if let Some(ByHand::Export(export)) = &kiosk.by_hand {
-        return by_hand::export(export);
+    use super::Beside;
+    match &kiosk.beside {
+        Some(Beside::Export(export)) => return by_hand::export(export),
+        Some(Beside::Voices(voices)) => return list_voices(voices),
+        None => {}
     }
     // Without a subcommand, it is required.
     let config = kiosk.config.as_deref().unwrap_or("kiosk.toml".as_ref());
@@ -135,6 +137,27 @@ pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
         };
         Failure::new(code, error)
     })
+}
+
+#[cfg(feature = "kiosk")]
+fn list_voices(asked: &super::KioskVoices) -> Result<(), Failure> {
+    use hailong::domain::form::{Form, in_language};
+    use hailong::kiosk::config::Config;
+    use hailong::kiosk::voice::to_record;
+    let wrong = |error: hailong::config::ConfigError| Failure::new(CONFIGURATION, error);
+    let config = Config::read(&asked.config).map_err(wrong)?;
+    let form: Form = hailong::config::Source::read(&asked.form)
+        .and_then(|source| source.toml())
+        .map_err(wrong)?;
+    for texts in &config.texts {
+        for spoken in to_record(texts, in_language(&form.question, &texts.language)) {
+            let there =
+                config.voice.as_ref().map(|voice| voice.folder.join(&spoken.file).is_file());
+            let mark = if there == Some(true) { "there" } else { "missing" };
+            println!("{}\t{mark}\t{}", spoken.file.display(), spoken.text);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(not(feature = "central"))]

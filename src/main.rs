@@ -80,7 +80,7 @@ struct Demo {
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Kiosk {
     #[command(subcommand)]
-    by_hand: Option<ByHand>,
+    beside: Option<Beside>,
     /// Its configuration.
     #[arg(long, value_name = "FILE", required = true)]
     config: Option<PathBuf>,
@@ -93,12 +93,25 @@ struct Kiosk {
     new_key: bool,
 }
 
-/// A journal carried by hand.
+/// What is done beside running a kiosk.
 #[derive(Subcommand)]
-enum ByHand {
+enum Beside {
     /// For counters without network: write what the central service does not have into a folder on
     /// a USB stick, and take the receipts that came back there. The kiosk may run meanwhile.
     Export(KioskExport),
+    /// List what can be recorded for whoever cannot read the screen: each file, and what to say in it.
+    Voices(KioskVoices),
+}
+
+/// Options of the list of voices.
+#[derive(Args)]
+struct KioskVoices {
+    /// The kiosk's configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The form whose question is asked.
+    #[arg(long, value_name = "FILE")]
+    form: PathBuf,
 }
 
 /// Options of a kiosk's export.

@@ -13,6 +13,8 @@ use super::{DemoError, Hall, real_ms};
 use crate::clock::Clock;
 use crate::domain::system_random;
 use crate::domain::time::At;
+use crate::kiosk::care::Care;
+use crate::kiosk::config::Calls;
 use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::Headless;
@@ -165,7 +167,9 @@ impl Front {
             full_screen: false,
             clock,
             visitor_ms,
-            invite_key: None,
+            care: Care::of(&seat.folder),
+            voice: None,
+            calls: Calls::default(),
             photos,
             recorder,
             answers,

@@ -22,9 +22,11 @@ use crate::domain::ids::CounterId;
 use crate::domain::line::By;
 use crate::domain::office::Directory;
 use crate::domain::seal::OpeningKey;
-use crate::domain::staff_code::StaffCodes;
+use crate::domain::staff_code::{NotHex, Staff, StaffCodes};
 use crate::domain::system_random;
 use crate::domain::time::At;
+use crate::kiosk::care::Care;
+use crate::kiosk::config::Calls;
 use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::{Headless, save};
@@ -32,8 +34,9 @@ use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::rest::{CARD_MS, QUIET_MS};
+use crate::kiosk::staff;
 use crate::kiosk::typing::Stroke;
-use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, TimeOuts};
+use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, SlipRead, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
 use crate::texts::Texts;
 
@@ -131,14 +134,26 @@ impl Exhibition {
         let one: Vec<CounterId> = one.map(|counter| counter.id.clone()).into_iter().collect();
         let hall: Vec<CounterId> = counters(MOST_COUNTERS).collect();
         for (place, form) in self.forms.iter().enumerate() {
-            let stage = Stage::open(self, headless, &folder.join(format!("{place}")), form, &one)?;
+            let stage =
+                Stage::open(self, headless, &folder.join(format!("{place}")), form, &one, false)?;
             stage.show(if place == 0 { Part::Whole } else { Part::Form }, look)?;
         }
         if hall.len() > 1
             && let Some(form) = self.forms.first()
         {
-            let stage = Stage::open(self, headless, &folder.join("hall"), form, &hall)?;
+            let stage = Stage::open(self, headless, &folder.join("hall"), form, &hall, false)?;
             stage.show(Part::Hall, look)?;
+            let stage = Stage::open(self, headless, &folder.join("slips"), form, &hall, true)?;
+            stage.show_slips("hall-slips", look)?;
+        }
+        if let Some(form) = self.forms.first() {
+            let stage = Stage::open(self, headless, &folder.join("slip"), form, &one, true)?;
+            stage.show_slips("slips", look)?;
+        }
+        if let Some(form) = self.forms.first() {
+            let folder = folder.join("staff");
+            let counters = if hall.len() > 1 { &hall } else { &one };
+            Stage::open(self, headless, &folder, form, counters, false)?.show_staff(look)?;
         }
         Ok(())
     }
@@ -169,6 +184,7 @@ impl<'a> Stage<'a> {
         folder: &Path,
         form: &'a Form,
         counters: &[CounterId],
+        slips: bool,
     ) -> Result<Self, DemoError> {
         let mut identity = Identity::load_or_create(folder, &mut system_random())?;
         let (opening, _) = OpeningKey::generate(&mut system_random());
@@ -186,7 +202,7 @@ impl<'a> Stage<'a> {
             public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
             directory,
             forms: vec![form.clone()],
-            staff_codes: StaffCodes::default(),
+            staff_codes: codes()?,
         });
         let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
         let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;
@@ -207,7 +223,9 @@ impl<'a> Stage<'a> {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || now.get()),
-            invite_key: None,
+            care: Care::of(folder),
+            voice: None,
+            calls: Calls { slips, ..Calls::default() },
             photos,
             recorder,
             answers,
@@ -275,6 +293,68 @@ impl<'a> Stage<'a> {
             let (screen, headless) = (&*self.screen, self.headless);
             look(&Shot { screen, headless, state, mode: "", language, panel })?;
         }
+        Ok(())
+    }
+
+    /// What is there besides where appointment slips are taken.
+    fn show_slips(
+        &self,
+        name: &str,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        let hall = self.screen.counters().len() > 1;
+        if hall {
+            self.take(Input::Slip(SlipRead::Fresh))?;
+            self.every("who-slip", 0, look)?;
+            // Nobody chooses.
+            self.visitor_ms.set(self.visitor_ms.get() + TimeOuts::default().reasons_ms);
+            self.screen.tick();
+            self.settle()?;
+            self.take(Input::Counter(0))?;
+        }
+        self.every(&format!("home-{name}"), 0, look)?;
+        if hall {
+            return Ok(());
+        }
+        self.take(Input::EnterSlip)?;
+        self.every("slip", 0, look)?;
+        for digit in "2610080975123".chars() {
+            self.take(Input::Type(Stroke::Character(digit)))?;
+        }
+        self.every("slip-typed", 0, look)?;
+        self.take(Input::Slip(SlipRead::Used))?;
+        self.every("slip-used", 0, look)?;
+        self.take(Input::Slip(SlipRead::Unreadable))?;
+        self.every("slip-unreadable", 0, look)
+    }
+
+    /// The staff's side.
+    fn show_staff(
+        &self,
+        look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
+    ) -> Result<(), DemoError> {
+        let staff = |input| {
+            self.visitor_ms.set(self.visitor_ms.get() + BETWEEN_MS);
+            self.screen.staff(input);
+        };
+        let types = |code: &str| {
+            code.chars().for_each(|digit| staff(staff::Input::Type(Stroke::Character(digit))));
+        };
+        staff(staff::Input::Open);
+        self.alone("staff-code", look)?;
+        types("12345");
+        self.alone("staff-code-typed", look)?;
+        types("678");
+        for place in 0..4 {
+            // The answer to the code typed, and to some that are not.
+            staff(staff::Input::Checked(None, None));
+            if place == 0 {
+                self.alone("staff-code-wrong", look)?;
+            }
+            types("12345678");
+        }
+        self.alone("staff-code-wait", look)?;
+        staff(staff::Input::Done);
         Ok(())
     }
 
@@ -375,6 +455,14 @@ impl Drop for Stage<'_> {
     fn drop(&mut self) {
         self.screen.stop();
     }
+}
+
+/// A code that nobody knows, so that there is one to ask for.
+fn codes() -> Result<StaffCodes, DemoError> {
+    let broken = |error: NotHex| DemoError::Broken(error.to_string());
+    let salt = "0".repeat(32).parse().map_err(broken)?;
+    let hash = "0".repeat(64).parse().map_err(broken)?;
+    Ok(StaffCodes::new(salt, BTreeMap::from([(Staff::Technician, hash)])))
 }
 
 fn moment(text: &str) -> Result<At, DemoError> {

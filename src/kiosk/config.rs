@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::network::{Network, Proxy};
 use super::visit::TimeOuts;
+use super::voice::VoiceConfig;
 use crate::config::{ConfigError, Source};
 use crate::pem;
 use crate::texts::Texts;
@@ -25,12 +26,22 @@ struct File {
     time_outs: TimeOutsFile,
     #[serde(default)]
     calls: CallsFile,
+    voice: Option<VoiceFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VoiceFile {
+    folder: Spanned<PathBuf>,
+    player: Spanned<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CallsFile {
     key: Option<Spanned<String>>,
+    #[serde(default)]
+    slips: bool,
     listen: Option<Spanned<String>>,
 }
 
@@ -39,6 +50,8 @@ struct CallsFile {
 pub struct Calls {
     /// The key by which the official invites, as the screen names it.
     pub key: Option<char>,
+    /// Whether appointment slips are taken.
+    pub slips: bool,
     /// Where the queue system and the official's page are listened to.
     pub listen: Option<SocketAddr>,
 }
@@ -68,6 +81,8 @@ pub struct Config {
     pub time_outs: TimeOuts,
     /// How else than by touch a visit begins.
     pub calls: Calls,
+    /// How recorded voices are played, where there are any.
+    pub voice: Option<VoiceConfig>,
 }
 
 impl Config {
@@ -98,6 +113,7 @@ impl Config {
             full_screen: read.full_screen,
             time_outs,
             calls: calls(&source, &read.calls)?,
+            voice: read.voice.as_ref().map(|read| voice(&source, base, read)).transpose()?,
         })
     }
 }
@@ -117,8 +133,22 @@ fn calls(source: &Source<'_>, read: &CallsFile) -> Result<Calls, ConfigError> {
     };
     Ok(Calls {
         key: read.key.as_ref().map(key).transpose()?,
+        slips: read.slips,
         listen: read.listen.as_ref().map(listen).transpose()?,
     })
+}
+
+fn voice(source: &Source<'_>, base: &Path, read: &VoiceFile) -> Result<VoiceConfig, ConfigError> {
+    let folder = base.join(read.folder.get_ref());
+    if !folder.is_dir() {
+        return Err(source.error(read.folder.span(), "expected a folder of recorded voices"));
+    }
+    let player = read.player.get_ref().clone();
+    if player.first().is_none_or(String::is_empty) {
+        let expected = "expected a program and its arguments, such as [\"aplay\", \"-q\"]";
+        return Err(source.error(read.player.span(), expected));
+    }
+    Ok(VoiceConfig { folder, player })
 }
 
 fn network(source: &Source<'_>, base: &Path, read: &File) -> Result<Network, ConfigError> {

@@ -2,12 +2,15 @@
 //! records become in the journal.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::duty::Duty;
 use super::identity::{Identity, central_keys};
 use super::journal::{Journal, JournalError, Writer};
+use super::staff::Attempts;
 use super::visit::{Input, Record};
 use super::witness::Seen;
 use crate::clock::Clock;
@@ -21,6 +24,10 @@ use crate::domain::office::Official;
 use crate::domain::seal::Answer;
 use crate::domain::ticket::{Claims, TicketKey};
 use crate::domain::time::At;
+use crate::files::write_whole;
+
+/// Wrong codes in a row, so that a restart gives nobody new tries.
+const ATTEMPTS: &str = "staff-attempts.json";
 
 /// Why a desk cannot open.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +71,8 @@ pub struct Desk {
     ticket_key: Zeroizing<TicketKey>,
     clock: Arc<dyn Clock>,
     forms: Forms,
+    folder: PathBuf,
+    duty: Duty,
     /// Who was noted as on shift, by counter.
     on_shift: BTreeMap<CounterId, Option<OfficialId>>,
     /// The epoch in which `on_shift` was noted.
@@ -91,7 +100,18 @@ impl Desk {
         }
         let ticket_key = identity.ticket_key.clone();
         let on_shift = BTreeMap::new();
-        let mut desk = Self { journal, enrolled, ticket_key, clock, forms, on_shift, noted: None };
+        let (duty, folder) = (Duty::open(folder), folder.to_owned());
+        let mut desk = Self {
+            journal,
+            enrolled,
+            ticket_key,
+            clock,
+            forms,
+            folder,
+            duty,
+            on_shift,
+            noted: None,
+        };
         match desk.note_setting() {
             // The journal found is damaged: it is moved aside, and the new one has all to be told.
             Err(error) if error.is_damage() => desk.note_setting()?,
@@ -131,10 +151,56 @@ impl Desk {
         self.forms.to_show(&self.enrolled.directory.office.form, today)
     }
 
-    /// Whom the roster has at a counter now.
-    pub fn rostered(&self, counter: &CounterId) -> Option<&Official> {
+    /// Who stands at a counter now.
+    pub fn on_duty(&self, counter: &CounterId) -> Option<&Official> {
         let now = At::new(self.clock.now()).civil();
-        self.enrolled.directory.on_shift(counter, now)
+        self.duty.who(&self.enrolled.directory, counter, now)
+    }
+
+    /// Who stands where, for the screen.
+    pub fn duty(&self) -> Duty {
+        self.duty.clone()
+    }
+
+    /// The wrong codes before, in a row.
+    pub fn attempts(&self) -> Attempts {
+        let read = std::fs::read(self.folder.join(ATTEMPTS)).ok();
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Keeps the wrong codes in a row, and notes the last one.
+    pub fn note_attempts(&mut self, attempts: &Attempts, wrong: bool) -> Result<(), JournalError> {
+        let bytes = serde_json::to_vec(attempts).unwrap_or_default();
+        if let Err(error) = write_whole(&self.folder.join(ATTEMPTS), &bytes, false) {
+            tracing::warn!(%error, "wrong codes are not kept beyond this run");
+        }
+        if !wrong {
+            return Ok(());
+        }
+        let counters = self.enrolled.counters.to_vec();
+        let counter = if let [one] = &counters[..] { Some(one.clone()) } else { None };
+        let line = Line { counter, ..Line::draft(Event::WrongCode) };
+        self.journal.append(line, &[]).map(drop)
+    }
+
+    /// An official said by their own code that they stand at a counter. Returns after the disk has it.
+    pub fn sign_in(
+        &mut self,
+        counter: &CounterId,
+        official: &OfficialId,
+    ) -> Result<(), JournalError> {
+        let shift = Line {
+            counter: Some(counter.clone()),
+            official: Some(official.clone()),
+            signed_in: Some(true),
+            ..Line::draft(Event::Shift)
+        };
+        self.note_shift(counter, shift)?;
+        let now = At::new(self.clock.now()).civil();
+        if let Err(error) = self.duty.sign_in(&self.enrolled.directory, counter, official, now) {
+            tracing::warn!(%error, "who signed in is not kept beyond this run");
+        }
+        Ok(())
     }
 
     /// Notes a jump of the clock, and the changes of shift at all counters, if there are any.
@@ -145,24 +211,26 @@ impl Desk {
     }
 
     fn follow_shift(&mut self, counter: &CounterId) -> Result<(), JournalError> {
-        let rostered = self.rostered(counter).map(|official| official.id.clone());
+        let official = self.on_duty(counter).map(|official| official.id.clone());
         if self.noted.is_none() || self.noted != self.journal.epoch() {
             self.on_shift.clear();
         }
-        if self.on_shift.get(counter) == Some(&rostered) {
+        if self.on_shift.get(counter) == Some(&official) {
             return Ok(());
         }
-        let shift = Line {
-            counter: Some(counter.clone()),
-            official: rostered.clone(),
-            ..Line::draft(Event::Shift)
-        };
+        let counter = counter.clone();
+        let shift = Line { counter: Some(counter.clone()), official, ..Line::draft(Event::Shift) };
+        self.note_shift(&counter, shift)
+    }
+
+    fn note_shift(&mut self, counter: &CounterId, shift: Line) -> Result<(), JournalError> {
+        let official = shift.official.clone();
         let committed = self.journal.append(shift, &[])?;
         if self.noted != Some(committed.epoch) {
             self.on_shift.clear();
             self.noted = Some(committed.epoch);
         }
-        self.on_shift.insert(counter.clone(), rostered);
+        self.on_shift.insert(counter.clone(), official);
         Ok(())
     }
 

@@ -4,9 +4,11 @@
 
 pub mod by_hand;
 pub mod calls;
+pub mod care;
 pub mod config;
 pub mod configuration;
 pub mod desk;
+pub mod duty;
 pub mod enrolment;
 pub mod headless;
 pub mod identity;
@@ -21,11 +23,15 @@ pub mod recorder;
 pub mod rescue;
 pub mod rest;
 pub mod run;
+pub mod scanner;
 pub mod sender;
+pub mod slip;
 pub mod sqlite_pages;
+pub mod staff;
 pub mod transport;
 pub mod typing;
 pub mod uploader;
 pub mod visit;
+pub mod voice;
 pub mod window;
 pub mod witness;

@@ -3,13 +3,16 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, oneshot};
 
 use super::desk::Desk;
+use super::duty::Duty;
+use super::staff::Attempts;
 use super::visit::{Input, Record};
 use super::witness::Seen;
 use crate::domain::enrolment::Enrolled;
+use crate::domain::ids::{CounterId, OfficialId};
 
 /// How often the process notes that it is alive, in real time.
 const ALIVE: Duration = Duration::from_secs(60);
@@ -18,6 +21,8 @@ enum Job {
     Keep(Record),
     FollowRoster,
     Root(Seen),
+    SignIn(CounterId, OfficialId, oneshot::Sender<Result<(), String>>),
+    Attempts(Attempts, bool),
     Configure(Arc<Enrolled>),
     Stop(Option<Record>, mpsc::Sender<()>),
 }
@@ -26,6 +31,8 @@ enum Job {
 #[derive(Clone)]
 pub struct Recorder {
     jobs: mpsc::Sender<Job>,
+    duty: Duty,
+    attempts: Attempts,
 }
 
 impl Recorder {
@@ -37,15 +44,42 @@ impl Recorder {
         more: Arc<Notify>,
     ) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
+        let (duty, attempts) = (desk.duty(), desk.attempts());
         std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || work(desk, &waiting, &answers, &more))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, duty, attempts })
     }
 
     /// Keeps a record; the answer comes as [`Input::Kept`] or [`Input::Refused`].
     pub fn keep(&self, record: Record) {
         let _ = self.jobs.send(Job::Keep(record));
+    }
+
+    /// Who stands where.
+    pub fn duty(&self) -> &Duty {
+        &self.duty
+    }
+
+    /// Wrong codes in a row when it started.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// Keeps wrong codes in a row, and notes the last one if it was `wrong`.
+    pub fn note_attempts(&self, attempts: Attempts, wrong: bool) {
+        let _ = self.jobs.send(Job::Attempts(attempts, wrong));
+    }
+
+    /// Notes that an official stands at a counter; tells when the disk has it, or why not, for staff.
+    pub fn sign_in(
+        &self,
+        counter: CounterId,
+        official: OfficialId,
+    ) -> oneshot::Receiver<Result<(), String>> {
+        let (told, kept) = oneshot::channel();
+        let _ = self.jobs.send(Job::SignIn(counter, official, told));
+        kept
     }
 
     /// Notes a jump of the clock and a change of shift, if there is one.
@@ -94,6 +128,13 @@ fn work(
             },
             Ok(Job::FollowRoster) => desk.follow_roster(),
             Ok(Job::Configure(enrolled)) => desk.configure(enrolled),
+            Ok(Job::SignIn(counter, official, told)) => {
+                let kept = desk.sign_in(&counter, &official);
+                // Whoever asked may have gone.
+                let _ = told.send(kept.as_ref().map(|()| ()).map_err(|error| error.for_staff()));
+                kept
+            }
+            Ok(Job::Attempts(attempts, wrong)) => desk.note_attempts(&attempts, wrong),
             Ok(Job::Root(seen)) => desk.note_root(seen),
             Ok(Job::Stop(last, done)) => {
                 let kept = last.map_or(Ok(()), |record| desk.keep(&record).map(|_| ()));

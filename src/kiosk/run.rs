@@ -9,6 +9,7 @@ use slint::ComponentHandle;
 use tokio::sync::{Notify, mpsc};
 
 use super::calls;
+use super::care::Care;
 use super::config::Config;
 use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
@@ -20,6 +21,7 @@ use super::recorder::Recorder;
 use super::sender::Sender;
 use super::transport::Http;
 use super::uploader::{UploadError, Uploader};
+use super::voice::Voice;
 use super::window::{Screen, Setting, WindowError};
 use super::witness::Witness;
 use crate::clock::{Clock, PutForward, SystemClock};
@@ -165,7 +167,9 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
         full_screen: config.full_screen,
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
-        invite_key: config.calls.key,
+        care: Care::of(&config.data),
+        voice: config.voice.map(Voice::new),
+        calls: config.calls,
         photos,
         recorder,
         answers,

@@ -23,7 +23,13 @@ use crate::domain::form::{Form, Offered, Pole};
 use crate::domain::ids::CounterId;
 use crate::domain::line::{By, How};
 
+use super::slip;
 use super::typing::{Stroke, Writing, masked};
+use hand::Hand;
+pub use terms::{Contact, Input, Mode, Modes, Page, Record, SlipRead, TimeOuts};
+
+mod hand;
+mod terms;
 
 /// Touches are ignored this long after a page changed, so that a double tap or a resting hand
 /// does not act on what just appeared. In milliseconds.
@@ -32,218 +38,14 @@ pub const SETTLE_MS: u64 = 350;
 /// The same after a visitor has left by touch: whoever comes next takes longer than this.
 pub const BETWEEN_MS: u64 = 1_500;
 
-/// So many touches within so many milliseconds are nobody's wish: nobody reads so fast.
-const HAMMER: usize = 8;
-const HAMMER_MS: u64 = 2_000;
-/// And that is over after so many milliseconds without a touch.
-const CALM_MS: u64 = 1_500;
-/// Fewer ignored touches than this are a tap doubled, and nothing to tell.
-const LEAST_MISUSE: u32 = 5;
 /// Most calls that wait for a visit to end.
 const MOST_CALLED: usize = 8;
+/// Most letters typed to look up a procedure.
+const MOST_QUERY: usize = 40;
 
 /// So long before it leaves by itself, a page asks whether more time is needed: 20 seconds, as WCAG 2.2
 /// (2.2.1) has it, or two thirds of a page's time if that is less. In milliseconds.
 const ASK_MS: u64 = 20_000;
-
-/// How long each page waits untouched, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOuts {
-    /// Reasons, and the first pages once somebody has chosen something there; a touch starts it
-    /// anew.
-    pub reasons_ms: u64,
-    /// Thanks.
-    pub thanks_ms: u64,
-    /// The large QR code, the notice, and thanks for a visitor who wishes to write or to see the
-    /// check code; a touch starts the first two anew.
-    pub later_ms: u64,
-    /// The invitation; a touch starts it anew.
-    pub invited_ms: u64,
-    /// The apology.
-    pub not_kept_ms: u64,
-}
-
-impl Default for TimeOuts {
-    fn default() -> Self {
-        Self {
-            reasons_ms: 30_000,
-            thanks_ms: 20_000,
-            later_ms: 60_000,
-            invited_ms: 60_000,
-            not_kept_ms: 15_000,
-        }
-    }
-}
-
-/// How a visitor needs the screen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Modes {
-    /// Everything that is touched stands in the lower half.
-    pub low: bool,
-    /// Larger type.
-    pub large: bool,
-    /// Black on white, with stronger lines.
-    pub contrast: bool,
-}
-
-/// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// [`Modes::low`].
-    Low,
-    /// [`Modes::large`].
-    Large,
-    /// [`Modes::contrast`].
-    Contrast,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A language was chosen: its place among those offered.
-    Language(usize),
-    /// A mode of the screen was switched on or off.
-    Mode(Mode),
-    /// Who served was chosen: the counter's place among those of this kiosk.
-    Counter(usize),
-    /// The notice was asked for.
-    Notice,
-    /// A face was tapped: its place in the form's levels.
-    Rate(usize),
-    /// A reason was tapped: its place among those offered.
-    Toggle(usize),
-    /// A key of the keyboard on the screen.
-    Type(Stroke),
-    /// “Gửi”.
-    Send,
-    /// “Bỏ qua”.
-    Skip,
-    /// “Đánh giá sau bằng điện thoại”.
-    Later,
-    /// Somebody's service is over: how that was told, and at which counter of this kiosk.
-    Call(By, CounterId),
-    /// “Không đánh giá”, by somebody who was invited.
-    Decline,
-    /// The page was left by touch.
-    Done,
-    /// “Xem mã tra cứu”.
-    ShowCode,
-    /// The screen was touched somewhere.
-    Touched,
-    /// A key led to another control.
-    Moved,
-    /// Time has passed.
-    Tick,
-    /// The journal has committed the record: its line's number, and what the visitor may take
-    /// along: the ticket of a contact that was opened, the check code of one that was ended.
-    Kept(u64, Option<String>),
-    /// The journal could not commit the record, and why, for staff.
-    Refused(String),
-}
-
-/// What is to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    /// A contact opens, with a level if a face was tapped.
-    Open {
-        /// How.
-        by: By,
-        /// Where.
-        counter: CounterId,
-        /// The level's code.
-        level: Option<String>,
-    },
-    /// The level of a contact changes.
-    Change {
-        /// Number of the opening line.
-        contact: u64,
-        /// The level's code.
-        level: String,
-    },
-    /// A contact ends.
-    Close {
-        /// Number of the opening line.
-        contact: u64,
-        /// How.
-        how: How,
-        /// Codes of the reasons kept, in the form's order.
-        reasons: Vec<String>,
-    },
-    /// A contact ends as sent, with words.
-    Write {
-        /// Number of the opening line.
-        contact: u64,
-        /// Codes of the reasons kept, in the form's order.
-        reasons: Vec<String>,
-        /// What was written, with numbers masked.
-        words: Zeroizing<String>,
-    },
-    /// Touches that were nobody's wish.
-    Misuse {
-        /// How many.
-        touches: u32,
-    },
-}
-
-/// What is on the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Page {
-    /// Who has just served? The page of rest where one kiosk serves several counters.
-    Who,
-    /// The question and the faces.
-    Home,
-    /// The same for somebody who was called, with a code for the phone and a way to decline.
-    Invited(Contact),
-    /// What the law asks to be told, to whoever was called or to anybody.
-    Notice(Option<Contact>),
-    /// Reasons may be ticked, the level may be changed.
-    Reasons {
-        /// The contact.
-        contact: Contact,
-        /// Place of the level given.
-        level: usize,
-        /// Which of the offered reasons are ticked.
-        ticked: Vec<bool>,
-    },
-    /// Words may be written, because a wish to write is ticked.
-    Words {
-        /// The contact.
-        contact: Contact,
-        /// Place of the level given.
-        level: usize,
-        /// Which of the offered reasons are ticked.
-        ticked: Vec<bool>,
-        /// What is written so far.
-        writing: Writing,
-    },
-    /// The answer is kept.
-    Thanks {
-        /// The contact.
-        contact: Contact,
-        /// Whether the visitor wishes to write on the phone, and so needs time to scan.
-        words: bool,
-        /// The check code.
-        code: Option<String>,
-        /// Whether it was asked for, and so needs time to be written down.
-        code_shown: bool,
-    },
-    /// The large QR code.
-    Later(Contact),
-    /// The answer could not be kept.
-    NotKept {
-        /// Why, for staff.
-        trouble: String,
-    },
-}
-
-/// The open contact as the screen needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contact {
-    /// Number of the opening line.
-    pub seq: u64,
-    /// Its ticket for the QR code, if one could be made.
-    pub ticket: Option<String>,
-}
 
 /// What follows once the journal has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,12 +76,9 @@ pub struct Visit {
     shown_ms: u64,
     settle_ms: u64,
     touched_ms: u64,
-    /// When the last touches were.
-    touches: VecDeque<u64>,
-    /// Until when touches come too fast.
-    calm_at_ms: u64,
-    /// Touches ignored and not told yet.
-    ignored: u32,
+    hand: Hand,
+    /// A slip was read, and who served is still to be chosen.
+    slip: bool,
 }
 
 impl Visit {
@@ -300,9 +99,8 @@ impl Visit {
             shown_ms: 0,
             settle_ms: SETTLE_MS,
             touched_ms: 0,
-            touches: VecDeque::new(),
-            calm_at_ms: 0,
-            ignored: 0,
+            hand: Hand::default(),
+            slip: false,
         }
     }
 
@@ -370,16 +168,18 @@ impl Visit {
             && self.language == 0
             && self.modes == Modes::default()
             && self.called.is_empty()
-            && self.ignored < LEAST_MISUSE
+            && !self.hand.has_misused()
+            && !self.slip
     }
 
     fn wait_ms(&self) -> Option<u64> {
         match self.page {
             Page::Who | Page::Home if self.idle() => None,
             Page::Who | Page::Home | Page::Reasons { .. } => Some(self.time_outs.reasons_ms),
+            Page::Slip { .. } => Some(self.time_outs.reasons_ms),
             Page::Thanks { words: false, code_shown: false, .. } => Some(self.time_outs.thanks_ms),
             Page::Invited(_) => Some(self.time_outs.invited_ms),
-            Page::Words { .. } => Some(self.time_outs.later_ms),
+            Page::Words { .. } | Page::Procedures { .. } => Some(self.time_outs.later_ms),
             Page::Notice(_) | Page::Later(_) | Page::Thanks { .. } => Some(self.time_outs.later_ms),
             Page::NotKept { .. } => Some(self.time_outs.not_kept_ms),
         }
@@ -441,7 +241,7 @@ impl Visit {
                 return None;
             }
             // Whoever types, types quickly.
-            Input::Touched if !self.writes() && self.hammered(now_ms) => return None,
+            Input::Touched if !self.writes() && self.hand.hammers(now_ms) => return None,
             Input::Tick | Input::Touched | Input::Moved if self.after.is_some() => return None,
             _ if self.after.is_some() => return self.ignore(),
             Input::Tick => {
@@ -477,10 +277,12 @@ impl Visit {
                 self.touched_ms = now_ms;
                 return None;
             }
+            // A scanner is no hand.
+            Input::Slip(read) => return self.slip_read(read, now_ms),
             _ => {}
         }
         // A touch that came too fast was counted when the finger came down.
-        if now_ms < self.calm_at_ms {
+        if !self.hand.is_calm(now_ms) {
             return None;
         }
         if now_ms.saturating_sub(self.shown_ms) < self.settle_ms && self.shown_ms > 0 {
@@ -491,28 +293,12 @@ impl Visit {
     }
 
     fn writes(&self) -> bool {
-        matches!(self.page, Page::Words { .. })
+        matches!(self.page, Page::Words { .. } | Page::Slip { .. } | Page::Procedures { .. })
     }
 
     fn ignore(&mut self) -> Option<Record> {
-        self.ignored = self.ignored.saturating_add(1);
+        self.hand.ignored();
         None
-    }
-
-    /// Takes note of a touch; whether it is one of too many.
-    fn hammered(&mut self, now_ms: u64) -> bool {
-        if self.touches.len() == HAMMER {
-            self.touches.pop_front();
-        }
-        self.touches.push_back(now_ms);
-        let since = self.touches.front().filter(|_| self.touches.len() == HAMMER);
-        let fast = since.is_some_and(|since| now_ms.saturating_sub(*since) < HAMMER_MS);
-        if fast || now_ms < self.calm_at_ms {
-            self.calm_at_ms = now_ms + CALM_MS;
-            self.ignored = self.ignored.saturating_add(1);
-            return true;
-        }
-        false
     }
 
     fn call(&mut self, by: By, counter: &CounterId) {
@@ -526,6 +312,44 @@ impl Visit {
         }
     }
 
+    /// A slip was scanned or typed: whoever holds it was served, and is asked like anybody who was called.
+    fn slip_read(&mut self, read: SlipRead, now_ms: u64) -> Option<Record> {
+        let served = match &self.page {
+            Page::Who => false,
+            Page::Home => true,
+            Page::Slip { served, .. } => *served,
+            _ => return None,
+        };
+        self.unanswered = false;
+        self.touched_ms = now_ms;
+        self.slip = false;
+        match (read, served) {
+            (SlipRead::Fresh, true) => self.open_by_slip(),
+            (SlipRead::Fresh, false) => {
+                self.slip = true;
+                self.show(Page::Who, now_ms);
+                None
+            }
+            (SlipRead::Used | SlipRead::Unreadable, _) => {
+                let digits = Zeroizing::default();
+                self.show(Page::Slip { digits, trouble: Some(read), served }, now_ms);
+                None
+            }
+        }
+    }
+
+    fn open_by_slip(&mut self) -> Option<Record> {
+        let counter = self.counter()?.clone();
+        self.slip = false;
+        self.after = Some(After::Invited);
+        Some(Record::Open { by: By::Slip, counter, level: None })
+    }
+
+    /// Whether a slip was read, and who served is still to be chosen.
+    pub fn slip_waits(&self) -> bool {
+        self.slip
+    }
+
     /// What is to be recorded while nobody's touch is: who was called is asked, and what was ignored
     /// is told.
     fn due(&mut self, now_ms: u64) -> Option<Record> {
@@ -533,7 +357,10 @@ impl Visit {
             return None;
         }
         let at_rest = matches!(self.page, Page::Who | Page::Home);
-        if at_rest && let Some((by, place)) = self.called.pop_front() {
+        if at_rest
+            && !self.slip
+            && let Some((by, place)) = self.called.pop_front()
+        {
             self.counter = place;
             let counter = self.counter()?.clone();
             self.after = Some(After::Invited);
@@ -543,9 +370,9 @@ impl Visit {
         if matches!(self.page, Page::Invited(_)) && self.unanswered && !self.called.is_empty() {
             return self.close(How::TimedOut, After::Rest);
         }
-        if at_rest && self.ignored >= LEAST_MISUSE && now_ms >= self.calm_at_ms {
+        if at_rest && self.hand.has_misused() && self.hand.is_calm(now_ms) {
             self.after = Some(After::Noted);
-            return Some(Record::Misuse { touches: std::mem::take(&mut self.ignored) });
+            return Some(Record::Misuse { touches: self.hand.tell() });
         }
         None
     }
@@ -557,7 +384,63 @@ impl Visit {
         match (&mut self.page, input) {
             (Page::Who, Input::Counter(place)) if place < self.counters.len() => {
                 self.counter = place;
+                if self.slip {
+                    return self.open_by_slip();
+                }
                 self.show(Page::Home, now_ms);
+                None
+            }
+            (Page::Home, Input::EnterSlip) => {
+                let digits = Zeroizing::default();
+                self.show(Page::Slip { digits, trouble: None, served: true }, now_ms);
+                None
+            }
+            (Page::Slip { digits, trouble, .. }, Input::Type(stroke)) => {
+                self.touched_ms = now_ms;
+                *trouble = None;
+                match stroke {
+                    Stroke::Character(digit @ '0'..='9') if digits.len() < slip::MOST_DIGITS => {
+                        digits.push(digit);
+                    }
+                    Stroke::Character(_) => {}
+                    Stroke::Back => drop(digits.pop()),
+                }
+                None
+            }
+            (Page::Home | Page::Who, Input::LookUp) => {
+                let page = Page::Procedures { query: String::new(), first: 0, chosen: None };
+                self.show(page, now_ms);
+                None
+            }
+            (Page::Procedures { query, first, chosen: None }, Input::Type(stroke)) => {
+                self.touched_ms = now_ms;
+                *first = 0;
+                match stroke {
+                    Stroke::Character(character) if query.len() < MOST_QUERY => {
+                        query.push(character);
+                    }
+                    Stroke::Character(_) => {}
+                    Stroke::Back => drop(query.pop()),
+                }
+                None
+            }
+            (Page::Procedures { first, chosen: None, .. }, Input::Turn(row)) => {
+                self.touched_ms = now_ms;
+                *first = row;
+                None
+            }
+            (Page::Procedures { chosen, .. }, Input::Choose(place)) => {
+                self.touched_ms = now_ms;
+                *chosen = Some(place);
+                None
+            }
+            (Page::Procedures { chosen: chosen @ Some(_), .. }, Input::Done) => {
+                self.touched_ms = now_ms;
+                *chosen = None;
+                None
+            }
+            (Page::Slip { .. } | Page::Procedures { .. }, Input::Done | Input::Skip) => {
+                self.back(now_ms);
                 None
             }
             (Page::Home, Input::Rate(level)) => {
@@ -594,8 +477,7 @@ impl Visit {
             // Back to who served, where there is such a page, or from the notice; the language
             // stays, for it is still the same visitor.
             (Page::Home | Page::Notice(None), Input::Done) => {
-                self.counter = 0;
-                self.show(rest(&self.counters), now_ms);
+                self.back(now_ms);
                 None
             }
             (Page::Reasons { contact, level, .. }, Input::Rate(other)) => {
@@ -677,6 +559,8 @@ impl Visit {
             Page::Who
             | Page::Home
             | Page::Notice(None)
+            | Page::Slip { .. }
+            | Page::Procedures { .. }
             | Page::Thanks { .. }
             | Page::NotKept { .. } => {
                 self.rest(now_ms);
@@ -755,14 +639,19 @@ impl Visit {
         self.show(page, now_ms);
     }
 
+    /// To the first page, while it is still the same visitor.
+    fn back(&mut self, now_ms: u64) {
+        self.counter = 0;
+        self.show(rest(&self.counters), now_ms);
+    }
+
     /// The visit is over.
     fn rest(&mut self, now_ms: u64) {
         self.language = 0;
         self.modes = Modes::default();
         self.counter = 0;
-        if self.ignored < LEAST_MISUSE {
-            self.ignored = 0;
-        }
+        self.slip = false;
+        self.hand.leave();
         self.show(rest(&self.counters), now_ms);
     }
 

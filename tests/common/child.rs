@@ -18,6 +18,8 @@ use std::time::Duration;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::{Random, system_random};
+use hailong::kiosk::care::Care;
+use hailong::kiosk::config::Calls;
 use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
@@ -339,7 +341,9 @@ impl Seat {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
-            invite_key: None,
+            care: Care::of(folder),
+            voice: None,
+            calls: Calls::default(),
             photos: Photos::in_folder(folder),
             recorder,
             answers,

@@ -24,6 +24,8 @@ use hailong::domain::line::{By, How};
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
+use hailong::kiosk::care::Care;
+use hailong::kiosk::config::Calls;
 use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::enrolment::enrol;
@@ -306,7 +308,9 @@ impl TestKiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
-            invite_key: None,
+            care: Care::of(&self.path()),
+            voice: None,
+            calls: Calls::default(),
             photos: Photos::in_folder(self.folder.path()),
             recorder,
             answers,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::hand::LEAST_MISUSE;
 use super::*;
 
 const RAT_HAI_LONG: usize = 0;
@@ -503,8 +504,8 @@ fn nothing_is_taken_while_a_record_is_on_its_way() {
             assert_eq!(kiosk.visit.page(), &page);
         }
         let chosen = kiosk.visit.chosen();
-        assert_eq!(kiosk.visit.ignored, 6, "the taps among them");
-        kiosk.visit.ignored = 0;
+        assert_eq!(kiosk.visit.hand.ignored, 6, "the taps among them");
+        kiosk.visit.hand.ignored = 0;
         kiosk.kept();
         assert!(!kiosk.visit.busy());
         if let Page::Reasons { level, .. } = kiosk.visit.page() {
@@ -796,6 +797,16 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(Input::Done),
         2 => (0..4usize).prop_map(Input::Counter),
         1 => Just(Input::Notice),
+        2 => prop_oneof![
+            2 => Just(SlipRead::Fresh),
+            1 => Just(SlipRead::Used),
+            1 => Just(SlipRead::Unreadable),
+        ]
+        .prop_map(Input::Slip),
+        1 => Just(Input::EnterSlip),
+        1 => Just(Input::LookUp),
+        1 => (0..9usize).prop_map(Input::Choose),
+        1 => (0..9usize).prop_map(Input::Turn),
         1 => (0..2usize).prop_map(Input::Language),
         1 => prop_oneof![Just(Mode::Low), Just(Mode::Large), Just(Mode::Contrast)]
             .prop_map(Input::Mode),
@@ -846,6 +857,8 @@ struct Onlooker {
     /// The language and the counter chosen.
     language: (usize, Modes),
     counter: usize,
+    /// A slip was read, and who served is still to be chosen.
+    slip: bool,
 }
 
 /// Visit, a journal that may refuse and may be slow, and an onlooker who checks.
@@ -960,7 +973,7 @@ impl World {
     fn input(&mut self, input: Input) {
         let page = self.visit.page().clone();
         let settled = self.shown == 0 || self.now - self.shown >= self.visit.settle_ms;
-        let calm = self.now >= self.visit.calm_at_ms;
+        let calm = self.visit.hand.is_calm(self.now);
         let record = self.visit.step(input.clone(), self.now);
         assert_eq!(self.visit.busy(), self.waiting.is_some() || record.is_some());
         if self.waiting.is_some() {
@@ -996,6 +1009,9 @@ impl World {
             assert_eq!((record, self.visit.page()), (None, page), "only the look changes");
             return;
         }
+        if let Input::Slip(read) = input {
+            return self.slip(page, *read, record);
+        }
         if !taken && !matches!(input, Input::Tick | Input::Touched | Input::Moved) {
             assert_eq!(record, None, "a page just shown, or hammered upon, takes no touch");
             assert_eq!(self.visit.page(), page);
@@ -1010,17 +1026,34 @@ impl World {
         match (page, input, self.visit.page()) {
             (Page::Who, Input::Counter(place), Page::Home) => self.who.counter = *place,
             (Page::Home | Page::Notice(None), Input::Done, _) => self.who.counter = 0,
+            (Page::Slip { .. } | Page::Procedures { .. }, Input::Done | Input::Skip, after)
+                if *after == self.rest() =>
+            {
+                self.who.counter = 0;
+            }
             // Whoever goes, by touch or by time, leaves nothing behind.
             (page, Input::Tick | Input::Done, after)
                 if record.is_none() && page != after && *after == self.rest() =>
             {
                 self.who = Onlooker::default();
             }
-            (_, Input::Tick, _) if self.visit.idle() => self.who = Onlooker::default(),
+            // Whoever was called meanwhile may be asked at the same moment.
+            (_, Input::Tick, _)
+                if self.visit.idle() || self.who.slip && !self.visit.slip_waits() =>
+            {
+                self.who = Onlooker::default();
+            }
             _ => {}
         }
         let Some(record) = record else { return };
         match &record {
+            Record::Open { by: By::Slip, counter, level: None } => {
+                let Input::Counter(place) = input else { panic!("{input:?} opens by slip") };
+                assert!(self.who.slip && *page == Page::Who);
+                assert_eq!(*counter, self.counters[*place]);
+                self.who.counter = *place;
+                self.who.slip = false;
+            }
             Record::Open { level, counter, .. } => {
                 assert_eq!(*page, Page::Home);
                 assert_eq!(*counter, self.counters[self.who.counter], "where it was chosen");
@@ -1061,6 +1094,31 @@ impl World {
             Record::Misuse { .. } => unreachable!(),
         }
         self.waiting = Some(record);
+    }
+
+    /// A slip is taken while nobody's contact is open, and nowhere else.
+    fn slip(&mut self, page: &Page, read: SlipRead, record: Option<Record>) {
+        let served = match page {
+            Page::Who => false,
+            Page::Home => true,
+            Page::Slip { served, .. } => *served,
+            _ => return assert_eq!((record, self.visit.page()), (None, page)),
+        };
+        self.who.slip = read == SlipRead::Fresh && !served;
+        if read == SlipRead::Fresh && served {
+            let counter = self.counters[self.who.counter].clone();
+            assert_eq!(record, Some(Record::Open { by: By::Slip, counter, level: None }));
+            self.waiting = record;
+            return;
+        }
+        assert_eq!(record, None);
+        if read == SlipRead::Fresh {
+            assert_eq!(*self.visit.page(), Page::Who);
+        } else {
+            let empty = Zeroizing::default();
+            let told = Page::Slip { digits: empty, trouble: Some(read), served };
+            assert_eq!(*self.visit.page(), told);
+        }
     }
 
     /// What the journal does with a record; gives its number and ticket.
@@ -1115,7 +1173,7 @@ impl World {
         };
         match record {
             Record::Misuse { .. } => {}
-            Record::Open { by: By::Invitation | By::Queue, .. } => {
+            Record::Open { by: By::Invitation | By::Queue | By::Slip, .. } => {
                 self.who.contact = Some(seq);
                 assert_eq!(page, Page::Invited(Contact { seq, ticket: handed }));
             }
@@ -1178,7 +1236,7 @@ impl World {
         let waiting = self.waiting.take();
         match &waiting {
             Some(Record::Misuse { .. })
-            | Some(Record::Open { by: By::Invitation | By::Queue, .. }) => {
+            | Some(Record::Open { by: By::Invitation | By::Queue | By::Slip, .. }) => {
                 let called = !matches!(waiting, Some(Record::Misuse { .. }));
                 let expected = if called { self.rest() } else { page };
                 assert_eq!(*self.visit.page(), expected, "nobody's answer is lost");
@@ -1228,8 +1286,12 @@ impl World {
         assert_eq!(own, self.who.language, "the visitor's own language and modes");
         assert_eq!(self.visit.counter(), self.counters.get(self.who.counter));
         let at_rest = *self.visit.page() == self.rest() && self.who.language == Default::default();
-        let untold = self.visit.ignored >= LEAST_MISUSE;
-        assert_eq!(self.visit.idle(), at_rest && self.waiting.is_none() && !untold);
+        let untold = self.visit.hand.has_misused();
+        assert_eq!(
+            self.visit.idle(),
+            at_rest && self.waiting.is_none() && !untold && !self.who.slip
+        );
+        assert_eq!(self.visit.slip_waits(), self.who.slip);
         match self.visit.page().clone() {
             Page::Who | Page::Home | Page::Notice(None) => {
                 if self.waiting.is_none() {
@@ -1270,7 +1332,10 @@ impl World {
                 let end = entry.end.as_ref().expect("thanked means kept");
                 assert!(matches!(end.0, How::Sent | How::Skipped));
             }
-            Page::NotKept { .. } => assert_eq!(self.who.contact, None),
+            Page::Slip { .. } | Page::Procedures { .. } if self.waiting.is_some() => {}
+            Page::NotKept { .. } | Page::Slip { .. } | Page::Procedures { .. } => {
+                assert_eq!(self.who.contact, None);
+            }
         }
         // Nothing on the way holds what an earlier visitor gave.
         if let Some(Record::Change { contact, .. } | Record::Close { contact, .. }) = &self.waiting

@@ -1,0 +1,485 @@
+//! The staff's side of the screen, behind a corner and a code: an official says who stands at a counter, a
+//! technician looks after the kiosk. A pure state machine.
+//!
+//! - It opens only while no visitor is at the screen, and never shows anything of an answer.
+//! - A code says who stands there; none says that nobody does, skips, blocks or opens a rating.
+//! - Wrong codes slow down what follows, also after a restart, and each is recorded.
+//! - Untouched, it goes away by itself.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::typing::Stroke;
+use crate::domain::ids::{CounterId, OfficialId};
+use crate::domain::staff_code::{DIGITS, Staff as Who};
+use crate::domain::time::At;
+
+/// So long the code, and what an official sees, wait untouched, in milliseconds.
+pub const CODE_MS: u64 = 30_000;
+/// So long a technician's page does.
+pub const MAINTENANCE_MS: u64 = 300_000;
+/// So long it says that an official was confirmed.
+pub const CONFIRMED_MS: u64 = 6_000;
+
+/// So many wrong codes in a row cost no time.
+const FREE: u32 = 3;
+/// The wait after the next one, doubled by each that follows, and the longest, in seconds.
+const FIRST_WAIT_S: i64 = 30;
+const LONGEST_WAIT_S: i64 = 900;
+/// So long after the last wait, wrong codes of before are forgotten, in seconds.
+const FORGOTTEN_S: i64 = 3_600;
+
+/// Wrong codes in a row, as they are kept on the disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// How many.
+    wrong: u32,
+    /// When the last one was.
+    last: Option<At>,
+}
+
+impl Attempts {
+    fn wait_s(&self) -> i64 {
+        match self.wrong.checked_sub(FREE + 1) {
+            None => 0,
+            Some(more) => FIRST_WAIT_S.saturating_mul(1 << more.min(16)).min(LONGEST_WAIT_S),
+        }
+    }
+
+    /// Seconds until another code is taken. A clock that was put back makes nobody wait longer.
+    pub fn left_s(&self, now: At) -> i64 {
+        let Some(last) = self.last else { return 0 };
+        let passed = now.timestamp().as_second() - last.timestamp().as_second();
+        (self.wait_s() - passed).clamp(0, self.wait_s())
+    }
+
+    /// A code was wrong.
+    pub fn wrong(&mut self, now: At) {
+        let since = |last: At| now.timestamp().as_second() - last.timestamp().as_second();
+        if self.last.is_some_and(|last| since(last) > self.wait_s() + FORGOTTEN_S) {
+            self.wrong = 0;
+        }
+        self.wrong = self.wrong.saturating_add(1);
+        self.last = Some(now);
+    }
+
+    /// A code was right.
+    pub fn right(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// What is on the staff's side of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// A code is typed.
+    Code {
+        /// The digits so far. Cleared from memory when they are dropped.
+        digits: Zeroizing<String>,
+        /// Whether the code before was wrong.
+        wrong: bool,
+        /// Whether a code is being looked at.
+        checking: bool,
+    },
+    /// An official who is not on the roster here says at which counter they stand.
+    Counter(OfficialId),
+    /// An official is confirmed at a counter.
+    Confirmed(OfficialId, CounterId),
+    /// It could not be written down, and why.
+    Failed(String),
+    /// The technician's page, and what came of the last thing that was done there.
+    Maintenance {
+        /// In words.
+        told: Option<String>,
+        /// Whether something is being done.
+        busy: bool,
+    },
+    /// Whether the screen takes touches everywhere: which of nine points were hit.
+    Touch([bool; 9]),
+    /// Whether the technician really leaves.
+    Leave,
+}
+
+/// What happened there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The corner was held.
+    Open,
+    /// A key of the digits.
+    Type(Stroke),
+    /// A badge was scanned.
+    Badge(Zeroizing<String>),
+    /// Whom the code belongs to, if anybody; and where the roster has that official now.
+    Checked(Option<Who>, Option<CounterId>),
+    /// The counter was chosen.
+    Counter(CounterId),
+    /// What became of the confirmation.
+    Confirmed(Result<(), String>),
+    /// The touch test.
+    Touch,
+    /// One of its nine points was hit.
+    Hit(usize),
+    /// Journals are written on a stick.
+    Export,
+    /// What came of it.
+    Exported(String),
+    /// The program is to be left.
+    Leave,
+    /// Back, or away.
+    Done,
+    /// The screen was touched.
+    Touched,
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Look whose code it is.
+    Check(Zeroizing<String>),
+    /// Write down that a code was wrong.
+    WrongCode,
+    /// Write down who stands at a counter.
+    Confirm(OfficialId, CounterId),
+    /// Write journals on a stick.
+    Export,
+    /// End the program.
+    End,
+}
+
+/// The staff's side.
+#[derive(Debug, Default)]
+pub struct Staff {
+    page: Option<Page>,
+    attempts: Attempts,
+    touched_ms: u64,
+}
+
+impl Staff {
+    /// Away, after so many wrong codes.
+    pub fn new(attempts: Attempts) -> Self {
+        Self { attempts, ..Self::default() }
+    }
+
+    /// What is on it; none while it is away.
+    pub fn page(&self) -> Option<&Page> {
+        self.page.as_ref()
+    }
+
+    /// Wrong codes in a row, to be kept.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// Goes away, whatever was going on.
+    pub fn leave(&mut self) {
+        self.page = None;
+    }
+
+    fn show(&mut self, page: Page, now_ms: u64) {
+        self.page = Some(page);
+        self.touched_ms = now_ms;
+    }
+
+    fn code(&mut self, wrong: bool, now_ms: u64) {
+        self.show(Page::Code { digits: Zeroizing::default(), wrong, checking: false }, now_ms);
+    }
+
+    /// Takes what happened at `now_ms` of a monotonic clock, at a kiosk of these counters.
+    pub fn step(
+        &mut self,
+        input: Input,
+        now_ms: u64,
+        now: At,
+        counters: &[CounterId],
+    ) -> Option<Deed> {
+        let wait_ms = match &self.page {
+            None => u64::MAX,
+            // Whoever waits must see for how long.
+            Some(Page::Code { .. }) => CODE_MS,
+            Some(Page::Counter(_) | Page::Failed(_)) => CODE_MS,
+            Some(Page::Confirmed(..)) => CONFIRMED_MS,
+            Some(Page::Maintenance { busy: true, .. }) => u64::MAX,
+            Some(Page::Maintenance { .. } | Page::Touch(_) | Page::Leave) => MAINTENANCE_MS,
+        };
+        match (&mut self.page, input) {
+            (None, Input::Open) => {
+                self.code(false, now_ms);
+                None
+            }
+            (None, Input::Badge(code)) => {
+                self.code(false, now_ms);
+                self.check(code, now)
+            }
+            (Some(Page::Code { checking: false, .. }), Input::Badge(code)) => self.check(code, now),
+            (Some(Page::Code { digits, checking: false, wrong }), Input::Type(stroke)) => {
+                self.touched_ms = now_ms;
+                *wrong = false;
+                match stroke {
+                    Stroke::Character(digit @ '0'..='9') if digits.len() < DIGITS => {
+                        digits.push(digit);
+                    }
+                    Stroke::Character(_) => {}
+                    Stroke::Back => drop(digits.pop()),
+                }
+                let whole = (digits.len() == DIGITS).then(|| digits.clone());
+                whole.and_then(|code| self.check(code, now))
+            }
+            (Some(Page::Code { checking: true, .. }), Input::Checked(who, rostered)) => {
+                self.checked(who, rostered, now_ms, now, counters)
+            }
+            (Some(Page::Counter(official)), Input::Counter(counter))
+                if counters.contains(&counter) =>
+            {
+                let official = official.clone();
+                self.confirm(official, counter, now_ms)
+            }
+            (Some(Page::Confirmed(..)), Input::Confirmed(Err(why))) => {
+                self.show(Page::Failed(why), now_ms);
+                None
+            }
+            (Some(Page::Maintenance { busy: false, .. }), Input::Touch) => {
+                self.show(Page::Touch([false; 9]), now_ms);
+                None
+            }
+            (Some(Page::Touch(hits)), Input::Hit(place)) => {
+                self.touched_ms = now_ms;
+                if let Some(hit) = hits.get_mut(place) {
+                    *hit = true;
+                }
+                None
+            }
+            (Some(Page::Maintenance { busy: false, .. }), Input::Export) => {
+                self.show(Page::Maintenance { told: None, busy: true }, now_ms);
+                Some(Deed::Export)
+            }
+            (Some(Page::Maintenance { .. }), Input::Exported(told)) => {
+                self.show(Page::Maintenance { told: Some(told), busy: false }, now_ms);
+                None
+            }
+            (Some(Page::Maintenance { busy: false, .. }), Input::Leave) => {
+                self.show(Page::Leave, now_ms);
+                None
+            }
+            (Some(Page::Leave), Input::Leave) => Some(Deed::End),
+            (Some(Page::Touch(_) | Page::Leave), Input::Done) => {
+                self.show(Page::Maintenance { told: None, busy: false }, now_ms);
+                None
+            }
+            (Some(Page::Maintenance { busy: true, .. }), Input::Done) => None,
+            (Some(_), Input::Done) => {
+                self.leave();
+                None
+            }
+            (Some(_), Input::Touched) => {
+                self.touched_ms = now_ms;
+                None
+            }
+            (Some(_), Input::Tick) if now_ms.saturating_sub(self.touched_ms) >= wait_ms => {
+                self.leave();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn check(&mut self, code: Zeroizing<String>, now: At) -> Option<Deed> {
+        let waits = self.attempts.left_s(now) > 0;
+        if let Some(Page::Code { digits, checking, .. }) = &mut self.page {
+            *digits = Zeroizing::default();
+            *checking = !waits;
+        }
+        (!waits).then_some(Deed::Check(code))
+    }
+
+    fn checked(
+        &mut self,
+        who: Option<Who>,
+        rostered: Option<CounterId>,
+        now_ms: u64,
+        now: At,
+        counters: &[CounterId],
+    ) -> Option<Deed> {
+        let Some(who) = who else {
+            self.attempts.wrong(now);
+            self.code(true, now_ms);
+            return Some(Deed::WrongCode);
+        };
+        self.attempts.right();
+        match (who, rostered.or_else(|| only(counters))) {
+            (Who::Technician, _) => {
+                self.show(Page::Maintenance { told: None, busy: false }, now_ms);
+                None
+            }
+            (Who::Official(official), Some(counter)) => self.confirm(official, counter, now_ms),
+            (Who::Official(official), None) => {
+                self.show(Page::Counter(official), now_ms);
+                None
+            }
+        }
+    }
+
+    fn confirm(&mut self, official: OfficialId, counter: CounterId, now_ms: u64) -> Option<Deed> {
+        self.show(Page::Confirmed(official.clone(), counter.clone()), now_ms);
+        Some(Deed::Confirm(official, counter))
+    }
+}
+
+/// The counter of a kiosk that has one.
+fn only(counters: &[CounterId]) -> Option<CounterId> {
+    match counters {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> At {
+        format!("2026-11-24T{text}.000+07:00").try_into().unwrap()
+    }
+
+    fn counters(codes: &[&str]) -> Vec<CounterId> {
+        codes.iter().map(|code| code.parse().unwrap()).collect()
+    }
+
+    fn official(code: &str) -> Who {
+        Who::Official(code.parse().unwrap())
+    }
+
+    struct Desk {
+        staff: Staff,
+        counters: Vec<CounterId>,
+        now_ms: u64,
+        now: At,
+    }
+
+    impl Desk {
+        fn new(codes: &[&str]) -> Self {
+            let (staff, counters) = (Staff::default(), counters(codes));
+            Self { staff, counters, now_ms: 1_000, now: at("08:00:00") }
+        }
+
+        fn takes(&mut self, input: Input) -> Option<Deed> {
+            self.staff.step(input, self.now_ms, self.now, &self.counters)
+        }
+
+        fn types(&mut self, code: &str) -> Option<Deed> {
+            let digits: Vec<char> = code.chars().collect();
+            let (last, before) = digits.split_last().unwrap();
+            for digit in before {
+                assert_eq!(self.takes(Input::Type(Stroke::Character(*digit))), None);
+            }
+            self.takes(Input::Type(Stroke::Character(*last)))
+        }
+
+        fn wrong(&mut self) {
+            let code = Zeroizing::new("11112222".to_owned());
+            assert_eq!(self.types(&code), Some(Deed::Check(code)));
+            assert_eq!(self.takes(Input::Checked(None, None)), Some(Deed::WrongCode));
+        }
+    }
+
+    #[test]
+    fn a_code_confirms_where_the_roster_has_the_official_or_where_they_say() {
+        let mut desk = Desk::new(&["q3"]);
+        assert_eq!(desk.types("12345678"), None, "nothing is open");
+        desk.takes(Input::Open);
+        let code = Zeroizing::new("12345678".to_owned());
+        assert_eq!(desk.types(&code), Some(Deed::Check(code)));
+        assert_eq!(desk.types("12345678"), None, "one after the other");
+        let confirm = |official: &str, counter: &str| {
+            Some(Deed::Confirm(official.parse().unwrap(), counter.parse().unwrap()))
+        };
+        let who = Input::Checked(Some(official("cb01")), None);
+        assert_eq!(desk.takes(who), confirm("cb01", "q3"), "a stand-in at the only counter");
+        desk.now_ms += CONFIRMED_MS;
+        desk.takes(Input::Tick);
+        assert_eq!(desk.staff.page(), None);
+
+        let mut hall = Desk::new(&["q2", "q3"]);
+        let badge = Zeroizing::new("HL:12345678".to_owned());
+        assert_eq!(hall.takes(Input::Badge(badge.clone())), Some(Deed::Check(badge)));
+        let who = Input::Checked(Some(official("cb02")), Some("q2".parse().unwrap()));
+        assert_eq!(hall.takes(who), confirm("cb02", "q2"));
+        hall.takes(Input::Done);
+        hall.takes(Input::Badge(Zeroizing::new("HL:22345678".to_owned())));
+        assert_eq!(hall.takes(Input::Checked(Some(official("cb09")), None)), None);
+        assert_eq!(hall.takes(Input::Counter("q9".parse().unwrap())), None, "not here");
+        assert_eq!(hall.takes(Input::Counter("q3".parse().unwrap())), confirm("cb09", "q3"));
+        let why = "Ổ đĩa đã đầy".to_owned();
+        hall.takes(Input::Confirmed(Err(why.clone())));
+        assert_eq!(hall.staff.page(), Some(&Page::Failed(why)));
+    }
+
+    #[test]
+    fn wrong_codes_slow_down_also_after_a_restart_and_are_recorded() {
+        let mut desk = Desk::new(&["q3"]);
+        desk.takes(Input::Open);
+        for _ in 0..4 {
+            desk.wrong();
+        }
+        assert_eq!(desk.staff.attempts().left_s(desk.now), 30);
+        assert_eq!(desk.types("12345678"), None, "not even the right one");
+        // The process ends; what was kept is there again.
+        let kept = serde_json::to_string(desk.staff.attempts()).unwrap();
+        desk.staff = Staff::new(serde_json::from_str(&kept).unwrap());
+        desk.takes(Input::Open);
+        assert_eq!(desk.types("12345678"), None);
+        desk.now = at("08:00:30");
+        desk.wrong();
+        assert_eq!(desk.staff.attempts().left_s(desk.now), 60);
+        // A clock put back by an hour does not make it longer, nor one put back by a year.
+        assert_eq!(desk.staff.attempts().left_s(at("07:00:00")), 60);
+        for _ in 0..20 {
+            desk.staff.attempts.wrong(desk.now);
+        }
+        assert_eq!(desk.staff.attempts().left_s(desk.now), LONGEST_WAIT_S);
+        desk.now = at("08:20:00");
+        assert!(desk.types("12345678").is_some());
+        desk.takes(Input::Checked(Some(Who::Technician), None));
+        assert_eq!(desk.staff.attempts(), &Attempts::default());
+    }
+
+    #[test]
+    fn wrong_codes_of_this_morning_are_forgotten_in_the_afternoon() {
+        let mut attempts = Attempts::default();
+        for _ in 0..4 {
+            attempts.wrong(at("08:00:00"));
+        }
+        attempts.wrong(at("09:30:00"));
+        assert_eq!(attempts.left_s(at("09:30:00")), 0);
+    }
+
+    #[test]
+    fn a_technician_tests_exports_and_leaves_and_an_untouched_page_goes_away() {
+        let mut desk = Desk::new(&["q3"]);
+        desk.takes(Input::Open);
+        desk.types("12345678");
+        desk.takes(Input::Checked(Some(Who::Technician), None));
+        let page = Page::Maintenance { told: None, busy: false };
+        assert_eq!(desk.staff.page(), Some(&page));
+        desk.takes(Input::Touch);
+        desk.takes(Input::Hit(8));
+        desk.takes(Input::Hit(9));
+        let hits = [false, false, false, false, false, false, false, false, true];
+        assert_eq!(desk.staff.page(), Some(&Page::Touch(hits)));
+        desk.takes(Input::Done);
+        assert_eq!(desk.takes(Input::Export), Some(Deed::Export));
+        assert_eq!(desk.takes(Input::Export), None, "one at a time");
+        desk.now_ms += 2 * MAINTENANCE_MS;
+        desk.takes(Input::Tick);
+        desk.takes(Input::Done);
+        assert_eq!(desk.staff.page(), Some(&Page::Maintenance { told: None, busy: true }));
+        desk.takes(Input::Exported("3 lô".into()));
+        assert_eq!(desk.takes(Input::Leave), None, "asked first");
+        assert_eq!(desk.takes(Input::Leave), Some(Deed::End));
+        desk.now_ms += MAINTENANCE_MS;
+        desk.takes(Input::Tick);
+        assert_eq!(desk.staff.page(), None);
+        assert_eq!(desk.takes(Input::Export), None);
+    }
+}
