@@ -412,6 +412,33 @@ fn every_language_fills_in_the_same_figures() {
     assert_eq!(vietnamese, english);
 }
 
+/// Writes another file into the sample's folder; its mark is what is pointed at.
+fn with_file(file: &str, text: &str) -> (TempDir, String) {
+    let folder = sample_folder();
+    let place = write_marked(&folder.path().join(file), text);
+    (folder, place)
+}
+
+#[test]
+fn a_mistake_in_the_codes_of_staff_is_pointed_at() {
+    let (salt, hash, other) = ("5a".repeat(16), "11".repeat(32), "22".repeat(32));
+    let lan = format!("cb07,{salt},{hash}\n");
+    for (rows, telling) in [
+        (format!("‸cb99,{salt},{hash}"), "an official of officials.csv, or technician, found cb99"),
+        (format!("‸Lan,{salt},{hash}"), "1 to 32 of a-z"),
+        (format!("cb07,‸5A,{hash}"), "expected 32 lower hex digits"),
+        (format!("cb07,{salt},‸{salt}"), "expected 64 lower hex digits"),
+        (format!("{lan}cb02,‸{},{other}", "5b".repeat(16)), "expected the salt of the line before"),
+        (format!("{lan}cb02,{salt},‸{hash}"), "expected a hash that nobody else has"),
+        (format!("{lan}‸cb07,{salt},{other}"), "expected one code each"),
+        (format!("‸cb07,{salt}"), "expected the columns who,salt,hash, found 2 fields"),
+    ] {
+        let file = "phu-sa/staff-codes.csv";
+        let (folder, place) = with_file(file, &format!("# By command.\nwho,salt,hash\n{rows}\n"));
+        assert_points_there(file, folder.path(), &place, telling);
+    }
+}
+
 #[test]
 fn a_mistake_in_the_counters_and_officials_is_pointed_at() {
     assert_each_points_there(

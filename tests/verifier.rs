@@ -12,7 +12,7 @@ use std::sync::Arc;
 use archives::{ALL, Archive, lived, replace};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use common::{TestCentral, TestKiosk, at, rate};
+use common::{TestCentral, TestKiosk, at, rate, signed_in};
 use hailong::central::decide::{Erasure, erase_in, erase_old_answers, renew_keys_in, take_in};
 use hailong::central::export::Asked;
 use hailong::central::roots::make;
@@ -413,6 +413,12 @@ async fn troubled() -> TempDir {
         ..Line::draft(Event::Contact)
     };
     let contact = line(2, Hash::of(&started), contact);
+    let rubbish = b"\xffrubbish".to_vec();
+    let counter = Some("q4".parse().unwrap());
+    let signed_in = Line { counter, signed_in: Some(true), ..Line::draft(Event::Shift) };
+    let signed_in = String::from_utf8(line(4, Hash::of(&rubbish), signed_in)).unwrap();
+    // No official signs in by a number.
+    let signed_in = signed_in.replace("\"signed_in\":true", "\"signed_in\":1").into_bytes();
     let parts = Parts {
         kiosk,
         epoch,
@@ -421,7 +427,7 @@ async fn troubled() -> TempDir {
         key: &sealing.id(),
         first: 1,
         prev: Hash::NONE,
-        lines: &[started, contact, b"\xffrubbish".to_vec()],
+        lines: &[started, contact, rubbish, signed_in],
         bodies: &[SealedBody { seq: 2, kind: Kind::Level, bytes: body }],
     };
     let batch = pack(&parts, &signed.identity.signing_key).unwrap();
@@ -430,6 +436,22 @@ async fn troubled() -> TempDir {
     central.clock.set(at("2026-11-25 00:01"));
     make(&central.central).await.unwrap();
     central.stop().await.0
+}
+
+#[test]
+fn ratings_of_officials_who_signed_in_are_counted_alike() {
+    let Some(python) = python() else { return };
+    let service = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
+        let mut kiosk = central.kiosk("q3").await;
+        let last = signed_in(&central, &mut kiosk);
+        kiosk.sent(last).await;
+        central.clock.set(at("2026-11-25 00:01"));
+        make(&central.central).await.unwrap();
+        central.stop().await.0
+    });
+    let counted = counted_alike(python, service.path());
+    assert!(!counted.contains("found: "), "{counted}");
 }
 
 /// What both, and a rebuild, say of a folder: nothing is wrong, and the same was counted. Gives what

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{TestCentral, at, rate};
+use common::{TestCentral, at, rate, signed_in};
 use hailong::central::summary::of_day;
 
 #[tokio::test]
@@ -36,4 +36,59 @@ async fn a_tap_becomes_a_figure_of_the_daily_summary() {
     assert_eq!(json["reasons"][0]["code"], "niem_no");
     assert_eq!(json["rate"], serde_json::Value::Null, "7 ratings give no rate");
     assert_eq!(central.store().findings().await.unwrap(), []);
+}
+
+/// Each contact belongs to whom its own line names, whoever the roster has at the counter.
+#[tokio::test]
+async fn officials_who_take_turns_at_one_counter_have_their_own_ratings() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    let last = signed_in(&central, &mut kiosk);
+    kiosk.sent(last).await;
+    let directory = &central.central.config.offices[0];
+    let roster = directory.roster.iter().filter(|shift| shift.counter.as_str() == "q3");
+    assert!(roster.into_iter().all(|shift| shift.official.as_str() == "cb07"));
+    let day = central.store().day(&directory.office.code, "2026-11-24".parse().unwrap());
+    let mut counted: Vec<String> = (day.await.unwrap().tallies.iter())
+        .map(|(key, n)| format!("{} {n}", key.text()))
+        .filter(|tally| tally.starts_with("rating/"))
+        .collect();
+    counted.sort();
+    let tally = |who: &str, hour: i8, level: &str, n: u64| {
+        format!("rating/q3/{who}/{hour}/counter/nam-muc@2/{level} {n}")
+    };
+    let expected = [
+        tally("-", 11, "rat_hai_long", 1),
+        tally("cb02", 10, "khong_hai_long", 1),
+        tally("cb02", 10, "rat_hai_long", 1),
+        tally("cb02", 8, "rat_hai_long", 2),
+        tally("cb08", 11, "rat_hai_long", 2),
+        tally("cb08", 9, "rat_hai_long", 4),
+    ];
+    assert_eq!(counted, expected);
+    assert_eq!(central.store().findings().await.unwrap(), []);
+
+    // The page: cb08 has 6, which are shown; cb02 has 4, and with nobody's one 5, which are not.
+    central.clock.set(at("2026-11-25 00:05"));
+    kiosk.desk().stop().unwrap();
+    kiosk
+        .sent(
+            hailong::kiosk::journal_reader::JournalReader::open(&kiosk.path())
+                .unwrap()
+                .last()
+                .unwrap(),
+        )
+        .await;
+    let (forms, now) = (&central.central.config.forms, central.central.now());
+    let date = "2026-11-24".parse().unwrap();
+    let summary = of_day(central.store(), directory, forms, date, now).await.unwrap();
+    let json = serde_json::to_value(&summary).unwrap();
+    let rows = json["by_official"].as_array().unwrap();
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap();
+    assert_eq!((&row("cb08")["n"], &row("cb08")["satisfied"]), (&6.into(), &6.into()));
+    assert_eq!(
+        (&row("cb02")["n"], &row("cb02")["satisfied"]),
+        (&4.into(), &serde_json::Value::Null)
+    );
+    assert_eq!((&row("cb07")["n"], &json["unattributed"]), (&0.into(), &1.into()));
 }

@@ -20,7 +20,8 @@ use hailong::domain::check::CheckCode;
 use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
 use hailong::domain::ids::{CounterId, Hash, KioskId};
-use hailong::domain::line::{By, How};
+use hailong::domain::line::{By, Event, How, Line};
+use hailong::domain::seal::Answer;
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
@@ -399,7 +400,39 @@ pub fn rate(desk: &mut Desk, level: &str, reasons: &[&str]) -> u64 {
     contact
 }
 
-/// The counter that a desk serves, or the first of them.
+/// A day at counter q3, where two officials sign in by turns and somebody types a wrong code: cb02 rates
+/// 3 times well and once badly, cb08 6 times well, and nobody once. Gives the last line's number.
+pub fn signed_in(central: &TestCentral, kiosk: &mut TestKiosk) -> u64 {
+    let mut desk = kiosk.desk();
+    let counter = Some(first_counter(&desk));
+    let form = desk.form().map(Form::reference);
+    let mut tell = |line: Line, answer: &[Answer]| {
+        Some(desk.journal().append(line, answer).expect("kept").seq)
+    };
+    let wrong = Line { counter: counter.clone(), ..Line::draft(Event::WrongCode) };
+    let turns = [("08:10", "cb02", 2, 0), ("09:00", "cb08", 4, 0), ("10:00", "cb02", 1, 1)];
+    let turns = turns.into_iter().chain([("11:00", "", 1, 0), ("11:30", "cb08", 2, 0)]);
+    let mut last = None;
+    for (time, who, well, badly) in turns {
+        central.clock.set(at(&format!("2026-11-24 {time}")));
+        let official = who.parse().ok();
+        let signed_in = official.is_some().then_some(true);
+        let (to, by) = (counter.clone(), official.clone());
+        tell(wrong.clone(), &[]);
+        tell(Line { counter: to, official: by, signed_in, ..Line::draft(Event::Shift) }, &[]);
+        for level in [vec!["rat_hai_long"; well], vec!["khong_hai_long"; badly]].concat() {
+            let (counter, official, form) = (counter.clone(), official.clone(), form.clone());
+            let by = Some(By::Touch);
+            let contact = Line { counter, official, form, by, ..Line::draft(Event::Contact) };
+            let level = [Answer::Level(level.to_owned())];
+            let contact = tell(contact, &level);
+            let closed = Line { contact, how: Some(How::Sent), ..Line::draft(Event::Closed) };
+            last = tell(closed, &[Answer::Reasons(vec![])]);
+        }
+    }
+    last.unwrap_or_default()
+}
+
 /// A contact that is left for later; gives its ticket.
 pub fn left(kiosk: &mut TestKiosk) -> String {
     let mut desk = kiosk.desk();
@@ -439,6 +472,7 @@ pub async fn answered(
     by_phone(central, kiosk, &ticket, level, words).await
 }
 
+/// The counter that a desk serves, or the first of them.
 pub fn first_counter(desk: &Desk) -> CounterId {
     desk.enrolled().counters.iter().next().expect("a counter").clone()
 }
