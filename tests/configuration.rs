@@ -440,6 +440,26 @@ fn a_mistake_in_the_codes_of_staff_is_pointed_at() {
 }
 
 #[test]
+fn a_mistake_in_the_procedures_is_pointed_at() {
+    let file = "phu-sa/procedures.csv";
+    assert_each_points_there(
+        file,
+        &[
+            ("name,field,time_limit", "name,field,‸limit", "expected the columns name,field,"),
+            ("Đăng ký lại khai sinh,Hộ tịch,", "‸,Hộ tịch,", "expected the name of a procedure"),
+            ("Đăng ký giám hộ,Hộ tịch,", "Đăng ký giám hộ,‸,", "expected the field of a procedure"),
+            ("Đăng ký giám hộ,Hộ tịch,", "‸Đăng ký, giám hộ,Hộ tịch,", "found 6 fields"),
+        ],
+    );
+    let long = format!("name,field,time_limit,fee,papers\n{}‸a,b,,,\n", "a,b,,,\n".repeat(2_000));
+    let (folder, place) = with_file(file, &long);
+    assert_points_there(file, folder.path(), &place, "at most 2000 procedures and 2 MiB in all");
+    let wide = format!("name,field,time_limit,fee,papers\n‸a,b,,,{}\n", "x".repeat(2 << 20));
+    let (folder, place) = with_file(file, &wide);
+    assert_points_there(file, folder.path(), &place, "at most 2000 procedures and 2 MiB in all");
+}
+
+#[test]
 fn a_mistake_in_the_counters_and_officials_is_pointed_at() {
     assert_each_points_there(
         "phu-sa/counters.csv",

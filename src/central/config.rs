@@ -12,6 +12,7 @@ use super::address::{base_path, check_public_url, check_staff_url, is_https};
 use super::directory;
 use super::listener::{Bounds, Listener, Tls};
 use super::photo::Photos;
+use super::procedures::{self, Posted};
 use super::source::is_loopback;
 use super::staff_code;
 use crate::config::{ConfigError, Source};
@@ -98,6 +99,8 @@ pub struct Config {
     pub folders: BTreeMap<OfficeCode, PathBuf>,
     /// The codes of each office's staff, as hashes; of offices that have none, nothing.
     pub staff_codes: BTreeMap<OfficeCode, StaffCodes>,
+    /// The procedures that each office posts, if it does.
+    pub procedures: BTreeMap<OfficeCode, Posted>,
     /// Words are erased after so many days, 1 to 3,650.
     pub keep_words_days: u16,
     /// Answers are erased after so many days, 366 to 36,500, and not before their words.
@@ -130,6 +133,7 @@ impl Config {
         let signals = thresholds(&source, &read.signals)?;
         let (mut offices, mut photos) = (Vec::new(), Photos::new());
         let (mut folders, mut staff_codes) = (BTreeMap::new(), BTreeMap::new());
+        let mut posted = BTreeMap::new();
         let mut codes = BTreeSet::new();
         for office in read.offices {
             if !codes.insert(office.code.get_ref().clone()) {
@@ -161,6 +165,9 @@ impl Config {
             let directory = directory::read(&folder, office, &mut photos)?;
             let code = &directory.office.code;
             staff_codes.insert(code.clone(), staff_code::read(&folder, &directory)?);
+            if let Some(list) = procedures::read(&folder)? {
+                posted.insert(code.clone(), list);
+            }
             folders.insert(code.clone(), folder);
             offices.push(Directory { signals: Some(signals), ..directory });
         }
@@ -187,6 +194,7 @@ impl Config {
             photos,
             folders,
             staff_codes,
+            procedures: posted,
             // A share may be away for a while: then the service goes on, and says so.
             keep_words_days,
             keep_answers_days,

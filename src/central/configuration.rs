@@ -26,6 +26,7 @@ pub fn of(central: &Central, kiosk: &Kiosk) -> Option<Configuration> {
         forms: config.forms.iter().filter(own).cloned().collect(),
         texts,
         staff_codes: config.staff_codes.get(&kiosk.office).cloned().unwrap_or_default(),
+        procedures: config.procedures.get(&kiosk.office).map(|(hash, _)| *hash),
     })
 }
 

@@ -18,6 +18,7 @@ pub mod pages;
 pub mod phone;
 pub mod photo;
 pub mod problem;
+pub mod procedures;
 pub mod rebuild;
 pub mod report;
 pub mod roots;

@@ -398,6 +398,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/api/v1/enrol", get(enrolment_keys).post(enrol))
         .route("/api/v1/configuration/{kiosk}", get(configuration::get))
         .route("/photo/{name}", get(photo))
+        .route("/procedures/{name}", get(procedures))
         .route("/api/v1/roots", get(roots::list))
         .route("/api/v1/proof/{code}", get(roots::proof))
         .route("/roots", get(roots::page))
@@ -417,10 +418,25 @@ fn citizens_routes(central: Arc<Central>) -> Router {
 /// An official's photo, as it hangs in the hall. Its name says its content, so it never changes.
 async fn photo(State(central): State<Arc<Central>>, UrlPath(name): UrlPath<String>) -> Response {
     let hash = name.strip_suffix(".jpg").and_then(|hex| hex.parse::<Hash>().ok());
-    match hash.and_then(|hash| central.config.photos.get(&hash)) {
+    by_content(hash.and_then(|hash| central.config.photos.get(&hash)), "image/jpeg")
+}
+
+/// The procedures that an office posts, likewise.
+async fn procedures(
+    State(central): State<Arc<Central>>,
+    UrlPath(name): UrlPath<String>,
+) -> Response {
+    let hash = name.strip_suffix(".json").and_then(|hex| hex.parse::<Hash>().ok());
+    let mut posted = central.config.procedures.values();
+    let list = posted.find(|(named, _)| hash == Some(*named)).map(|(_, bytes)| bytes);
+    by_content(list, "application/json")
+}
+
+fn by_content(found: Option<&Arc<[u8]>>, kind: &'static str) -> Response {
+    match found {
         Some(bytes) => {
             let headers = [
-                (header::CONTENT_TYPE, "image/jpeg"),
+                (header::CONTENT_TYPE, kind),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             ];
@@ -599,5 +615,6 @@ async fn enrol(
         directory: configuration.directory,
         forms: configuration.forms,
         staff_codes: configuration.staff_codes,
+        procedures: configuration.procedures,
     }))
 }

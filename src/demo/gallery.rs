@@ -203,6 +203,7 @@ impl<'a> Stage<'a> {
             directory,
             forms: vec![form.clone()],
             staff_codes: codes()?,
+            procedures: None,
         });
         let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
         let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;

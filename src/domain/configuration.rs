@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::{sign, verify};
 use super::enrolment::{Counters, Enrolled};
 use super::form::Form;
-use super::ids::KioskId;
+use super::ids::{Hash, KioskId};
 use super::office::Directory;
 use super::staff_code::StaffCodes;
 
@@ -38,6 +38,9 @@ pub struct Configuration {
     /// The codes of its office's staff, as hashes.
     #[serde(default, skip_serializing_if = "StaffCodes::is_empty")]
     pub staff_codes: StaffCodes,
+    /// The procedures that its office posts, by the SHA-256 of their list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub procedures: Option<Hash>,
 }
 
 /// Why a configuration is not used.
@@ -100,6 +103,7 @@ impl Configuration {
         enrolled.directory.clone_from(&self.directory);
         enrolled.forms.clone_from(&self.forms);
         enrolled.staff_codes.clone_from(&self.staff_codes);
+        enrolled.procedures = self.procedures;
     }
 }
 

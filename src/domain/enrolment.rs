@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{sign, verify};
 use super::form::Form;
-use super::ids::{BadName, CounterId, KioskId};
+use super::ids::{BadName, CounterId, Hash, KioskId};
 use super::office::Directory;
 use super::staff_code::StaffCodes;
 
@@ -171,4 +171,7 @@ pub struct Enrolled {
     /// The codes of its office's staff, as hashes.
     #[serde(default, skip_serializing_if = "StaffCodes::is_empty")]
     pub staff_codes: StaffCodes,
+    /// The procedures that its office posts, by the SHA-256 of their list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub procedures: Option<Hash>,
 }

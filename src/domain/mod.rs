@@ -14,6 +14,7 @@ pub mod ids;
 pub mod letter;
 pub mod line;
 pub mod office;
+pub mod procedure;
 pub mod rating;
 pub mod receipt;
 pub mod root;

@@ -2,6 +2,7 @@
 //!
 //! The screen never waits for the network, and shows thanks only after the disk has the answer.
 
+pub mod by_content;
 pub mod by_hand;
 pub mod calls;
 pub mod care;
@@ -17,6 +18,7 @@ pub mod journal_reader;
 pub mod network;
 pub mod obstacle;
 pub mod photos;
+pub mod procedures;
 pub mod qr;
 pub mod receipts;
 pub mod recorder;

@@ -1,12 +1,9 @@
-//! Officials' photos at the kiosk: fetched once, checked by their name, kept on the disk, and cut
-//! round for the screen.
+//! Officials' photos at the kiosk: fetched once, and cut round for the screen.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use image::imageops::{self, FilterType};
 use image::{ImageReader, Limits, RgbaImage};
@@ -14,147 +11,69 @@ use slint::{Image, SharedPixelBuffer};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::by_content::{ByContent, Kind};
 use super::configuration::InForce;
-use super::network::{Network, Unreachable, refusal};
+use super::network::Network;
 use crate::clock::Clock;
 use crate::domain::ids::Hash;
 use crate::domain::office::{Directory, PHOTO_BYTES};
 
-const FOLDER: &str = "photos";
-/// Waits between two tries to fetch what is missing.
-const AGAIN: Duration = Duration::from_secs(300);
+const KIND: Kind = Kind { folder: "photos", path: "photo", ending: "jpg", most: PHOTO_BYTES };
 
 /// Where a kiosk's photos lie. Clones see what another fetches.
 #[derive(Debug, Clone)]
-pub struct Photos {
-    folder: PathBuf,
-    arrived: Arc<AtomicU64>,
-}
+pub struct Photos(ByContent);
 
 impl Photos {
     /// Photos in a kiosk's folder.
     pub fn in_folder(data: &Path) -> Self {
-        Self { folder: data.join(FOLDER), arrived: Arc::default() }
+        Self(ByContent::in_folder(data, &KIND))
     }
 
     /// Rises whenever a photo has arrived.
     pub fn arrived(&self) -> u64 {
-        self.arrived.load(Ordering::Relaxed)
-    }
-
-    fn file(&self, photo: Hash) -> PathBuf {
-        self.folder.join(format!("{photo}.jpg"))
+        self.0.arrived()
     }
 
     /// Whether a photo is here.
     pub fn has(&self, photo: Hash) -> bool {
-        self.file(photo).is_file()
+        self.0.read(photo).is_some()
     }
 
     /// Keeps a photo, if it is the one that its name says and not too large; says whether.
     pub fn keep(&self, photo: Hash, bytes: &[u8]) -> std::io::Result<bool> {
-        if bytes.len() > PHOTO_BYTES || Hash::of(bytes) != photo {
-            return Ok(false);
-        }
-        std::fs::create_dir_all(&self.folder)?;
-        let new = self.folder.join(format!("{photo}.new"));
-        std::fs::write(&new, bytes)?;
-        std::fs::rename(new, self.file(photo))?;
-        self.arrived.fetch_add(1, Ordering::Relaxed);
-        Ok(true)
-    }
-
-    /// Removes what the directory names no more.
-    fn tidy(&self, named: &BTreeSet<Hash>) {
-        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let known = name.to_str().and_then(|name| name.strip_suffix(".jpg"));
-            if !known.and_then(|hex| hex.parse().ok()).is_some_and(|photo| named.contains(&photo)) {
-                // What cannot be removed does no harm.
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
+        self.0.keep(photo, bytes)
     }
 
     /// Photos in a kiosk's folder, and whoever the directory names fetched from the central service
     /// by `runtime`. Nobody waits for it: initials stand in the place of what is missing.
     pub fn follow(
         data: &Path,
-        mut in_force: watch::Receiver<InForce>,
+        in_force: watch::Receiver<InForce>,
         network: Network,
         clock: Arc<dyn Clock>,
         runtime: &Handle,
     ) -> Self {
         let photos = Self::in_folder(data);
-        let fetching = photos.clone();
-        runtime.spawn(async move {
-            loop {
-                let enrolled = Arc::clone(&in_force.borrow_and_update().enrolled);
-                tokio::select! {
-                    Ok(()) = in_force.changed() => continue,
-                    () = fetching.fetch(&enrolled.directory, &network, &*clock) => {}
-                }
-                if in_force.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
+        let fetching = photos.0.clone();
+        runtime.spawn(fetching.follow(
+            in_force,
+            |enrolled| named(&enrolled.directory),
+            network,
+            clock,
+            |_| {},
+        ));
         photos
     }
 
     /// Fetches what the directory names and is not here, until all of it is.
     pub async fn fetch(&self, directory: &Directory, network: &Network, clock: &dyn Clock) {
-        let named: BTreeSet<Hash> = directory.officials.iter().filter_map(|o| o.photo).collect();
-        self.tidy(&named);
-        let mut said = false;
-        loop {
-            let mut missing = 0;
-            for photo in named.iter().copied().filter(|photo| !self.has(*photo)) {
-                let Err(why) = self.fetch_one(photo, network).await else { continue };
-                missing += 1;
-                // Weeks without network are one line of the log, not thousands.
-                if !said {
-                    tracing::warn!(%photo, %why, "photo not fetched; trying again");
-                    said = true;
-                }
-            }
-            if missing == 0 {
-                return;
-            }
-            clock.sleep(AGAIN).await;
-        }
-    }
-
-    async fn fetch_one(&self, photo: Hash, network: &Network) -> Result<(), Missing> {
-        let lost = |error: reqwest::Error| Missing::Lost(network.lost(&error));
-        let address = network.address(&format!("/photo/{photo}.jpg"));
-        let client = network.client().map_err(Missing::Lost)?;
-        let mut reply = client.get(address).send().await.map_err(lost)?;
-        if !reply.status().is_success() {
-            return Err(Missing::Answered(refusal(reply.status(), &[])));
-        }
-        let mut bytes = Vec::new();
-        while let Some(part) = reply.chunk().await.map_err(lost)? {
-            bytes.extend_from_slice(&part);
-            if bytes.len() > PHOTO_BYTES {
-                return Err(Missing::Another);
-            }
-        }
-        if self.keep(photo, &bytes)? { Ok(()) } else { Err(Missing::Another) }
+        self.0.fetch(&named(directory), network, clock).await;
     }
 }
 
-/// Why a photo is not here yet.
-#[derive(Debug, thiserror::Error)]
-enum Missing {
-    #[error(transparent)]
-    Lost(Unreachable),
-    #[error("the central service answered {0}")]
-    Answered(String),
-    #[error("what came is not this photo, or larger than any of ours")]
-    Another,
-    #[error("it could not be kept: {0}")]
-    Disk(#[from] std::io::Error),
+fn named(directory: &Directory) -> BTreeSet<Hash> {
+    directory.officials.iter().filter_map(|official| official.photo).collect()
 }
 
 /// Photos as the screen shows them: round, and of exactly the size asked for, since the software
@@ -186,7 +105,7 @@ impl Album {
             shown.clear();
         }
         let made = || {
-            let picture = std::fs::read(self.photos.file(photo)).ok();
+            let picture = self.photos.0.read(photo);
             let round = picture.and_then(|bytes| round(&bytes, side.clamp(1, 1_000)));
             round.map_or_else(Image::default, |round| {
                 let (width, height) = round.dimensions();
