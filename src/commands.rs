@@ -109,10 +109,9 @@ pub fn kiosk(_: &Kiosk) -> Result<(), Failure> {
 
 #[cfg(feature = "kiosk")]
 pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
-    use hailong::kiosk::config::Config;
-    use hailong::kiosk::desk::DeskError;
-    use hailong::kiosk::enrolment::EnrolmentError;
-    use hailong::kiosk::run::{RunError, has_display, run};
+    use hailong::kiosk::lifeline::Lifeline;
+    use hailong::kiosk::paused;
+    use hailong::kiosk::run::has_display;
 
     use super::Beside;
     match &kiosk.beside {
@@ -122,21 +121,71 @@ pub fn kiosk(kiosk: &Kiosk) -> Result<(), Failure> {
     }
     // Without a subcommand, it is required.
     let config = kiosk.config.as_deref().unwrap_or("kiosk.toml".as_ref());
-    let config = Config::read(config).map_err(|e| Failure::new(CONFIGURATION, e))?;
+    if !kiosk.guarded && !kiosk.paused {
+        #[cfg(unix)]
+        if has_display() && hailong::kiosk::guardian::is_wanted(config) {
+            return guard(kiosk, config);
+        }
+        return screen(kiosk, config, None).map_err(|(failure, _)| failure);
+    }
+    let lifeline = Lifeline::of_stdin().map_err(|e| Failure::new(USAGE, e))?;
+    let ended = if kiosk.paused {
+        paused::show(config, &lifeline).map_err(of_run)
+    } else {
+        lifeline.listen(|_| {}).map_err(|e| Failure::new(INTERNAL, e))?;
+        screen(kiosk, config, Some(&lifeline))
+    };
+    if let Err((failure, hopeless)) = ended {
+        // The guardian says it.
+        lifeline.last_words(failure.code, &failure.message, hopeless);
+        std::process::exit(failure.code.into());
+    }
+    Ok(())
+}
+
+/// Guards a screen in a process of its own, which begins as this one was asked to.
+#[cfg(all(feature = "kiosk", unix))]
+fn guard(kiosk: &Kiosk, config: &std::path::Path) -> Result<(), Failure> {
+    use hailong::kiosk::guardian::{KeepError, keep};
+    let code = kiosk.enrol.iter().flat_map(|code| ["--enrol".into(), code.into()]);
+    let new_key = kiosk.new_key.then(|| "--new-key".into());
+    keep(config, code.chain(new_key).collect()).map_err(|error| match error {
+        KeepError::Ended { code, why } => Failure::new(code, why),
+        KeepError::Run(error) => of_run(error).0,
+    })
+}
+
+/// The screen itself, until it is left; else why not, and whether there is none to say it on.
+#[cfg(feature = "kiosk")]
+fn screen(
+    kiosk: &Kiosk,
+    config: &std::path::Path,
+    guarded: Option<&hailong::kiosk::lifeline::Lifeline>,
+) -> Result<(), (Failure, bool)> {
+    use hailong::kiosk::config::Config;
+    use hailong::kiosk::run::{has_display, run};
+    let config = Config::read(config).map_err(|e| (Failure::new(CONFIGURATION, e), false))?;
     if !has_display() {
         let message = "no display found; start the kiosk from a desktop session or a kiosk shell \
                        such as cage, or try `hailong demo`, which needs none";
-        return Err(Failure::new(USAGE, message));
+        return Err((Failure::new(USAGE, message), true));
     }
-    run(config, kiosk.enrol.as_deref(), kiosk.new_key).map_err(|error| {
-        let code = match &error {
-            RunError::Enrolment(EnrolmentError::Unreachable(_)) => UNREACHABLE,
-            RunError::Enrolment(_) | RunError::Desk(DeskError::NotEnrolled) => CONFIGURATION,
-            RunError::InUse(_) => USAGE,
-            _ => INTERNAL,
-        };
-        Failure::new(code, error)
-    })
+    run(config, kiosk.enrol.as_deref(), kiosk.new_key, guarded).map_err(of_run)
+}
+
+#[cfg(feature = "kiosk")]
+fn of_run(error: hailong::kiosk::run::RunError) -> (Failure, bool) {
+    use hailong::kiosk::desk::DeskError;
+    use hailong::kiosk::enrolment::EnrolmentError;
+    use hailong::kiosk::run::RunError;
+    let code = match &error {
+        RunError::Enrolment(EnrolmentError::Unreachable(_)) => UNREACHABLE,
+        RunError::Enrolment(_) | RunError::Desk(DeskError::NotEnrolled) => CONFIGURATION,
+        RunError::InUse(_) => USAGE,
+        _ => INTERNAL,
+    };
+    let hopeless = error.is_hopeless();
+    (Failure::new(code, error), hopeless)
 }
 
 #[cfg(feature = "kiosk")]

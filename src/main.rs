@@ -91,6 +91,12 @@ struct Kiosk {
     /// one can send nothing more.
     #[arg(long, requires = "enrol")]
     new_key: bool,
+    /// What the kiosk starts itself as: the screen of its guardian's, whose line is stdin.
+    #[arg(long, hide = true)]
+    guarded: bool,
+    /// The page while no screen works, likewise.
+    #[arg(long, hide = true, conflicts_with = "guarded")]
+    paused: bool,
 }
 
 /// What is done beside running a kiosk.

@@ -15,6 +15,7 @@ use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
 use super::identity::{Identity, IdentityError};
+use super::lifeline::Lifeline;
 use super::network::Unreachable;
 use super::photos::Photos;
 use super::recorder::Recorder;
@@ -59,6 +60,13 @@ pub enum RunError {
         "{0} is in use by a running kiosk; stop it first, or give this one a folder of its own"
     )]
     InUse(String),
+}
+
+impl RunError {
+    /// Whether no page on this screen helps: there is no display, or it is another kiosk's.
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self, Self::InUse(_) | Self::Window(WindowError::Platform(_)))
+    }
 }
 
 /// Whether the machine offers a display to open a window on.
@@ -109,8 +117,13 @@ pub fn lock(folder: &Path) -> Result<std::fs::File, RunError> {
 }
 
 /// Runs a kiosk until its window is closed; enrols it first under `code`, if one is given, with a
-/// `new_key` if that is wished and it had one.
-pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunError> {
+/// `new_key` if that is wished and it had one. Its guardian, if it has one, hears that it lives.
+pub fn run(
+    config: Config,
+    code: Option<&str>,
+    new_key: bool,
+    guarded: Option<&Lifeline>,
+) -> Result<(), RunError> {
     let _lock = lock(&config.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -175,7 +188,9 @@ pub fn run(config: Config, code: Option<&str>, new_key: bool) -> Result<(), RunE
         answers,
     })?;
     close_when_asked(runtime.handle());
-    screen.app().run().map_err(WindowError::from)?;
+    let _beating = guarded.map(Lifeline::beat).transpose()?;
+    let shown = screen.app().run();
+    // Also when the display has gone: the journal is there.
     screen.stop();
-    Ok(())
+    Ok(shown.map_err(WindowError::from)?)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slint::platform::WindowEvent;
-use slint::{ComponentHandle, Global, ModelRc, SharedString, VecModel};
+use slint::{CloseRequestResponse, ComponentHandle, Global, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -36,7 +36,7 @@ use crate::texts::Texts;
 
 mod drawing;
 mod staff_side;
-mod wording;
+pub(super) mod wording;
 
 /// What the Slint compiler makes of `ui/kiosk/app.slint`.
 #[allow(missing_docs, unsafe_code, clippy::all, clippy::pedantic)]
@@ -149,6 +149,9 @@ impl Screen {
         let form = Arc::new(forms.to_show(&office.form, today).ok_or(WindowError::NoForm)?.clone());
         app.set_hide_pointer(setting.full_screen);
         app.window().set_fullscreen(setting.full_screen);
+        if setting.full_screen {
+            app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
+        }
         let counters = enrolled.counters.to_vec();
         let attempts = setting.recorder.attempts().clone();
         let screen = Rc::new_cyclic(|me| Self {
