@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hailong::domain::ids::Hash;
 use hailong::domain::line::{Event, Line};
-use hailong::domain::seal::{Answer, OpeningKey, Ratchet};
+use hailong::domain::seal::{Answer, Kind, OpeningKey, Ratchet};
 use hailong::kiosk::journal::FILE;
 use hailong::kiosk::journal_reader::JournalReader;
 
@@ -47,7 +47,7 @@ pub fn audit(folder: &Path, opening: &OpeningKey) -> Vec<Read> {
             .iter()
             .filter(|body| body.seq == seq)
             .map(|body| {
-                let hash = line.body.unwrap();
+                let hash = if body.kind == Kind::Words { line.words } else { line.body }.unwrap();
                 ratchet.open(&line.kiosk, line.epoch, seq, body.kind, &body.bytes, hash).unwrap()
             })
             .collect();
