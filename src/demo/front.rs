@@ -22,6 +22,7 @@ use crate::kiosk::identity::Identity;
 use crate::kiosk::network::client;
 use crate::kiosk::network::{Network, Unreachable};
 use crate::kiosk::photos::Photos;
+use crate::kiosk::procedures::Procedures;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::visit::{Page, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError};
@@ -161,12 +162,15 @@ impl Front {
         let recorder = Recorder::start(desk, answered, Arc::clone(&sending.more))?;
         let (network, by) = (Network::to(&hall.service), Arc::clone(&clock));
         let photos = Photos::follow(&seat.folder, in_force.clone(), network, by, runtime);
+        let (network, by) = (Network::to(&hall.service), Arc::clone(&clock));
+        let procedures = Procedures::follow(&seat.folder, in_force.clone(), network, by, runtime);
         let screen = Screen::new(Setting {
             in_force,
             time_outs: seat.time_outs,
             full_screen: false,
             clock,
             visitor_ms,
+            procedures,
             care: Care::of(&seat.folder),
             voice: None,
             calls: Calls::default(),

@@ -21,6 +21,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::CounterId;
 use crate::domain::line::By;
 use crate::domain::office::Directory;
+use crate::domain::procedure::Procedure;
 use crate::domain::seal::OpeningKey;
 use crate::domain::staff_code::{NotHex, Staff, StaffCodes};
 use crate::domain::system_random;
@@ -32,6 +33,7 @@ use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
 use crate::kiosk::photos::Photos;
+use crate::kiosk::procedures::Procedures;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::rest::{CARD_MS, QUIET_MS};
 use crate::kiosk::staff;
@@ -101,6 +103,8 @@ pub struct Exhibition {
     pub photos: central::photo::Photos,
     /// The forms: the first in full, of the others their home and reasons.
     pub forms: Vec<Form>,
+    /// The procedures that it posts.
+    pub procedures: Vec<Procedure>,
 }
 
 impl Exhibition {
@@ -116,7 +120,16 @@ impl Exhibition {
         codes.sort_by_key(|code| *code != own);
         let in_force = codes.iter().filter_map(|code| config.forms.in_force(code, today));
         let forms = in_force.cloned().collect();
-        Ok(Self { directory, texts: config.texts.clone(), photos: config.photos.clone(), forms })
+        let posted = config.procedures.get(&directory.office.code);
+        let procedures = posted.map(|(_, json)| serde_json::from_slice(json));
+        let procedures = procedures.transpose().map_err(|e| DemoError::Broken(e.to_string()))?;
+        Ok(Self {
+            directory,
+            texts: config.texts.clone(),
+            photos: config.photos.clone(),
+            forms,
+            procedures: procedures.unwrap_or_default(),
+        })
     }
 
     /// Shows every screen to `look`, drawn into `headless`, with a journal in `folder`.
@@ -175,6 +188,9 @@ struct Stage<'a> {
     visitor_ms: Rc<std::cell::Cell<u64>>,
     texts: &'a [Texts],
     form: &'a Form,
+    /// How many procedures are posted, and the place of the longest.
+    posted: usize,
+    longest: usize,
 }
 
 impl<'a> Stage<'a> {
@@ -224,6 +240,7 @@ impl<'a> Stage<'a> {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || now.get()),
+            procedures: Procedures::fixed(exhibition.procedures.clone()),
             care: Care::of(folder),
             voice: None,
             calls: Calls { slips, ..Calls::default() },
@@ -233,7 +250,18 @@ impl<'a> Stage<'a> {
         })?;
         screen.app().show().map_err(WindowError::from)?;
         let texts = &exhibition.texts;
-        Ok(Self { headless, screen, clock: demo_clock, visitor_ms, texts, form })
+        let length = |one: &Procedure| one.papers.iter().map(String::len).sum::<usize>();
+        let longest = exhibition.procedures.iter().enumerate().max_by_key(|(_, one)| length(one));
+        Ok(Self {
+            headless,
+            screen,
+            clock: demo_clock,
+            visitor_ms,
+            texts,
+            form,
+            posted: exhibition.procedures.len(),
+            longest: longest.map_or(0, |(place, _)| place),
+        })
     }
 
     /// What a visitor does, a moment after the page has settled; the disk answers.
@@ -444,6 +472,27 @@ impl<'a> Stage<'a> {
             self.visitor_ms.set(self.visitor_ms.get() + QUIET_MS + place as u64 * CARD_MS);
             self.screen.tick();
             self.alone(&format!("rest-{}", place + 1), look)?;
+        }
+        if self.posted > 0 {
+            self.take(Input::Touched)?;
+            self.visitor_ms.set(self.visitor_ms.get() + QUIET_MS + cards as u64 * CARD_MS);
+            self.screen.tick();
+            self.alone("rest-procedures", look)?;
+            self.take(Input::LookUp)?;
+            self.every("procedures", 0, look)?;
+            for letter in "ho tich".chars() {
+                self.take(Input::Type(Stroke::Character(letter)))?;
+            }
+            self.every("procedures-found", 0, look)?;
+            for letter in "zzz".chars() {
+                self.take(Input::Type(Stroke::Character(letter)))?;
+            }
+            self.every("procedures-none", 0, look)?;
+            self.take(Input::Choose(self.longest))?;
+            self.every("procedures-whole", 0, look)?;
+            self.take(Input::Done)?;
+            self.take(Input::Done)?;
+            self.take(Input::Language(0))?;
         }
         self.take(Input::Touched)?;
         // No visit leads there.

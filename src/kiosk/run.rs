@@ -18,6 +18,7 @@ use super::identity::{Identity, IdentityError};
 use super::lifeline::Lifeline;
 use super::network::Unreachable;
 use super::photos::Photos;
+use super::procedures::Procedures;
 use super::recorder::Recorder;
 use super::sender::Sender;
 use super::transport::Http;
@@ -162,6 +163,9 @@ pub fn run(
 
     let (network, by) = (config.network.clone(), Arc::clone(&clock));
     let photos = Photos::follow(&config.data, in_force.clone(), network, by, runtime.handle());
+    let (network, by) = (config.network.clone(), Arc::clone(&clock));
+    let procedures =
+        Procedures::follow(&config.data, in_force.clone(), network, by, runtime.handle());
     runtime.spawn(follower.follow(config.network.clone(), Arc::clone(&clock)));
 
     let witness = Witness::open(&config.data, verifying_key(&enrolled.root_key));
@@ -180,6 +184,7 @@ pub fn run(
         full_screen: config.full_screen,
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
+        procedures,
         care: Care::of(&config.data),
         voice: config.voice.map(Voice::new),
         calls: config.calls,

@@ -15,6 +15,7 @@ use super::care::Care;
 use super::config::Calls;
 use super::configuration::InForce;
 use super::photos::{Album, Photos};
+use super::procedures::Procedures;
 use super::qr;
 use super::recorder::Recorder;
 use super::rest::Resting;
@@ -29,12 +30,14 @@ use crate::domain::enrolment::Enrolled;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{CounterId, FormRef, OfficialId};
 use crate::domain::line::By;
+use crate::domain::procedure::Procedure;
 use crate::domain::staff_code::BADGE;
 use crate::domain::system_random;
 use crate::domain::time::At;
 use crate::texts::Texts;
 
 mod drawing;
+mod look_up;
 mod staff_side;
 pub(super) mod wording;
 
@@ -66,6 +69,8 @@ pub struct Setting {
     pub calls: Calls,
     /// Photos of officials.
     pub photos: Photos,
+    /// What the office posts.
+    pub procedures: Procedures,
     /// What a technician looks after.
     pub care: Care,
     /// Recorded voices, where there are any.
@@ -93,6 +98,10 @@ pub struct Screen {
     scanner: RefCell<Scanner>,
     slips: RefCell<slip::Used>,
     time_outs: TimeOuts,
+    procedures: Procedures,
+    /// Those that visitors see, and the places of those found, for what was typed.
+    posted: RefCell<Arc<Vec<Procedure>>>,
+    found: RefCell<(String, Vec<usize>)>,
     care: Care,
     voice: Option<Voice>,
     staff: RefCell<Staff>,
@@ -170,6 +179,9 @@ impl Screen {
             scanner: RefCell::default(),
             slips: RefCell::new(slip::Used::new(system_random)),
             time_outs: setting.time_outs,
+            procedures: setting.procedures,
+            posted: RefCell::default(),
+            found: RefCell::default(),
             care: setting.care,
             voice: setting.voice,
             staff: RefCell::new(Staff::new(attempts)),
@@ -303,6 +315,14 @@ impl Screen {
             }
         });
         visit.on_enter_slip(when(Input::EnterSlip));
+        visit.on_look_up(when(Input::LookUp));
+        visit.on_turn(on(Input::Turn));
+        let screen = Rc::downgrade(self);
+        visit.on_choose_procedure(move |row| {
+            if let (Some(screen), Ok(row)) = (screen.upgrade(), usize::try_from(row)) {
+                screen.choose_procedure(row);
+            }
+        });
         visit.on_skip(when(Input::Skip));
         visit.on_later(when(Input::Later));
         visit.on_decline(when(Input::Decline));
@@ -511,6 +531,7 @@ impl Screen {
             self.configure();
             let closes = self.enrolled.borrow().directory.office.closes;
             self.slips.borrow_mut().follow(time, closes);
+            self.follow_procedures();
         }
         // Shifts and days begin with a minute: in between only a photo can be new. Nothing changes
         // under a visitor's hands.

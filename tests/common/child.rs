@@ -25,6 +25,7 @@ use hailong::kiosk::desk::Desk;
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::identity::Identity;
 use hailong::kiosk::photos::Photos;
+use hailong::kiosk::procedures::Procedures;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::Http;
@@ -341,6 +342,7 @@ impl Seat {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
+            procedures: Procedures::fixed(Vec::new()),
             care: Care::of(folder),
             voice: None,
             calls: Calls::default(),

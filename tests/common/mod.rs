@@ -34,6 +34,7 @@ use hailong::kiosk::identity::Identity;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::Network;
 use hailong::kiosk::photos::Photos;
+use hailong::kiosk::procedures::Procedures;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::{Http, Transport};
@@ -309,6 +310,7 @@ impl TestKiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
+            procedures: Procedures::fixed(Vec::new()),
             care: Care::of(&self.path()),
             voice: None,
             calls: Calls::default(),

@@ -10,6 +10,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod look_up;
 mod slips;
 mod staff;
 mod stage;

@@ -12,6 +12,7 @@ use crate::common::{TestCentral, TestKiosk, at};
 use hailong::clock::Clock;
 use hailong::domain::enrolment::Enrolled;
 use hailong::domain::line::Line;
+use hailong::domain::procedure::Procedure;
 use hailong::domain::seal::{Answer, Kind, Ratchet};
 use hailong::kiosk::care::Care;
 use hailong::kiosk::config::Calls;
@@ -19,6 +20,7 @@ use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::photos::Photos;
+use hailong::kiosk::procedures::Procedures;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::visit::{BETWEEN_MS, Input, Page, TimeOuts};
 use hailong::kiosk::voice::{Voice, VoiceConfig};
@@ -106,6 +108,7 @@ pub struct Equipment {
     pub calls: Calls,
     pub sticks: Vec<PathBuf>,
     pub voice: Option<VoiceConfig>,
+    pub procedures: Vec<Procedure>,
 }
 
 /// A kiosk at counter 3 on Tuesday, 24 November 2026, at 08:15.
@@ -139,7 +142,7 @@ impl Kiosk {
         width: u32,
         height: u32,
     ) -> Self {
-        let Equipment { calls, sticks, voice } = equipment;
+        let Equipment { calls, sticks, voice, procedures } = equipment;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -177,6 +180,7 @@ impl Kiosk {
             clock,
             visitor_ms: Rc::new(get_mocked_time),
             calls: Calls { key: Some(Key::F9.into()), ..calls },
+            procedures: Procedures::fixed(procedures),
             care: Care { folder: folder.clone(), sticks: Arc::new(move || sticks.clone()) },
             voice: voice.map(Voice::new),
             photos: Photos::in_folder(&folder),

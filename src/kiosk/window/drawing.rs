@@ -154,6 +154,7 @@ impl Screen {
             visit.set_slip_date(SharedString::default());
             visit.set_slip_number(SharedString::default());
         }
+        self.show_procedures(state.page());
         if let Page::NotKept { trouble } = state.page() {
             visit.set_trouble(trouble.as_str().into());
         } else {
@@ -203,7 +204,8 @@ impl Screen {
         let (enrolled, texts) = (Arc::clone(&self.enrolled.borrow()), self.texts());
         let office = &enrolled.directory.office;
         let now = At::new(self.clock.now()).civil();
-        let cards = texts.rest.len();
+        let posted = self.posted.borrow().len();
+        let cards = texts.rest.len() + usize::from(posted > 0);
         let resting = quiet_ms.and_then(|quiet| resting(quiet, cards, &enrolled.directory, now));
         if self.rested.replace(resting) == resting {
             return;
@@ -213,6 +215,10 @@ impl Screen {
         rest.set_closed(matches!(resting, Some(Resting::Closed(_))));
         let (title, text) = match resting {
             None => return,
+            Some(Resting::Card(place)) if place == texts.rest.len() => {
+                let words = &texts.kiosk;
+                (words.procedures_title.clone(), fill(&words.procedures_card, &[("n", &posted)]))
+            }
             Some(Resting::Card(place)) => {
                 let card = texts.rest_of(office).into_iter().nth(place);
                 card.map(|card| (card.title, card.text)).unwrap_or_default()
