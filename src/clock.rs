@@ -24,6 +24,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Ends once `duration` of this clock's time has passed.
     fn sleep(&self, duration: Duration) -> Sleep<'_>;
 
+    /// The wall clock of the machine itself, which [`Clock::now`] may correct.
+    fn machine(&self) -> Timestamp {
+        self.now()
+    }
+
     /// Hears a moment that is over for certain. Most clocks know better by themselves.
     fn hear(&self, past: Timestamp) {
         let _ = past;
@@ -92,6 +97,10 @@ impl<C: Clock> Clock for PutForward<C> {
 
     fn mono_ms(&self) -> u64 {
         self.within.mono_ms()
+    }
+
+    fn machine(&self) -> Timestamp {
+        self.within.machine()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep<'_> {

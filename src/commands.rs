@@ -238,7 +238,7 @@ pub fn summary(_: &Summary) -> Result<(), Failure> {
 #[cfg(feature = "central")]
 pub fn summary(asked: &Summary) -> Result<(), Failure> {
     use super::Format;
-    use hailong::central::report::{ReportError, of_folder};
+    use hailong::central::report::of_folder;
     let format = match asked.format {
         Format::Table => "table",
         Format::Json => "json",
@@ -252,14 +252,7 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         return Ok(());
     }
     let office = asked.office.as_deref();
-    let report = of_folder(&asked.place.data, office, asked.date).map_err(|error| {
-        let code = match &error {
-            ReportError::NoStore(_) | ReportError::Office(_) | ReportError::NoDay => USAGE,
-            ReportError::Store(_) | ReportError::Summary(_) => INTERNAL,
-            ReportError::Setting(_) => CONFIGURATION,
-        };
-        Failure::new(code, error)
-    })?;
+    let report = of_folder(&asked.place.data, office, asked.date).map_err(of_report)?;
     match asked.format {
         Format::Table => {
             let table = report.table(asked.lang.as_deref());
@@ -268,6 +261,18 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         Format::Json => println!("{}", report.json()),
     }
     Ok(())
+}
+
+#[cfg(feature = "central")]
+fn of_report(error: hailong::central::report::ReportError) -> Failure {
+    use hailong::central::report::ReportError;
+    let code = match &error {
+        ReportError::NoStore(_) | ReportError::Office(_) | ReportError::NoDay => USAGE,
+        ReportError::Language(_) => USAGE,
+        ReportError::Store(_) | ReportError::Summary(_) => INTERNAL,
+        ReportError::Setting(_) => CONFIGURATION,
+    };
+    Failure::new(code, error)
 }
 
 #[cfg(not(feature = "central"))]
@@ -438,6 +443,20 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
 }
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
+fn kiosks(place: &super::Place, lang: Option<&str>) -> Result<(), Failure> {
+    let table = match &place.server {
+        Some(link) => {
+            let lang = lang.map_or_else(String::new, |lang| format!("&lang={lang}"));
+            let path = format!("/api/v1/kiosks?format=table{lang}");
+            staff::get(link, place.ca.as_deref(), &path)?
+        }
+        None => hailong::central::kiosks::of_folder(&place.data, lang).map_err(of_report)?,
+    };
+    print!("{table}");
+    Ok(())
+}
+
+#[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn admin(admin: Admin) -> Result<(), Failure> {
     use hailong::central::administration::{CodeReply, CodeRequest};
     match admin {
@@ -460,6 +479,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             Ok(())
         }
         Admin::QueueCall { config, counter, invite } => call::call(&config, &counter, invite),
+        Admin::Kiosks { place, lang } => kiosks(&place, lang.as_deref()),
         Admin::StaffCode { config, office, who, badge } => {
             staff_code::give(&config, &office, &who, badge.as_deref())
         }

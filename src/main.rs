@@ -315,6 +315,15 @@ enum Admin {
         #[arg(long)]
         all: bool,
     },
+    /// List all kiosks and how they said they are: when they were heard last, what waits there, disk,
+    /// clock, trouble. Those that were not heard for a quarter of an hour are marked.
+    Kiosks {
+        #[command(flatten)]
+        place: Place,
+        /// The table's language, such as en; by default that of rest.
+        #[arg(long, value_name = "CODE")]
+        lang: Option<String>,
+    },
     /// Decide something, as a line of the central service's own series.
     Decide {
         #[command(flatten)]

@@ -42,6 +42,8 @@ pub struct Texts {
     pub public: PublicTexts,
     /// What staff read.
     pub summary: SummaryTexts,
+    /// What the list of all kiosks says.
+    pub fleet: FleetTexts,
 }
 
 /// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
@@ -146,6 +148,14 @@ texts! {
     }
 }
 
+texts! {
+    /// What the list of all kiosks says.
+    FleetTexts {
+        title, kiosk, counters, state, last, queue, oldest, version, disk, clock, trouble, never, in_use, silent,
+        suspended, retired, clock_right, clock_ahead, clock_behind, total,
+    }
+}
+
 impl Texts {
     /// Reads a language's file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
@@ -185,7 +195,8 @@ impl Texts {
             .chain(texts.kiosk.all().map(named("kiosk")))
             .chain(texts.phone.all().map(named("phone")))
             .chain(texts.public.all().map(named("public")))
-            .chain(texts.summary.all().map(named("summary")));
+            .chain(texts.summary.all().map(named("summary")))
+            .chain(texts.fleet.all().map(named("fleet")));
         for (path, text) in all {
             if text.trim().is_empty() {
                 return Err(source.error_at(&path, "expected some words"));

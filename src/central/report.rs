@@ -25,7 +25,7 @@ const FILE: &str = "setting.json";
 pub(super) struct Setting {
     pub offices: Vec<Directory>,
     pub forms: Vec<Form>,
-    texts: Vec<Texts>,
+    pub texts: Vec<Texts>,
 }
 
 impl Setting {
@@ -60,6 +60,9 @@ pub enum ReportError {
     /// Nothing happened yet.
     #[error("there is no day with a contact yet")]
     NoDay,
+    /// The language.
+    #[error(transparent)]
+    Language(#[from] NoLanguage),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,7 +72,7 @@ pub enum ReportError {
 }
 
 /// There are no texts in the language asked for.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there are no texts in the language {asked}, only in {known}")]
 pub struct NoLanguage {
     asked: String,

@@ -32,9 +32,12 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::{check, configuration, decide, door, listener, phone, report, roots, staff, upkeep};
+use super::{
+    check, configuration, decide, door, heartbeat, listener, phone, report, roots, staff, upkeep,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
+use crate::domain::condition::MOST_BYTES;
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
@@ -392,6 +395,9 @@ fn citizens_routes(central: Arc<Central>) -> Router {
     let kiosks = Router::new()
         .route("/api/v1/journal", axum::routing::post(journal))
         .layer(DefaultBodyLimit::max(MAX_PACKED));
+    let heartbeats = Router::new()
+        .route("/api/v1/heartbeat/{kiosk}", axum::routing::post(heartbeat::post))
+        .layer(DefaultBodyLimit::max(MOST_BYTES));
     Router::new()
         .route("/", get(phone::welcome))
         .route("/R/{ticket}", get(phone::form).post(phone::send))
@@ -411,6 +417,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         )
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(kiosks)
+        .merge(heartbeats)
         .layer(time_limit())
         .with_state(central)
 }

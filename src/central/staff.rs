@@ -24,7 +24,7 @@ use super::problem::Problem;
 use super::service::{Central, MAX_FORM, file, time_limit};
 use super::store::{Kiosk, StoreError};
 use super::summary::{self, SummaryError};
-use super::{administration, report, service, table};
+use super::{administration, kiosks, report, service, table};
 use crate::domain::batch::MAX_PACKED;
 use crate::domain::form::{self, Reader};
 use crate::domain::ids::{KioskId, OfficeCode};
@@ -50,6 +50,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/api/v1/summary/{office}/{date}", get(api))
         .route("/api/v1/enrolment-codes", post(administration::enrolment_code))
         .route("/api/v1/matters", get(administration::matters))
+        .route("/api/v1/kiosks", get(kiosks::get))
         .route("/api/v1/decisions", post(administration::decide))
         .route("/api/v1/erasures", post(administration::erase))
         .route_layer(middleware::from_fn_with_state((Arc::clone(&central), STAFF), holders_only));

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod batch;
 pub mod calendar;
 pub mod check;
+pub mod condition;
 pub mod configuration;
 pub mod decision;
 pub mod enrolment;

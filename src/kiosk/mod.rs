@@ -6,6 +6,7 @@ pub mod by_content;
 pub mod by_hand;
 pub mod calls;
 pub mod care;
+pub mod condition;
 pub mod config;
 pub mod configuration;
 pub mod desk;

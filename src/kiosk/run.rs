@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::calls;
 use super::care::Care;
+use super::condition::{self, Heart};
 use super::config::Config;
 use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
@@ -159,6 +160,10 @@ pub fn run(
     let sender = Sender::of(&identity)?;
     let transport = Http::new(&config.network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
+    let by = Arc::clone(&clock);
+    let condition = condition::follow(&config.data, uploader.standing(), by, runtime.handle());
+    let heart = Heart::of(&Sender::of(&identity)?, condition);
+    runtime.spawn(heart.follow(config.network.clone(), Arc::clone(&clock)));
     runtime.spawn(uploader.run(more));
 
     let (network, by) = (config.network.clone(), Arc::clone(&clock));

@@ -28,6 +28,7 @@ use crate::domain::batch::{BadBatch, MAX_LINES, Packed};
 use crate::domain::ids::KioskId;
 use crate::domain::receipt::Receipt;
 use crate::domain::system_random;
+use crate::domain::time::At;
 
 /// The first back-off is drawn from zero to this.
 const BASE: Duration = Duration::from_secs(2);
@@ -74,6 +75,11 @@ pub struct Standing {
     pub failures: u32,
     /// What went wrong last, in words.
     pub trouble: Option<String>,
+    /// When the central service wrote the last receipt that is kept here.
+    pub receipted: Option<At>,
+    /// The same of the last one that came over the network in this run, and the monotonic clock's
+    /// milliseconds when it came.
+    pub heard: Option<(At, u64)>,
 }
 
 impl Standing {
@@ -170,6 +176,7 @@ pub struct Uploader<T> {
     clock: Arc<dyn Clock>,
     sender: Sender,
     most: usize,
+    heard: Option<(At, u64)>,
     standing: watch::Sender<Standing>,
 }
 
@@ -185,6 +192,7 @@ impl<T: Transport> Uploader<T> {
         let standing = Standing {
             watermark: files.receipts.watermark(),
             last: files.journal.last()?,
+            receipted: files.receipts.at(),
             ..Standing::default()
         };
         Ok(Self {
@@ -194,6 +202,7 @@ impl<T: Transport> Uploader<T> {
             clock,
             sender,
             most: MAX_LINES,
+            heard: None,
             standing: watch::Sender::new(standing),
         })
     }
@@ -254,7 +263,9 @@ impl<T: Transport> Uploader<T> {
             if let Some(files) = &self.files {
                 standing.watermark = files.receipts.watermark();
                 standing.last = files.journal.last().unwrap_or(standing.last);
+                standing.receipted = files.receipts.at();
             }
+            standing.heard = self.heard;
             standing.failures = failures;
             standing.trouble = trouble;
         });
@@ -287,6 +298,7 @@ impl<T: Transport> Uploader<T> {
         match exchange(&self.transport, &self.sender, &batch).await {
             Ok((receipt, reply)) => {
                 self.clock.hear(receipt.at.timestamp());
+                self.heard = Some((receipt.at, self.clock.mono_ms()));
                 self.obey(&plan, &receipt, &reply)
             }
             Err(Refusal { status: 413, .. }) if batch.header.count > 1 => {

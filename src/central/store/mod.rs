@@ -23,6 +23,7 @@ pub use self::matters::{
 use crate::domain::archive::Tallies;
 use crate::domain::batch::{BadBatch, Header};
 use crate::domain::check::CheckCode;
+use crate::domain::condition::Condition;
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
 use crate::domain::form::Reader;
@@ -76,6 +77,39 @@ pub struct Kiosk {
     pub enrolled: At,
     /// Whether it may send.
     pub standing: Standing,
+}
+
+/// What a kiosk said of itself, and when that was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Heartbeat {
+    /// By the service's clock.
+    pub received: At,
+    /// What it said.
+    pub condition: Condition,
+}
+
+/// A kiosk, and what was heard of it last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Heard {
+    /// Its name.
+    pub id: KioskId,
+    /// Its office.
+    pub office: OfficeCode,
+    /// The counters it serves.
+    pub counters: Counters,
+    /// Whether it may send.
+    pub standing: Standing,
+    /// When its last batch arrived.
+    pub batch: Option<At>,
+    /// Its last heartbeat.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+impl Heard {
+    /// When anything was heard last.
+    pub fn last(&self) -> Option<At> {
+        self.batch.max(self.heartbeat.as_ref().map(|heartbeat| heartbeat.received))
+    }
 }
 
 /// A key that signed a kiosk's batches.
@@ -535,6 +569,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// All roots, the first first, each with the place of the last batch that it covers.
     async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError>;
+
+    /// Keeps what a kiosk said of itself, in the place of what it said before.
+    async fn hear(&self, kiosk: KioskId, said: Heartbeat) -> Result<(), StoreError>;
+
+    /// All admitted kiosks and what was heard of each, by number.
+    async fn heard(&self) -> Result<Vec<Heard>, StoreError>;
 
     /// All admitted kiosks, by number.
     async fn kiosks(&self) -> Result<Vec<Kiosk>, StoreError>;

@@ -15,6 +15,7 @@ mod completion;
 mod counting;
 mod decisions;
 mod erasure;
+mod heartbeats;
 mod own;
 mod placing;
 mod reading;
@@ -38,8 +39,8 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Doubts, EnrolmentCode,
-    Finding, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment, Store,
-    StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
+    Finding, Heard, Heartbeat, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment,
+    Store, StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -514,6 +515,14 @@ impl Store for SqliteStore {
 
     async fn all_roots(&self) -> Result<Vec<(i64, Root)>, StoreError> {
         self.read(roots::all).await
+    }
+
+    async fn hear(&self, kiosk: KioskId, said: Heartbeat) -> Result<(), StoreError> {
+        self.write(move |writer| heartbeats::keep(&writer.db, &kiosk, &said)).await
+    }
+
+    async fn heard(&self) -> Result<Vec<Heard>, StoreError> {
+        self.read(heartbeats::heard).await
     }
 
     async fn kiosks(&self) -> Result<Vec<Kiosk>, StoreError> {

@@ -21,6 +21,7 @@ const SCHEMA: Schema = Schema {
         GAPS,
         CARRIED,
         COUNTER_WORDS,
+        HEARTBEATS,
     ],
     unnumbered: false,
 };
@@ -286,6 +287,16 @@ const COUNTER_WORDS: &str = "
         reader  TEXT NOT NULL CHECK (reader IN ('office', 'authority')),
         text    TEXT NOT NULL,
         PRIMARY KEY (branch, line)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What each kiosk said of itself last, as JSON, and when that was received: for whoever looks after them. It is
+/// no part of journals, figures, roots or archives.
+const HEARTBEATS: &str = "
+    CREATE TABLE heartbeat (
+        kiosk     TEXT PRIMARY KEY,
+        received  TEXT NOT NULL,
+        condition TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 
