@@ -4,8 +4,10 @@ mod common;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use common::{TestCentral, TestKiosk, at, rate};
 use hailong::central::kiosks::SILENT_MINUTES;
 use hailong::central::store::Heard;
@@ -58,6 +60,20 @@ impl Alive {
 async fn of(central: &TestCentral, id: &str) -> Heard {
     let all = central.store().heard().await.unwrap();
     all.into_iter().find(|one| one.id.as_str() == id).unwrap()
+}
+
+/// A kiosk of which there is nothing to say.
+fn well() -> Condition {
+    Condition {
+        version: "0.1.0".into(),
+        since: at("2026-11-24 07:00"),
+        queue: 0,
+        oldest_unsent: None,
+        last_receipt: None,
+        trouble: None,
+        disk_free: None,
+        clock_offset_ms: None,
+    }
 }
 
 /// `hailong` with these arguments: exit code and what it says.
@@ -206,14 +222,12 @@ async fn the_list_tells_each_kiosk_and_marks_those_that_are_silent() {
     for counter in ["q1", "q2", "q3", "q4"] {
         let kiosk = central.kiosk(counter).await;
         let condition = Condition {
-            version: "0.1.0".into(),
-            since: at("2026-11-24 07:00"),
             queue: 12,
             oldest_unsent: Some(at("2026-11-23 16:02")),
-            last_receipt: None,
             trouble: Some("the proxy wants a password".into()),
             disk_free: Some(12_340_000_000),
             clock_offset_ms: Some(-125_000),
+            ..well()
         };
         let heart = Heart::of(&kiosk.sender(), watch::channel(condition).1);
         match counter {
@@ -272,42 +286,29 @@ async fn the_list_tells_each_kiosk_and_marks_those_that_are_silent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heart_beats_every_five_minutes_and_goes_on_after_failures() {
     let central = TestCentral::start_at(at("2026-11-24 08:15")).await;
-    let mut kiosk = central.kiosk("q3").await;
-    drop(kiosk.desk());
+    let kiosk = central.kiosk("q3").await;
     let clock = Arc::clone(&kiosk.clock);
-    let Alive { .. } = &alive(&kiosk, NOWHERE, Arc::clone(&clock) as _);
-    let condition = watch::channel(Condition {
-        version: "0.1.0".into(),
-        since: at("2026-11-24 08:15"),
-        queue: 0,
-        oldest_unsent: None,
-        last_receipt: None,
-        trouble: None,
-        disk_free: None,
-        clock_offset_ms: None,
-    });
-    let heart = Heart::of(&kiosk.sender(), condition.1);
-    let task = tokio::spawn(heart.follow(Network::to(&central.service()), Arc::clone(&clock) as _));
-    let heard_at = async |moment: &str| {
-        let end = Instant::now() + Duration::from_secs(20);
-        while of(&central, "ps-q3").await.last() != Some(at(moment)) {
-            assert!(Instant::now() < end, "nothing is heard at {moment}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    let beats = Arc::new(AtomicI64::new(0));
+    let counting = Arc::clone(&beats);
+    // A service that is busy at first.
+    let answer = move || {
+        let n = counting.fetch_add(1, Ordering::SeqCst);
+        async move { if n < 2 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT } }
     };
-    heard_at("2026-11-24 08:15").await;
-    clock.set(at("2026-11-24 08:20"));
-    heard_at("2026-11-24 08:20").await;
-    // Refused for a while.
-    let decide =
-        |what| Decision { what, person: "Lê Thị Hoa".into(), reason: "đã xem".into() };
-    let suspended = What::Suspended { kiosk: kiosk.sender().kiosk };
-    let (epoch, seq) = central.central.decide(decide(suspended)).await.unwrap();
-    clock.set(at("2026-11-24 08:25"));
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(of(&central, "ps-q3").await.last(), Some(at("2026-11-24 08:20")));
-    central.central.decide(decide(What::Withdrawn { epoch, seq })).await.unwrap();
-    clock.set(at("2026-11-24 08:30"));
-    heard_at("2026-11-24 08:30").await;
+    let app = axum::Router::new().route("/api/v1/heartbeat/ps-q3", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let network = Network::to(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let heart = Heart::of(&kiosk.sender(), watch::channel(well()).1);
+    let task = tokio::spawn(heart.follow(network, Arc::clone(&clock) as _));
+    let (began, end) = (clock.mono_ms(), Instant::now() + Duration::from_secs(20));
+    while beats.load(Ordering::SeqCst) < 6 {
+        assert!(Instant::now() < end, "it stopped");
+        let minutes = i64::try_from((clock.mono_ms() - began) / 60_000).unwrap();
+        let counted = beats.load(Ordering::SeqCst);
+        assert!(counted <= 1 + minutes / 5, "{counted} in {minutes} minutes");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        clock.set(At::new(clock.now()).plus_minutes(1));
+    }
     task.abort();
 }

@@ -13,6 +13,7 @@ use hailong::central::config::{Config, read_form};
 use hailong::central::ingest::Intake;
 use hailong::central::photo;
 use hailong::domain::batch::{Header, Lines, MAX_LINES, Unpacker, Unverified, sign};
+use hailong::domain::condition::Condition;
 use hailong::domain::enrolment::Request;
 use hailong::domain::form::{Form, Forms};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "receipt", read: receipt, in_thousand: 1_000 },
     Target { name: "letter", read: letter, in_thousand: 1_000 },
     Target { name: "enrolment", read: enrolment, in_thousand: 1_000 },
+    Target { name: "heartbeat", read: heartbeat, in_thousand: 1_000 },
     Target { name: "address", read: address, in_thousand: 1_000 },
     Target { name: "form", read: form, in_thousand: 500 },
     Target { name: "office", read: office, in_thousand: 100 },
@@ -253,6 +255,16 @@ fn enrolment(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Request>(bytes).is_ok()
 }
 
+/// What a kiosk says of itself.
+fn heartbeat(bytes: &[u8]) -> bool {
+    let Ok(condition) = serde_json::from_slice::<Condition>(bytes) else { return false };
+    let plain = condition.plain();
+    assert!(plain.trouble.iter().all(|text| !text.contains(char::is_control)));
+    let again = serde_json::to_vec(&plain).unwrap();
+    assert_eq!(serde_json::from_slice::<Condition>(&again).unwrap().plain(), plain);
+    true
+}
+
 /// An address for QR codes.
 fn address(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
@@ -296,12 +308,13 @@ fn told(error: &str, file: &Path) -> bool {
 }
 
 /// The files that `office` changes, by the first byte.
-pub const FILES: [&str; 5] = [
+pub const FILES: [&str; 6] = [
     "phu-sa/counters.csv",
     "phu-sa/officials.csv",
     "phu-sa/roster.csv",
     "central.toml",
     "phu-sa/calendar.csv",
+    "phu-sa/procedures.csv",
 ];
 
 /// One file of an office; the first byte says which.
@@ -416,6 +429,10 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             };
             vec![serde_json::to_vec(&request).unwrap()]
         }
+        "heartbeat" => vec![
+            br#"{"version":"0.1.0","since":"2026-11-24T07:30:00.000+07:00","queue":3,"oldest_unsent":"2026-11-24T08:15:22.123+07:00","last_receipt":"2026-11-24T08:10:00.000+07:00","trouble":"the proxy wants a password","disk_free":12340000000,"clock_offset_ms":-1250}"#
+                .to_vec(),
+        ],
         "address" => vec![b"HTTPS://MOTCUA.HUNGYEN.GOV.VN:8443/DANHGIA".to_vec()],
         "form" => vec![read("forms/nam-muc-2.toml"), read("forms/tieu-chi.toml")],
         "office" => {
