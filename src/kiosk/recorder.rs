@@ -131,7 +131,7 @@ fn work(
             Ok(Job::SignIn(counter, official, told)) => {
                 let kept = desk.sign_in(&counter, &official);
                 // Whoever asked may have gone.
-                let _ = told.send(kept.as_ref().map(|()| ()).map_err(|error| error.for_staff()));
+                let _ = told.send(kept.as_ref().copied().map_err(|error| error.for_staff()));
                 kept
             }
             Ok(Job::Attempts(attempts, wrong)) => desk.note_attempts(&attempts, wrong),

@@ -100,7 +100,9 @@ impl Keeper<'_> {
                 for deed in guardian.step(begun.elapsed(), happened) {
                     match deed {
                         Do::End(ended) => {
-                            self.page.take().map(Process::end);
+                            if let Some(page) = self.page.take() {
+                                page.end();
+                            }
                             return Ok(ended);
                         }
                         deed => waiting.extend(self.carry_out(deed)),
