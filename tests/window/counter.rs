@@ -377,19 +377,20 @@ impl Counter {
 
     // What is seen.
 
+    /// The clock in the header, with room for the widest minute: digits are not all of one width.
+    fn clock(&self) -> Area {
+        let area = self.twin.borrow().areas("Header::clock")[0];
+        Area { x: area.x - 60.0, width: area.width + 64.0, ..area }
+    }
+
     /// What is not the same on both screens: the clock's minute, what is left of the time, and the codes
     /// for the phone, which name the contact; where pages are in a hurry, the header, in whose place
     /// they ask whether more time is needed.
-    fn own(&self) -> Vec<Area> {
+    pub fn own(&self) -> Vec<Area> {
         let twin = self.twin.borrow();
-        let header = if self.hurried.get() { "Header" } else { "Header::clock" };
-        let own = [header, "TimeBar", "QrCode", "StaffNote"];
-        own.iter().flat_map(|name| twin.areas(name)).map(|area| area.and_around(12.0)).collect()
-    }
-
-    /// What the window shows, but for that.
-    pub fn picture(&self) -> Picture {
-        self.display.picture().without(&self.own())
+        let header = if self.hurried.get() { twin.areas("Header") } else { vec![self.clock()] };
+        let others = ["TimeBar", "QrCode", "StaffNote"].map(|name| twin.areas(name)).concat();
+        others.into_iter().map(|area| area.and_around(2.0)).chain(header).collect()
     }
 
     /// Waits until the window shows what the twin shows, and the disk has the same visits.
@@ -423,7 +424,7 @@ impl Counter {
     #[track_caller]
     pub fn is_home(&self) {
         assert_eq!(self.twin.borrow().page(), Page::Home);
-        let clock = self.twin.borrow().areas("Header::clock")[0].and_around(12.0);
+        let clock = self.clock();
         wait_for("first page as it was", || {
             self.display.picture().differs(&self.home, &[clock]).is_none().then_some(())
         });

@@ -71,17 +71,6 @@ impl Picture {
         first.filter(|_| off > MOST_OFF).map(|first| (off, first))
     }
 
-    /// The same with nothing to be seen in some areas.
-    pub fn without(mut self, areas: &[Area]) -> Self {
-        for (place, pixel) in self.0.chunks_exact_mut(4).enumerate() {
-            let (x, y) = (place as u32 % WIDTH, place as u32 / WIDTH);
-            if areas.iter().any(|area| area.holds((x as f32, y as f32))) {
-                pixel.fill(0);
-            }
-        }
-        self
-    }
-
     /// Writes it beside the tests' other output.
     pub fn keep(&self, name: &str) -> PathBuf {
         // A test's thread has its name.

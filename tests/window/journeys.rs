@@ -20,8 +20,8 @@ fn by_touch_every_level_costs_the_same_touches_and_gets_the_same_thanks() {
         counter.touches(counter.reason(4));
         counter.touches(counter.control(&counter.texts(0).send));
         // To the letter and the colour, whatever was given.
-        let seen = counter.picture();
-        let differs = thanks.get_or_insert(seen.clone()).differs(&seen, &[]);
+        let seen = counter.display.picture();
+        let differs = thanks.get_or_insert(seen.clone()).differs(&seen, &counter.own());
         assert_eq!(differs, None, "thanks for {}", level.code);
         counter.leaves();
         touches.push(counter.touched() - before);

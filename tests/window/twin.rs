@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hailong::clock::SystemClock;
 use hailong::domain::enrolment::Enrolled;
 use hailong::domain::system_random;
+use hailong::kiosk::care::Care;
 use hailong::kiosk::config::Config;
 use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
@@ -73,7 +74,9 @@ impl Twin {
             full_screen: config.full_screen,
             clock,
             visitor_ms: Rc::new(get_mocked_time),
-            invite_key: config.calls.key,
+            calls: config.calls,
+            care: Care::of(folder),
+            voice: None,
             photos: Photos::in_folder(folder),
             recorder,
             answers,
