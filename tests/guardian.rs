@@ -399,6 +399,14 @@ fn a_kiosk_that_is_not_enrolled_says_so_to_staff() {
     let Some(display) = Display::start() else { return };
     let counter = Counter::enrolled();
     fs::remove_dir_all(counter.kiosk.folder.path()).unwrap();
+    // Whoever enrols it by hand is told there and then.
+    let by_hand = hailong(&["kiosk", "--enrol", "NO-SUCH-CODE", "--config"])
+        .arg(counter.config())
+        .env("DISPLAY", &display.name)
+        .output()
+        .unwrap();
+    assert_eq!(by_hand.status.code(), Some(3), "{by_hand:?}");
+
     let guarded = display.kiosk(&counter.config());
     until("the reason", || guarded.why().is_some_and(|why| why.contains("not enrolled")));
     until("the page", || display.shows_paused(&counter.config(), &guarded.why().unwrap()));

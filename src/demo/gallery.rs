@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use image::{RgbImage, imageops};
 use slint::{ComponentHandle, Global, Image, ModelRc, SharedPixelBuffer, SharedString, VecModel};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::clock::DemoClock;
 use super::{DemoError, Folder};
@@ -18,7 +18,7 @@ use crate::central::config::Config;
 use crate::clock::Clock;
 use crate::domain::enrolment::{Counters, Enrolled, MOST_COUNTERS};
 use crate::domain::form::Form;
-use crate::domain::ids::CounterId;
+use crate::domain::ids::{CounterId, OfficialId};
 use crate::domain::line::By;
 use crate::domain::office::Directory;
 use crate::domain::procedure::Procedure;
@@ -27,6 +27,7 @@ use crate::domain::staff_code::{NotHex, Staff, StaffCodes};
 use crate::domain::system_random;
 use crate::domain::time::At;
 use crate::kiosk::care::Care;
+use crate::kiosk::condition::Condition;
 use crate::kiosk::config::Calls;
 use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
@@ -191,6 +192,7 @@ struct Stage<'a> {
     /// How many procedures are posted, and the place of the longest.
     posted: usize,
     longest: usize,
+    official: Option<OfficialId>,
 }
 
 impl<'a> Stage<'a> {
@@ -241,7 +243,7 @@ impl<'a> Stage<'a> {
             clock,
             visitor_ms: Rc::new(move || now.get()),
             procedures: Procedures::fixed(exhibition.procedures.clone()),
-            care: Care::of(folder),
+            care: Care { condition: Some(condition()?), ..Care::of(folder) },
             voice: None,
             calls: Calls { slips, ..Calls::default() },
             photos,
@@ -261,6 +263,7 @@ impl<'a> Stage<'a> {
             form,
             posted: exhibition.procedures.len(),
             longest: longest.map_or(0, |(place, _)| place),
+            official: exhibition.directory.officials.first().map(|official| official.id.clone()),
         })
     }
 
@@ -384,6 +387,39 @@ impl<'a> Stage<'a> {
         }
         self.alone("staff-code-wait", look)?;
         staff(staff::Input::Done);
+        // Half an hour later a technician comes.
+        self.clock.set(moment("2026-11-24T08:45:00.000+07:00")?);
+        staff(staff::Input::Open);
+        types("12345678");
+        staff(staff::Input::Checked(Some(Staff::Technician), None));
+        self.alone("staff-maintenance", look)?;
+        staff(staff::Input::Exported(
+            self.texts.first().map_or_else(String::new, |t| t.kiosk.staff_export_none.clone()),
+        ));
+        self.alone("staff-exported", look)?;
+        staff(staff::Input::Touch);
+        [0, 1, 5].into_iter().for_each(|place| staff(staff::Input::Hit(place)));
+        self.alone("staff-touch", look)?;
+        staff(staff::Input::Done);
+        staff(staff::Input::Leave);
+        self.alone("staff-leave", look)?;
+        staff(staff::Input::Done);
+        staff(staff::Input::Done);
+        let Some(official) = self.official.clone() else { return Ok(()) };
+        if self.screen.counters().len() > 1 {
+            staff(staff::Input::Open);
+            types("12345678");
+            staff(staff::Input::Checked(Some(Staff::Official(official.clone())), None));
+            self.alone("staff-counter", look)?;
+            staff(staff::Input::Done);
+        }
+        staff(staff::Input::Open);
+        types("12345678");
+        staff(staff::Input::Checked(Some(Staff::Official(official)), self.counter()));
+        self.alone("staff-confirmed", look)?;
+        staff(staff::Input::Confirmed(Err("database or disk is full".into())));
+        self.alone("staff-failed", look)?;
+        staff(staff::Input::Done);
         Ok(())
     }
 
@@ -505,6 +541,22 @@ impl Drop for Stage<'_> {
     fn drop(&mut self) {
         self.screen.stop();
     }
+}
+
+/// A kiosk that has not reached the central service since last evening.
+fn condition() -> Result<watch::Receiver<Condition>, DemoError> {
+    let trouble = "the central service cannot be reached: no answer from danhgia.hungyen.gov.vn";
+    let condition = Condition {
+        version: env!("CARGO_PKG_VERSION").into(),
+        since: moment("2026-11-20T07:12:00.000+07:00")?,
+        queue: 214,
+        oldest_unsent: Some(moment("2026-11-23T16:52:00.000+07:00")?),
+        last_receipt: Some(moment("2026-11-23T16:51:00.000+07:00")?),
+        trouble: Some(trouble.into()),
+        disk_free: Some(23_400_000_000),
+        clock_offset_ms: Some(-2_300),
+    };
+    Ok(watch::channel(condition).1)
 }
 
 /// A code that nobody knows, so that there is one to ask for.

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::by_hand::{ExportError, Exported, export};
+use super::condition::Condition;
 
 /// Where systems put what is plugged in.
 const MEDIA: [&str; 3] = ["/media", "/run/media", "/mnt"];
@@ -21,12 +24,14 @@ pub struct Care {
     pub folder: PathBuf,
     /// Which sticks are plugged in.
     pub sticks: Sticks,
+    /// How the kiosk stands, where it is looked at.
+    pub condition: Option<watch::Receiver<Condition>>,
 }
 
 impl Care {
     /// Of a kiosk's folder, and the sticks that the system has mounted.
     pub fn of(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), sticks: Arc::new(mounted) }
+        Self { folder: folder.to_owned(), sticks: Arc::new(mounted), condition: None }
     }
 
     /// Writes what the central service does not have onto the first stick, and takes the receipts that came

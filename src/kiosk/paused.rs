@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use slint::{CloseRequestResponse, ComponentHandle, Global, ModelRc, SharedString};
+use slint::{ComponentHandle, Global, ModelRc, SharedString};
 
 use super::config::Config;
 use super::lifeline::Lifeline;
 use super::run::{RunError, choose_backend};
 use super::window::wording::fill_texts;
-use super::window::{WindowError, ui};
+use super::window::{WindowError, lock_down, ui};
 use crate::texts::{KioskTexts, Texts};
 
 /// What it says when the configuration's texts cannot be read: those that the project ships.
@@ -19,9 +19,7 @@ const SHIPPED: &str = include_str!("../../kiosk-config/texts/vi.toml");
 pub fn show(config: &Path, lifeline: &Lifeline) -> Result<(), RunError> {
     choose_backend().map_err(WindowError::from)?;
     let app = page(config)?;
-    app.set_hide_pointer(true);
-    app.window().set_fullscreen(true);
-    app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
+    let _filling = lock_down(&app);
     let screen = app.as_weak();
     lifeline.listen(move |why| {
         // An event loop that is over has nothing to show any more.

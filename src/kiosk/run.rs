@@ -162,7 +162,7 @@ pub fn run(
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     let by = Arc::clone(&clock);
     let condition = condition::follow(&config.data, uploader.standing(), by, runtime.handle());
-    let heart = Heart::of(&Sender::of(&identity)?, condition);
+    let heart = Heart::of(&Sender::of(&identity)?, condition.clone());
     runtime.spawn(heart.follow(config.network.clone(), Arc::clone(&clock)));
     runtime.spawn(uploader.run(more));
 
@@ -190,7 +190,7 @@ pub fn run(
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
         procedures,
-        care: Care::of(&config.data),
+        care: Care { condition: Some(condition), ..Care::of(&config.data) },
         voice: config.voice.map(Voice::new),
         calls: config.calls,
         photos,

@@ -117,6 +117,7 @@ pub struct Screen {
     /// The minute, and how many photos had arrived, when roster and forms were last looked at.
     followed: Cell<Option<(i64, u64)>>,
     timer: slint::Timer,
+    _filling: Option<slint::Timer>,
 }
 
 /// Why there is no window.
@@ -131,6 +132,30 @@ pub enum WindowError {
     /// No form is in force.
     #[error("no form of this office is in force today; the central service must give one")]
     NoForm,
+}
+
+/// Makes the window one that fills the screen, has no pointer and cannot be closed, for as long as
+/// the timer is kept.
+pub(super) fn lock_down(app: &ui::AppWindow) -> slint::Timer {
+    app.set_hide_pointer(true);
+    app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
+    app.window().set_fullscreen(true);
+    // A Wayland compositor answers only after the first frame, and Slint takes its silence until then
+    // for a no; a window manager may have a wish of its own at any time.
+    let screen = app.as_weak();
+    let fill = move || {
+        if let Some(app) = screen.upgrade()
+            && !app.window().is_fullscreen()
+        {
+            app.window().set_fullscreen(true);
+        }
+    };
+    for soon in [0, 50, 100, 200, 400, 800] {
+        slint::Timer::single_shot(Duration::from_millis(soon), fill.clone());
+    }
+    let timer = slint::Timer::default();
+    timer.start(slint::TimerMode::Repeated, IDLE_TICK, fill);
+    timer
 }
 
 /// What the words on the screen depend on, apart from the page.
@@ -156,11 +181,7 @@ impl Screen {
         let today = At::new(setting.clock.now()).date();
         let office = &enrolled.directory.office;
         let form = Arc::new(forms.to_show(&office.form, today).ok_or(WindowError::NoForm)?.clone());
-        app.set_hide_pointer(setting.full_screen);
-        app.window().set_fullscreen(setting.full_screen);
-        if setting.full_screen {
-            app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
-        }
+        let filling = setting.full_screen.then(|| lock_down(&app));
         let counters = enrolled.counters.to_vec();
         let attempts = setting.recorder.attempts().clone();
         let screen = Rc::new_cyclic(|me| Self {
@@ -194,6 +215,7 @@ impl Screen {
             minute_shown: Cell::default(),
             followed: Cell::default(),
             timer: slint::Timer::default(),
+            _filling: filling,
         });
         screen.name_all();
         screen.connect(setting.answers)?;
@@ -438,6 +460,10 @@ impl Screen {
                 self.scanned(&text);
                 return true;
             }
+        }
+        // Where words are looked up, a blank is typed rather than presses a control.
+        if key == ' ' && matches!(self.page(), Page::Procedures { .. }) {
+            return self.type_key(Stroke::Character(' '));
         }
         if key == char::from(Key::Backspace) {
             return self.type_key(Stroke::Back);

@@ -15,6 +15,7 @@ use hailong::domain::line::Line;
 use hailong::domain::procedure::Procedure;
 use hailong::domain::seal::{Answer, Kind, Ratchet};
 use hailong::kiosk::care::Care;
+use hailong::kiosk::condition::Condition;
 use hailong::kiosk::config::Calls;
 use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
@@ -109,6 +110,7 @@ pub struct Equipment {
     pub sticks: Vec<PathBuf>,
     pub voice: Option<VoiceConfig>,
     pub procedures: Vec<Procedure>,
+    pub condition: Option<watch::Receiver<Condition>>,
 }
 
 /// A kiosk at counter 3 on Tuesday, 24 November 2026, at 08:15.
@@ -142,7 +144,7 @@ impl Kiosk {
         width: u32,
         height: u32,
     ) -> Self {
-        let Equipment { calls, sticks, voice, procedures } = equipment;
+        let Equipment { calls, sticks, voice, procedures, condition } = equipment;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -181,7 +183,11 @@ impl Kiosk {
             visitor_ms: Rc::new(get_mocked_time),
             calls: Calls { key: Some(Key::F9.into()), ..calls },
             procedures: Procedures::fixed(procedures),
-            care: Care { folder: folder.clone(), sticks: Arc::new(move || sticks.clone()) },
+            care: Care {
+                folder: folder.clone(),
+                sticks: Arc::new(move || sticks.clone()),
+                condition,
+            },
             voice: voice.map(Voice::new),
             photos: Photos::in_folder(&folder),
             recorder,

@@ -277,6 +277,8 @@ fn ended(process: &mut Option<Process>) -> Option<Ending> {
         }
     };
     let ending = process.take()?.ending(status);
-    tracing::warn!(?ending, "a process of the kiosk has ended");
+    if ending != Ending::InGoodOrder {
+        tracing::warn!(?ending, "a process of the kiosk has ended");
+    }
     Some(ending)
 }

@@ -178,7 +178,10 @@ impl Screen {
             Page::Maintenance { told, busy } => {
                 side.set_view(ui::StaffView::Maintenance);
                 side.set_busy(*busy);
-                side.set_rows(ModelRc::new(VecModel::from(self.state_rows(words))));
+                let rows = self.state_rows(words);
+                if !slint::Model::iter(&side.get_rows()).eq(rows.iter().cloned()) {
+                    side.set_rows(ModelRc::new(VecModel::from(rows)));
+                }
                 match told {
                     Some(told) => told.clone(),
                     None if *busy => words.staff_export_busy.clone(),
@@ -201,14 +204,45 @@ impl Screen {
 
     /// How the kiosk stands, line by line.
     fn state_rows(&self, words: &KioskTexts) -> Vec<ui::StateRow> {
-        let row =
-            |label: &str, value: String| ui::StateRow { label: label.into(), value: value.into() };
-        let kiosk = self.enrolled.borrow().kiosk.to_string();
+        let row = |label: &String, value: String| ui::StateRow {
+            label: label.into(),
+            value: value.into(),
+        };
+        let kiosk = row(&words.state_kiosk, self.enrolled.borrow().kiosk.to_string());
+        let Some(condition) = &self.care.condition else { return vec![kiosk] };
+        let condition = condition.borrow().clone();
+        let moment = |at: At| at.civil().strftime("%d/%m %H:%M").to_string();
+        let queue = match condition.oldest_unsent {
+            Some(oldest) if condition.queue > 0 => {
+                let n = condition.queue;
+                fill(&words.state_queue_since, &[("n", &n), ("time", &moment(oldest))])
+            }
+            _ if condition.queue > 0 => fill(&words.state_queue_lines, &[("n", &condition.queue)]),
+            _ => words.state_queue_none.clone(),
+        };
+        let receipt = condition.last_receipt.map(moment);
+        let clock = condition.clock_offset_ms.map(|offset| {
+            let seconds = (offset as f64 / 1_000.0).round();
+            fill(&words.state_clock_seconds, &[("n", &seconds)])
+        });
         vec![
-            row(&words.state_kiosk, kiosk),
-            row(&words.state_version, env!("CARGO_PKG_VERSION").into()),
+            kiosk,
+            row(&words.state_version, condition.version),
+            row(&words.state_since, moment(condition.since)),
+            row(&words.state_queue, queue),
+            row(&words.state_link, condition.trouble.unwrap_or(words.state_link_good.clone())),
+            row(&words.state_receipt, receipt.unwrap_or(words.state_never.clone())),
+            row(
+                &words.state_disk,
+                condition.disk_free.map_or(words.state_unknown.clone(), gigabytes),
+            ),
+            row(&words.state_clock, clock.unwrap_or(words.state_unknown.clone())),
         ]
     }
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
 /// Does something slow on a thread of its own.
