@@ -211,6 +211,7 @@ impl Screen {
         let kiosk = row(&words.state_kiosk, self.enrolled.borrow().kiosk.to_string());
         let Some(condition) = &self.care.condition else { return vec![kiosk] };
         let condition = condition.borrow().clone();
+        let mark = self.texts().summary.decimal_mark.clone();
         let moment = |at: At| at.civil().strftime("%d/%m %H:%M").to_string();
         let queue = match condition.oldest_unsent {
             Some(oldest) if condition.queue > 0 => {
@@ -234,15 +235,18 @@ impl Screen {
             row(&words.state_receipt, receipt.unwrap_or(words.state_never.clone())),
             row(
                 &words.state_disk,
-                condition.disk_free.map_or(words.state_unknown.clone(), gigabytes),
+                condition
+                    .disk_free
+                    .map_or(words.state_unknown.clone(), |free| gigabytes(free, &mark)),
             ),
             row(&words.state_clock, clock.unwrap_or(words.state_unknown.clone())),
         ]
     }
 }
 
-fn gigabytes(bytes: u64) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9)
+/// “23,4 GB”.
+fn gigabytes(bytes: u64, decimal_mark: &str) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9).replace('.', decimal_mark)
 }
 
 /// Does something slow on a thread of its own.
