@@ -232,9 +232,7 @@ mod tests {
         assert!(!codes.has_technician());
         let technician = codes.give(Staff::Technician, &mut random).unwrap();
         assert!(codes.has_technician() && first != technician);
-        for typed in
-            [format!("{}", *first), format!(" HL:{}\r\n", *first), format!("hl:{}", *first)]
-        {
+        for typed in [(*first).clone(), format!(" HL:{}\r\n", *first), format!("hl:{}", *first)] {
             assert_eq!(codes.who(&typed), Some(official("cb07")), "{typed:?}");
         }
         assert_eq!(codes.who(&technician), Some(Staff::Technician));
