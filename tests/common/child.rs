@@ -465,7 +465,12 @@ fn shown(screen: &Screen) -> String {
         | Page::Later(contact)
         | Page::Invited(contact)
         | Page::Notice(Some(contact)) => contact.seq,
-        Page::Who | Page::Home | Page::Notice(None) | Page::NotKept { .. } => 0,
+        Page::Who
+        | Page::Home
+        | Page::Notice(None)
+        | Page::Slip { .. }
+        | Page::Procedures { .. }
+        | Page::NotKept { .. } => 0,
     };
     match visit.get_page() {
         ui::Page::Who => "who".into(),

@@ -17,6 +17,7 @@ use hailong::kiosk::configuration::InForce;
 use hailong::kiosk::desk::Desk;
 use hailong::kiosk::identity::Identity;
 use hailong::kiosk::photos::Photos;
+use hailong::kiosk::procedures::Procedures;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::visit::{Input, Page};
 use hailong::kiosk::window::{Screen, Setting};
@@ -75,6 +76,7 @@ impl Twin {
             clock,
             visitor_ms: Rc::new(get_mocked_time),
             calls: config.calls,
+            procedures: Procedures::fixed(Vec::new()),
             care: Care::of(folder),
             voice: None,
             photos: Photos::in_folder(folder),
