@@ -153,7 +153,7 @@ impl Directory {
 
     /// What a kiosk needs of it: it judges nobody.
     pub fn for_kiosk(&self) -> Self {
-        Self { calendar: None, signals: None, ..self.clone() }
+        Self { signals: None, ..self.clone() }
     }
 
     /// The hash by which a `directory` line names this state.

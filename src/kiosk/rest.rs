@@ -2,7 +2,7 @@
 //! outside of opening hours, that the office is closed and when it opens. Pure.
 
 use jiff::ToSpan;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 use crate::domain::office::Directory;
 
@@ -10,6 +10,9 @@ use crate::domain::office::Directory;
 pub const QUIET_MS: u64 = 90_000;
 /// So long each card stands, in milliseconds.
 pub const CARD_MS: u64 = 20_000;
+
+/// So many days an office is closed at most: the New Year's festival with what is put before and after it.
+const LONGEST_CLOSED: i64 = 31;
 
 /// What the screen shows at rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,27 +39,22 @@ pub fn resting(
     (turn < cards).then_some(Resting::Card(turn))
 }
 
-/// When the office opens next, if it is closed now: outside of its hours, or on a weekday on which nobody
-/// is on the roster. None when it is open, or the roster has nobody at all.
+/// When the office opens next, if it is closed now: by its calendar, or outside of its hours and on weekdays on
+/// which nobody is on the roster. None when it is open, or when nothing tells that it ever is.
 pub fn closed_until(directory: &Directory, now: DateTime) -> Option<DateTime> {
-    let (opens, closes) = (directory.office.opens, directory.office.closes);
-    let works = |day: jiff::civil::Date| {
-        let weekday = day.weekday().to_monday_one_offset();
-        directory.roster.iter().any(|shift| shift.weekday == weekday)
-    };
-    let today = now.date();
-    if works(today) && (opens..closes).contains(&now.time()) {
+    let opening =
+        |day: Date| directory.open_on(day).into_iter().map(|(from, to)| (from.civil(), to.civil()));
+    if opening(now.date()).any(|(from, to)| (from..to).contains(&now)) {
         return None;
     }
-    let later = |days: i64| today.saturating_add(days.days());
-    let first: i64 = if now.time() < opens { 0 } else { 1 };
-    let next = (first..first + 7).map(later).find(|day| works(*day))?;
-    Some(next.to_datetime(opens))
+    let days = (0..=LONGEST_CLOSED).map(|later: i64| now.date().saturating_add(later.days()));
+    days.flat_map(opening).map(|(from, _)| from).find(|from| *from > now)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::{Calendar, Hours, OwnDay};
     use crate::domain::office::{Office, Shift};
 
     fn directory() -> Directory {
@@ -118,6 +116,30 @@ mod tests {
         ] {
             assert_eq!(closed(now), opens.map(at), "{now}");
         }
+        let festival = Directory {
+            calendar: Some(Calendar {
+                hours: (1..=5)
+                    .flat_map(|weekday| {
+                        let hours = |from: &str, to: &str| Hours {
+                            weekday,
+                            from: from.parse().unwrap(),
+                            to: to.parse().unwrap(),
+                        };
+                        [hours("07:30", "11:30"), hours("13:30", "17:00")]
+                    })
+                    .collect(),
+                days: vec![OwnDay {
+                    date: "2026-11-25".parse().unwrap(),
+                    name: "Nghỉ bù".into(),
+                    hours: None,
+                }],
+            }),
+            ..directory()
+        };
+        let until = |text| closed_until(&festival, at(text));
+        assert_eq!(until("2026-11-24T17:30"), Some(at("2026-11-26T07:30")), "after a day off");
+        assert_eq!(until("2026-11-25T09:00"), Some(at("2026-11-26T07:30")));
+        assert_eq!(until("2026-11-24T12:00"), Some(at("2026-11-24T13:30")), "over noon");
         let nobody = Directory { roster: vec![], ..directory() };
         assert_eq!(closed_until(&nobody, at("2026-11-24T20:00")), None, "who knows");
         let evening = at("2026-11-24T20:00");

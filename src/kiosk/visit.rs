@@ -40,6 +40,9 @@ pub const BETWEEN_MS: u64 = 1_500;
 
 /// Most calls that wait for a visit to end.
 const MOST_CALLED: usize = 8;
+/// So long an invitation stands at least, although the next one waits: who was never asked has not declined by
+/// silence. In milliseconds.
+const LEAST_INVITED_MS: u64 = 8_000;
 /// Most letters typed to look up a procedure.
 const MOST_QUERY: usize = 40;
 
@@ -366,8 +369,10 @@ impl Visit {
             self.after = Some(After::Invited);
             return Some(Record::Open { by, counter, level: None });
         }
-        // Whoever was called before has gone without an answer.
-        if matches!(self.page, Page::Invited(_)) && self.unanswered && !self.called.is_empty() {
+        // Whoever was called before has gone without an answer, though there was time for one.
+        let shown = now_ms.saturating_sub(self.shown_ms) >= LEAST_INVITED_MS;
+        let unanswered = matches!(self.page, Page::Invited(_)) && self.unanswered && shown;
+        if unanswered && !self.called.is_empty() {
             return self.close(How::TimedOut, After::Rest);
         }
         if at_rest && self.hand.has_misused() && self.hand.is_calm(now_ms) {

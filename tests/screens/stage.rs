@@ -34,7 +34,7 @@ use i_slint_backend_testing::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
-use slint::{ComponentHandle, Global, LogicalPosition, PhysicalSize};
+use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};

@@ -669,7 +669,10 @@ fn the_queue_s_next_call_takes_the_place_of_one_that_nobody_answered() {
     let mut kiosk = Kiosk::new();
     kiosk.tap(Input::Call(By::Queue, q3()));
     let first = kiosk.kept();
-    assert_eq!(kiosk.tap(Input::Call(By::Queue, q3())), close(first, How::TimedOut, &[]));
+    assert_eq!(kiosk.tap(Input::Call(By::Queue, q3())), None, "there was no time to answer yet");
+    kiosk.now += LEAST_INVITED_MS - SETTLE_MS;
+    let closed = kiosk.visit.step(Input::Tick, kiosk.now);
+    assert_eq!(closed, close(first, How::TimedOut, &[]));
     let closed = kiosk.next;
     kiosk.next += 1;
     let record = kiosk.visit.step(Input::Kept(closed, None), kiosk.now);
@@ -942,7 +945,7 @@ impl World {
             Record::Open { by, .. } => matches!(by, By::Invitation | By::Queue),
             Record::Close { how, .. } => {
                 let called = matches!(page, Page::Invited(_)) && *how == How::TimedOut;
-                called && matches!(input, Input::Call(..))
+                called && matches!(input, Input::Call(..) | Input::Tick)
             }
             Record::Change { .. } | Record::Write { .. } => false,
         }
