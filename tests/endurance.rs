@@ -13,6 +13,7 @@ use common::{TestCentral, at};
 use hailong::domain::line::{By, Event, How, Line};
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::journal_reader::JournalReader;
+use hailong::kiosk::staff;
 use hailong::kiosk::visit::{BETWEEN_MS, Input, Page};
 use hailong::kiosk::window::Screen;
 use rand::rngs::StdRng;
@@ -68,8 +69,15 @@ impl Stage {
         self.headless.turn();
     }
 
+    fn type_key(&self, key: char) {
+        let text = slint::SharedString::from(key);
+        let window = self.screen.app().window();
+        window.dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+        window.dispatch_event(WindowEvent::KeyReleased { text });
+    }
+
     fn anything(&self, random: &mut StdRng) {
-        match random.random_range(0..20) {
+        match random.random_range(0..24) {
             0..=11 => {
                 self.visitor.set(self.visitor.get() + random.random_range(20..900));
                 let (x, y) = (random.random_range(0.0..1280.0), random.random_range(0.0..800.0));
@@ -94,6 +102,29 @@ impl Stage {
                 self.screen.take(Input::Call(by, "q3".parse().unwrap()));
             }
             16..=18 => self.pass(random.random_range(0..5_000)),
+            19 => {
+                let scans = [
+                    format!("H15.50.05.13-261008-{:04}", random.random_range(0..9_999)),
+                    "HL:12345678".into(),
+                    "rubbish".into(),
+                    format!("{}", random.random_range(0..99_999_999)),
+                ];
+                for key in scans[random.random_range(0..scans.len())].chars() {
+                    self.type_key(key);
+                }
+                self.press(Key::Return);
+            }
+            20 => {
+                let input = [Input::EnterSlip, Input::LookUp, Input::Choose(0), Input::Turn(1)];
+                self.screen.take(input[random.random_range(0..input.len())].clone());
+            }
+            21 => self.screen.staff(staff::Input::Open),
+            22 => {
+                let digit = char::from(random.random_range(b'0'..=b'9'));
+                for _ in 0..random.random_range(1..9) {
+                    self.type_key(digit);
+                }
+            }
             _ => self.pass(random.random_range(5_000..200_000)),
         }
         // The disk is as slow as it likes.

@@ -21,6 +21,7 @@ use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
 use hailong::domain::ids::{CounterId, Hash, KioskId};
 use hailong::domain::line::{By, Event, How, Line};
+use hailong::domain::procedure::Procedure;
 use hailong::domain::seal::Answer;
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
@@ -310,10 +311,10 @@ impl TestKiosk {
             full_screen: false,
             clock,
             visitor_ms: Rc::new(move || lived.get()),
-            procedures: Procedures::fixed(Vec::new()),
+            procedures: Procedures::fixed(vec![procedure()]),
             care: Care::of(&self.path()),
             voice: None,
-            calls: Calls::default(),
+            calls: Calls { slips: true, ..Calls::default() },
             photos: Photos::in_folder(self.folder.path()),
             recorder,
             answers,
@@ -509,4 +510,15 @@ pub fn batch(kiosk: &TestKiosk, journal: &JournalReader, lines: RangeInclusive<u
         bodies: &bodies,
     };
     pack(&parts, &kiosk.identity.signing_key).expect("packed")
+}
+
+/// What an office posts.
+pub fn procedure() -> Procedure {
+    Procedure {
+        name: "Đăng ký khai sinh".into(),
+        field: "Hộ tịch".into(),
+        time_limit: "Trong ngày".into(),
+        fee: "Miễn phí".into(),
+        papers: vec!["Tờ khai".into(), "Giấy chứng sinh".into()],
+    }
 }
