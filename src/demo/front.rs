@@ -21,6 +21,7 @@ use crate::kiosk::headless::Headless;
 use crate::kiosk::identity::Identity;
 use crate::kiosk::network::client;
 use crate::kiosk::network::{Network, Unreachable};
+use crate::kiosk::obstacle::Obstacle;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::procedures::Procedures;
 use crate::kiosk::recorder::Recorder;
@@ -249,7 +250,7 @@ pub async fn answer_by_phone(
     level: &str,
     reasons: &[String],
 ) -> Result<(), DemoError> {
-    let lost = |error: reqwest::Error| Unreachable(error.to_string());
+    let lost = |error: reqwest::Error| Unreachable(Obstacle::Other(error.to_string()));
     let client = client()?;
     let reply = client.get(address).send().await.map_err(lost)?;
     if !reply.status().is_success() {

@@ -18,11 +18,11 @@ const IDLE: Duration = Duration::from_secs(8);
 /// No answer came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the central service cannot be reached: {0}")]
-pub struct Unreachable(pub String);
+pub struct Unreachable(pub Obstacle);
 
 impl From<Obstacle> for Unreachable {
     fn from(obstacle: Obstacle) -> Self {
-        Self(obstacle.to_string())
+        Self(obstacle)
     }
 }
 
@@ -37,6 +37,27 @@ pub struct Network {
     service: String,
     authorities: Vec<CertificateDer<'static>>,
     proxy: Option<Proxy>,
+}
+
+/// What a kiosk's file says of the way, whatever the address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Certificate authorities that are trusted beside the public ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The proxy that all goes through.
+    pub proxy: Option<Proxy>,
+}
+
+impl Way {
+    /// This way to a service.
+    pub fn to(&self, service: &str) -> Result<Network, BadAddress> {
+        Network::check(service)?;
+        let network = Network::to(service).trusting(self.authorities.clone());
+        match &self.proxy {
+            Some(proxy) => network.through(proxy.clone()),
+            None => Ok(network),
+        }
+    }
 }
 
 impl Network {
@@ -91,6 +112,11 @@ impl Network {
     /// The address of a path of the service, such as `/api/v1/journal`.
     pub fn address(&self, path: &str) -> String {
         format!("{}{path}", self.service)
+    }
+
+    /// Whom it leads to, as `host:port`.
+    pub fn host(&self) -> String {
+        host(&self.service)
     }
 
     /// A client as kiosks use it: TLS by rustls, bounded in time, no redirects.

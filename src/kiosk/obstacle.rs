@@ -67,6 +67,12 @@ pub enum Obstacle {
     Other(String),
 }
 
+impl From<&str> for Obstacle {
+    fn from(words: &str) -> Self {
+        Self::Other(words.to_owned())
+    }
+}
+
 impl Obstacle {
     /// What an error tells, on the way to `host`, through `proxy` if there is one.
     pub fn of(error: &reqwest::Error, host: &str, proxy: Option<&str>) -> Self {
