@@ -181,6 +181,7 @@ fn of_run(error: hailong::kiosk::run::RunError) -> (Failure, bool) {
     let code = match &error {
         RunError::Enrolment(EnrolmentError::Unreachable(_)) => UNREACHABLE,
         RunError::Enrolment(_) | RunError::Desk(DeskError::NotEnrolled) => CONFIGURATION,
+        RunError::NoFirstStart(_) | RunError::NoService | RunError::Setup(_) => CONFIGURATION,
         RunError::InUse(_) => USAGE,
         _ => INTERNAL,
     };
@@ -442,6 +443,17 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
     Err(Failure::new(BROKEN, message))
 }
 
+/// What a kiosk's scanner reads at the first start, drawn.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+fn of_setup(reply: &hailong::central::administration::CodeReply) -> Result<String, Failure> {
+    use hailong::kiosk::{qr, setup::SCANNED};
+    if reply.service.is_empty() {
+        return Err(Failure::new(USAGE, "--qr: this service is older and tells no address"));
+    }
+    let text = format!("{SCANNED}{} {}", reply.service, reply.code);
+    qr::on_terminal(&text).ok_or_else(|| Failure::new(INTERNAL, "--qr: the address is too long"))
+}
+
 #[cfg(all(feature = "kiosk", feature = "central"))]
 fn kiosks(place: &super::Place, lang: Option<&str>) -> Result<(), Failure> {
     let table = match &place.server {
@@ -460,7 +472,7 @@ fn kiosks(place: &super::Place, lang: Option<&str>) -> Result<(), Failure> {
 pub fn admin(admin: Admin) -> Result<(), Failure> {
     use hailong::central::administration::{CodeReply, CodeRequest};
     match admin {
-        Admin::EnrolCode { server, ca, office, counter, kiosk } => {
+        Admin::EnrolCode { server, ca, office, counter, kiosk, qr } => {
             let bad = |name: &str, error| Failure::new(USAGE, format!("--{name}: {error}"));
             let asked = CodeRequest {
                 kiosk: kiosk.parse().map_err(|error| bad("kiosk", error))?,
@@ -475,6 +487,9 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             let reply: CodeReply =
                 serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
             println!("{}", reply.code);
+            if qr {
+                println!("{}", of_setup(&reply)?);
+            }
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
         }

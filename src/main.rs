@@ -273,6 +273,10 @@ enum Admin {
         /// The kiosk's name to be, such as ps-q3.
         #[arg(long, value_name = "NAME")]
         kiosk: String,
+        /// Draw it as a QR code with the address beside it: all that a kiosk asks for at its first
+        /// start, for its scanner.
+        #[arg(long)]
+        qr: bool,
     },
     /// Draw a code for an official, with which they say at a kiosk that they are at the counter, or for
     /// a technician, who opens its page for maintenance; it takes the place of the one before. Printed

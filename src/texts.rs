@@ -36,6 +36,8 @@ pub struct Texts {
     pub rest: Vec<NoticePart>,
     /// What the kiosk's screens say.
     pub kiosk: KioskTexts,
+    /// What the kiosk's first start says.
+    pub setup: SetupTexts,
     /// What the phone's pages say.
     pub phone: PhoneTexts,
     /// What anybody may read.
@@ -102,6 +104,28 @@ texts! {
         thanks_title, thanks_kept, thanks_code_button, thanks_code_title, thanks_code_help,
         thanks_more_title, thanks_more, later_title, later_text,
         later_done, not_kept, paused, staff_note,
+    }
+}
+
+texts! {
+    /// What the kiosk's first start says to whoever sets it up.
+    SetupTexts {
+        heading, step, name_language, name_address, name_code, name_connect, name_words,
+        name_orientation, name_touch, language_title, language_text, address_title,
+        address_text, address_example, address_good, address_wrong, code_title, code_text,
+        code_hint, code_good, code_wrong, connect_title, connect_text, connect_reach,
+        connect_clock, connect_enrol, no_name, no_name_text, no_way, no_way_text, refused,
+        refused_text, late, late_text, cut, cut_text, scheme, scheme_text, untrusted,
+        untrusted_text, other_name, other_name_text, see_clock, expired_text, not_yet_text,
+        certificate, certificate_text, proxy_password, proxy_password_text, proxy, proxy_text,
+        other, other_text, stranger, stranger_text, busy, busy_text, code, code_refused_text,
+        too_often, too_often_text, clock, clock_ahead_text, clock_behind_text, version,
+        service_older_text, service_newer_text, refuses, refuses_text, disk, disk_text,
+        words_title, words_text, fact_office, fact_counter, fact_kiosk, fact_address,
+        fact_machine, fact_service, seconds, minutes, hours, days, orientation_title,
+        orientation_text, landscape, portrait, turned_title, turned_text, touch_title,
+        touch_text, touch_done, point, clear, erase, capitals, next, back, stop, retry,
+        change_address, change_code, differ, agree, turned, upright, skip_touch, begin,
     }
 }
 
@@ -193,6 +217,7 @@ impl Texts {
             .chain(parts)
             .chain(rest)
             .chain(texts.kiosk.all().map(named("kiosk")))
+            .chain(texts.setup.all().map(named("setup")))
             .chain(texts.phone.all().map(named("phone")))
             .chain(texts.public.all().map(named("public")))
             .chain(texts.summary.all().map(named("summary")))

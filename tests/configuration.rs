@@ -147,7 +147,7 @@ fn a_mistake_in_the_kiosks_file_is_pointed_at() {
 
 #[test]
 fn a_key_that_the_kiosks_file_lacks_is_named() {
-    assert_missing("kiosk.toml", "service = \"http://127.0.0.1:8080\"\n", "# One kiosk.");
+    assert_missing("kiosk.toml", "data = \"../kiosk-data\"\n", "# One kiosk.");
     assert_missing("kiosk.toml", "later = 60\n", "[time_outs]");
 }
 

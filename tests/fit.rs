@@ -13,7 +13,6 @@ use i_slint_core::items::{ComplexText, SimpleText, TextWrap, TouchArea};
 use i_slint_core::layout::Orientation;
 use i_slint_core::lengths::{LogicalPoint, LogicalRect};
 use i_slint_core::window::WindowInner;
-use slint::ComponentHandle;
 
 /// What is drawn, and into which box of the window.
 struct Drawn {
@@ -24,7 +23,7 @@ struct Drawn {
 }
 
 fn texts(shot: &Shot<'_>) -> Vec<Drawn> {
-    let window = WindowInner::from_pub(shot.screen.app().window());
+    let window = WindowInner::from_pub(shot.window);
     let adapter = window.window_adapter();
     let mut drawn = Vec::new();
     ItemRc::new_root(window.component()).visit_descendants(|item| -> ControlFlow<()> {
@@ -56,7 +55,7 @@ fn texts(shot: &Shot<'_>) -> Vec<Drawn> {
 }
 
 fn misfits(shot: &Shot<'_>) -> Vec<String> {
-    let size = shot.screen.app().window().size();
+    let size = shot.window.size();
     let panel = LogicalRect::new(
         LogicalPoint::new(0., 0.),
         i_slint_core::lengths::LogicalSize::new(size.width as f32, size.height as f32),
@@ -89,9 +88,9 @@ fn misfits(shot: &Shot<'_>) -> Vec<String> {
 /// What a finger may press in low mode and does not stand in the lower half. The whole page may be pressed
 /// where a touch anywhere does; the languages stay in the header, and on first pages stand below, too.
 fn too_high(shot: &Shot<'_>) -> Vec<String> {
-    let size = shot.screen.app().window().size();
+    let size = shot.window.size();
     let (half, header) = (size.height as f32 / 2., size.height as f32 * 0.14);
-    let window = WindowInner::from_pub(shot.screen.app().window());
+    let window = WindowInner::from_pub(shot.window);
     let mut wrong = Vec::new();
     ItemRc::new_root(window.component()).visit_descendants(|item| -> ControlFlow<()> {
         if item.downcast::<TouchArea>().is_some() && item.is_visible() {

@@ -20,6 +20,7 @@ use hailong::kiosk::guardian;
 use hailong::kiosk::headless::Headless;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::paused;
+use hailong::kiosk::setup::kept::{Kept, Step};
 use hailong::kiosk::window::ui;
 use installed::{SmallDisk, hailong};
 use slint::{ComponentHandle, Global};
@@ -105,6 +106,14 @@ impl Display {
             let [blue, green, red, _] = face.to_le_bytes();
             seen.iter().filter(|pixel| **pixel == [blue, green, red]).count() > 20
         })
+    }
+
+    /// The first start, by its header: no citizen's page has so dark a one.
+    fn shows_first_start(&self) -> bool {
+        let [blue, green, red, _] = 0x17343au32.to_le_bytes();
+        let header = WIDTH * 40..WIDTH * 41;
+        let dark = |pixel: &&[u8; 3]| **pixel == [blue, green, red];
+        self.look(1)[header].iter().filter(dark).count() > WIDTH / 2
     }
 
     /// The page for a kiosk that is paused, with this reason for staff, to the pixel.
@@ -395,10 +404,11 @@ fn what_is_broken_stands_on_the_page_for_staff_until_it_is_mended() {
 }
 
 #[test]
-fn a_kiosk_that_is_not_enrolled_says_so_to_staff() {
+fn a_kiosk_that_nobody_has_set_up_is_guided_and_goes_on_where_it_was_after_a_crash() {
     let Some(display) = Display::start() else { return };
     let counter = Counter::enrolled();
-    fs::remove_dir_all(counter.kiosk.folder.path()).unwrap();
+    let folder = counter.kiosk.folder.path();
+    fs::remove_dir_all(folder).unwrap();
     // Whoever enrols it by hand is told there and then.
     let by_hand = hailong(&["kiosk", "--enrol", "NO-SUCH-CODE", "--config"])
         .arg(counter.config())
@@ -406,10 +416,20 @@ fn a_kiosk_that_is_not_enrolled_says_so_to_staff() {
         .output()
         .unwrap();
     assert_eq!(by_hand.status.code(), Some(3), "{by_hand:?}");
-
     let guarded = display.kiosk(&counter.config());
-    until("the reason", || guarded.why().is_some_and(|why| why.contains("not enrolled")));
-    until("the page", || display.shows_paused(&counter.config(), &guarded.why().unwrap()));
+    until("the first start", || display.shows_first_start());
+    until("its second step", || {
+        display.xdotool(&["key", "Down", "Return"]);
+        Kept::read(folder).unwrap().is_some_and(|kept| kept.step == Step::Address)
+    });
+    let before = guarded.screen();
+    signal("KILL", before);
+    until("another screen", || {
+        guarded.child_with("--guarded").is_some_and(|screen| screen != before)
+            && display.shows_first_start()
+    });
+    assert_eq!(Kept::read(folder).unwrap().unwrap().step, Step::Address);
+    assert!(guarded.why().is_none() && guarded.child_with("--paused").is_none());
 }
 
 #[test]

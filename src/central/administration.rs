@@ -40,6 +40,9 @@ pub struct CodeReply {
     pub code: String,
     /// How long it is valid.
     pub minutes: i64,
+    /// The address under which kiosks find this service. An earlier version does not tell it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
 }
 
 pub(super) async fn enrolment_code(
@@ -64,7 +67,8 @@ pub(super) async fn enrolment_code(
         return Err(bad(format!("a kiosk {} {why}", asked.kiosk)));
     }
     let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
-    Ok(Json(CodeReply { code, minutes: CODE_MINUTES }))
+    let service = central.config.public_url.clone();
+    Ok(Json(CodeReply { code, minutes: CODE_MINUTES, service }))
 }
 
 pub(super) async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, Problem> {

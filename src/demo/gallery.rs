@@ -72,8 +72,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// One screen, as it is shown to whoever looks.
 pub struct Shot<'a> {
-    /// The real screen.
-    pub screen: &'a Screen,
+    /// The real screen's window.
+    pub window: &'a slint::Window,
     /// What it is drawn into.
     pub headless: &'a Headless,
     /// The page and its state, such as `reasons-ticked`.
@@ -133,6 +133,26 @@ impl Exhibition {
         })
     }
 
+    /// What enrolment gives a kiosk at some counters, without keys.
+    fn enrolled(&self, form: &Form, counters: &[CounterId]) -> Result<Enrolled, DemoError> {
+        let mut directory = self.directory.clone();
+        directory.office.form.clone_from(&form.code);
+        Ok(Enrolled {
+            kiosk: "ps-q3".parse().map_err(|error| DemoError::Broken(format!("{error}")))?,
+            number: 3,
+            counters: Counters::new(counters.to_vec())
+                .map_err(|error| DemoError::Usage(format!("counters.csv: {error}")))?,
+            opening_key: String::new(),
+            receipt_key: String::new(),
+            root_key: String::new(),
+            public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
+            directory,
+            forms: vec![form.clone()],
+            staff_codes: codes()?,
+            procedures: None,
+        })
+    }
+
     /// Shows every screen to `look`, drawn into `headless`, with a journal in `folder`.
     ///
     /// # Errors
@@ -169,9 +189,11 @@ impl Exhibition {
             let counters = if hall.len() > 1 { &hall } else { &one };
             Stage::open(self, headless, &folder, form, counters, false)?.show_staff(look)?;
         }
-        Ok(())
+        first_start::show(self, headless, &hall, look)
     }
 }
+
+mod first_start;
 
 /// Which states of a kiosk are shown.
 #[derive(Clone, Copy, PartialEq)]
@@ -207,21 +229,10 @@ impl<'a> Stage<'a> {
         let mut identity = Identity::load_or_create(folder, &mut system_random())?;
         let (opening, _) = OpeningKey::generate(&mut system_random());
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-        let mut directory = exhibition.directory.clone();
-        directory.office.form.clone_from(&form.code);
         identity.enrolled = Some(Enrolled {
-            kiosk: "ps-q3".parse().map_err(|error| DemoError::Broken(format!("{error}")))?,
-            number: 3,
-            counters: Counters::new(counters.to_vec())
-                .map_err(|error| DemoError::Usage(format!("counters.csv: {error}")))?,
             opening_key: hex(&opening.sealing_key().to_bytes()),
             receipt_key: hex(identity.signing_key.verifying_key().as_bytes()),
-            root_key: String::new(),
-            public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
-            directory,
-            forms: vec![form.clone()],
-            staff_codes: codes()?,
-            procedures: None,
+            ..exhibition.enrolled(form, counters)?
         });
         let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
         let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;
@@ -303,8 +314,8 @@ impl<'a> Stage<'a> {
                     self.headless.resize(width, height);
                     self.settle()?;
                     let language = texts.language.as_str();
-                    let (screen, headless) = (&*self.screen, self.headless);
-                    look(&Shot { screen, headless, state, mode: name, language, panel })?;
+                    let (window, headless) = (self.screen.app().window(), self.headless);
+                    look(&Shot { window, headless, state, mode: name, language, panel })?;
                 }
                 mode.map_or(Ok(()), |mode| self.take(Input::Mode(mode)))?;
             }
@@ -322,8 +333,8 @@ impl<'a> Stage<'a> {
             self.headless.resize(width, height);
             self.headless.turn();
             let language = self.texts.first().map_or("vi", |texts| &texts.language);
-            let (screen, headless) = (&*self.screen, self.headless);
-            look(&Shot { screen, headless, state, mode: "", language, panel })?;
+            let (window, headless) = (self.screen.app().window(), self.headless);
+            look(&Shot { window, headless, state, mode: "", language, panel })?;
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use slint::platform::Key;
 use toml::Spanned;
 
-use super::network::{Network, Proxy};
+use super::network::{Network, Proxy, Way};
+use super::setup::kept::Kept;
 use super::visit::TimeOuts;
 use super::voice::VoiceConfig;
 use crate::config::{ConfigError, Source};
@@ -18,7 +19,7 @@ use crate::texts::Texts;
 #[serde(deny_unknown_fields)]
 struct File {
     data: PathBuf,
-    service: Spanned<String>,
+    service: Option<Spanned<String>>,
     ca: Option<Spanned<PathBuf>>,
     proxy: Option<Spanned<String>>,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
@@ -71,8 +72,13 @@ struct TimeOutsFile {
 pub struct Config {
     /// Where its journal, keys and receipts lie.
     pub data: PathBuf,
-    /// The way to the central service.
-    pub network: Network,
+    /// The way to the central service, at the address that was chosen on the screen at the first
+    /// start, else at the one that the file names.
+    pub network: Option<Network>,
+    /// The address that the file names.
+    pub service: Option<String>,
+    /// By whom and through what it goes there, whatever the address.
+    pub way: Way,
     /// What it says, by language; the first is that of rest.
     pub texts: Vec<Texts>,
     /// Whether it fills the screen and hides the pointer.
@@ -91,7 +97,8 @@ impl Config {
         let source = Source::read(file)?;
         let read: File = source.toml()?;
         let base = file.parent().unwrap_or(Path::new("."));
-        let network = network(&source, base, &read)?;
+        let data = base.join(&read.data);
+        let (way, network) = way(&source, base, &read)?;
         let seconds = |value: &Spanned<u32>| match *value.get_ref() {
             seconds @ 3..=600 => Ok(u64::from(seconds) * 1_000),
             other => {
@@ -106,15 +113,30 @@ impl Config {
             invited_ms: seconds(&read.time_outs.invited)?,
             not_kept_ms: seconds(&read.time_outs.not_kept)?,
         };
-        Ok(Self {
-            data: base.join(&read.data),
+        let mut config = Self {
+            data,
             network,
+            service: read.service.map(Spanned::into_inner),
+            way,
             texts: Texts::read_all(&source, base, &read.texts)?,
             full_screen: read.full_screen,
             time_outs,
             calls: calls(&source, &read.calls)?,
             voice: read.voice.as_ref().map(|read| voice(&source, base, read)).transpose()?,
-        })
+        };
+        config.follow_setup()?;
+        Ok(config)
+    }
+
+    /// Brings the way to the central service to what was chosen on the screen, if anything was; gives that.
+    pub fn follow_setup(&mut self) -> Result<Option<Kept>, ConfigError> {
+        let kept = Kept::read(&self.data);
+        let kept = kept.map_err(|error| ConfigError::of_file(&error.file, error.why))?;
+        if let Some(chosen) = kept.as_ref().and_then(|kept| kept.service.as_ref()) {
+            let wrong = |bad| ConfigError::of_file(&Kept::file(&self.data), bad);
+            self.network = Some(self.way.to(chosen).map_err(wrong)?);
+        }
+        Ok(kept)
     }
 }
 
@@ -151,19 +173,27 @@ fn voice(source: &Source<'_>, base: &Path, read: &VoiceFile) -> Result<VoiceConf
     Ok(VoiceConfig { folder, player })
 }
 
-fn network(source: &Source<'_>, base: &Path, read: &File) -> Result<Network, ConfigError> {
-    let service = read.service.get_ref();
-    Network::check(service).map_err(|bad| source.error(read.service.span(), bad))?;
-    let mut network = Network::to(service);
+fn way(
+    source: &Source<'_>,
+    base: &Path,
+    read: &File,
+) -> Result<(Way, Option<Network>), ConfigError> {
+    let service = read.service.as_ref();
+    if let Some(service) = service {
+        Network::check(service.get_ref()).map_err(|bad| source.error(service.span(), bad))?;
+    }
+    let mut way = Way::default();
     if let Some(file) = &read.ca {
         let wrong = |error: pem::PemError| source.error(file.span(), error);
-        let authorities = pem::authorities(&base.join(file.get_ref())).map_err(wrong)?;
-        network = network.trusting(authorities);
+        way.authorities = pem::authorities(&base.join(file.get_ref())).map_err(wrong)?;
     }
+    let mut span = service.map(Spanned::span).unwrap_or_default();
     if let Some(proxy) = &read.proxy {
+        span = proxy.span();
         let wrong = |bad| source.error(proxy.span(), bad);
-        let through = Proxy::read(proxy.get_ref()).map_err(wrong)?;
-        network = network.through(through).map_err(wrong)?;
+        way.proxy = Some(Proxy::read(proxy.get_ref()).map_err(wrong)?);
     }
-    Ok(network)
+    let network = service.map(|service| way.to(service.get_ref())).transpose();
+    let network = network.map_err(|bad| source.error(span, bad))?;
+    Ok((way, network))
 }

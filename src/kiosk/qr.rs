@@ -1,6 +1,7 @@
-//! QR codes of tickets and badges.
+//! QR codes: of tickets on the screen, of badges on paper, of a first start on a terminal.
 
 use crate::domain::staff_code::BADGE;
+use qrcode::render::unicode::Dense1x2;
 use qrcode::{Color, EcLevel, QrCode};
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
 
@@ -49,6 +50,16 @@ pub fn badge(code: &str, whose: &str) -> Option<String> {
          <text x=\"{middle}\" y=\"{line}\" font-family=\"sans-serif\" font-size=\"2.4\" \
          text-anchor=\"middle\">{whose}</text>\n</svg>\n"
     ))
+}
+
+/// A text as a QR code of level M for a terminal, black on white whatever its colours are; nothing when it
+/// is too long for one.
+pub fn on_terminal(text: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
+    let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
+    let lines: Vec<String> =
+        drawn.lines().map(|line| format!("\x1b[30;107m{line}\x1b[0m")).collect();
+    Some(lines.join("\n"))
 }
 
 /// The picture with every pixel made a square of `factor` pixels: whole pixels, nothing smoothed.

@@ -22,12 +22,16 @@ use super::photos::Photos;
 use super::procedures::Procedures;
 use super::recorder::Recorder;
 use super::sender::Sender;
+use super::setup::Setup;
+use super::setup::kept::{Kept, Step};
+use super::setup::window::SetupScreen;
 use super::transport::Http;
 use super::uploader::{UploadError, Uploader};
 use super::voice::Voice;
 use super::window::{Screen, Setting, WindowError};
 use super::witness::Witness;
 use crate::clock::{Clock, PutForward, SystemClock};
+use crate::config::ConfigError;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::root::verifying_key;
 use crate::domain::system_random;
@@ -42,6 +46,21 @@ pub enum RunError {
     /// Identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The first start has no window.
+    #[error(
+        "this kiosk is not set up, and there is no window to do it in: {0}; start it where it has a \
+         display, or enrol it with --enrol CODE"
+    )]
+    NoFirstStart(slint::PlatformError),
+    /// Nobody has told an address.
+    #[error(
+        "no address of the central service is known; name it with service in kiosk.toml, or start \
+         without --enrol and choose it on the screen"
+    )]
+    NoService,
+    /// What was chosen at the first start.
+    #[error(transparent)]
+    Setup(#[from] ConfigError),
     /// The counter's journal.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -67,7 +86,10 @@ pub enum RunError {
 impl RunError {
     /// Whether no page on this screen helps: there is no display, or it is another kiosk's.
     pub fn is_hopeless(&self) -> bool {
-        matches!(self, Self::InUse(_) | Self::Window(WindowError::Platform(_)))
+        matches!(
+            self,
+            Self::InUse(_) | Self::NoFirstStart(_) | Self::Window(WindowError::Platform(_))
+        )
     }
 }
 
@@ -118,10 +140,25 @@ pub fn lock(folder: &Path) -> Result<std::fs::File, RunError> {
     }
 }
 
-/// Runs a kiosk until its window is closed; enrols it first under `code`, if one is given, with a
-/// `new_key` if that is wished and it had one. Its guardian, if it has one, hears that it lives.
+/// Guides a technician through the first start, on the screen; whether it came to its end.
+fn first_start(
+    config: &Config,
+    kept: Option<Kept>,
+    identity: &Identity,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<bool, RunError> {
+    let clock = Arc::new(SystemClock::start());
+    let screen = SetupScreen::of(config, kept, identity, clock, runtime.handle().clone());
+    let screen = screen.map_err(RunError::NoFirstStart)?;
+    screen.app().run().map_err(RunError::NoFirstStart)?;
+    Ok(screen.finished())
+}
+
+/// Runs a kiosk until its window is closed. Without an enrolment it guides through the first start on
+/// the screen; under a `code` it is enrolled before, with a `new_key` if that is wished and it had one.
+/// Its guardian, if it has one, hears that it lives.
 pub fn run(
-    config: Config,
+    mut config: Config,
     code: Option<&str>,
     new_key: bool,
     guarded: Option<&Lifeline>,
@@ -137,13 +174,33 @@ pub fn run(
         if new_key && identity.enrolled.is_some() {
             identity.draw_next(&mut system_random())?;
         }
-        runtime.block_on(enrol(&config.network, code, &mut identity))?;
+        let network = config.network.as_ref().ok_or(RunError::NoService)?;
+        runtime.block_on(enrol(network, code, &mut identity))?;
         Follower::forget(&config.data)?;
+        // Nothing is left of a first start that was begun on the screen.
+        if let Some(kept) = config.follow_setup()? {
+            Kept { step: Step::Done, ..kept }.write(&config.data)?;
+        }
         let name = identity.enrolled.as_ref().map(|enrolled| enrolled.kiosk.to_string());
         let words = fingerprint(identity.signing_key.verifying_key().as_bytes());
         println!("Enrolled as {}.", name.unwrap_or_default());
         println!("Read these words to whoever made the code: {words}");
     }
+    let kept = config.follow_setup()?;
+    let guides =
+        Setup::needed(kept.as_ref(), config.network.is_some(), identity.enrolled.is_some());
+    let mut beating = None;
+    if guides {
+        choose_backend().map_err(RunError::NoFirstStart)?;
+        close_when_asked(runtime.handle());
+        beating = guarded.map(Lifeline::beat).transpose()?;
+        if !first_start(&config, kept, &identity, &runtime)? {
+            return Ok(());
+        }
+        config.follow_setup()?;
+        identity = Identity::load_or_create(&config.data, &mut system_random())?;
+    }
+    let network = config.network.ok_or(RunError::NoService)?;
     let clock: Arc<dyn Clock> = Arc::new(PutForward::new(SystemClock::start()));
     let follower = Follower::open(&config.data, &identity, config.texts);
     let follower = follower.ok_or(DeskError::NotEnrolled)?;
@@ -158,30 +215,31 @@ pub fn run(
     let recorder = Recorder::start(desk, answered, Arc::clone(&more))?;
 
     let sender = Sender::of(&identity)?;
-    let transport = Http::new(&config.network)?;
+    let transport = Http::new(&network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     let by = Arc::clone(&clock);
     let condition = condition::follow(&config.data, uploader.standing(), by, runtime.handle());
     let heart = Heart::of(&Sender::of(&identity)?, condition.clone());
-    runtime.spawn(heart.follow(config.network.clone(), Arc::clone(&clock)));
+    runtime.spawn(heart.follow(network.clone(), Arc::clone(&clock)));
     runtime.spawn(uploader.run(more));
 
-    let (network, by) = (config.network.clone(), Arc::clone(&clock));
-    let photos = Photos::follow(&config.data, in_force.clone(), network, by, runtime.handle());
-    let (network, by) = (config.network.clone(), Arc::clone(&clock));
-    let procedures =
-        Procedures::follow(&config.data, in_force.clone(), network, by, runtime.handle());
-    runtime.spawn(follower.follow(config.network.clone(), Arc::clone(&clock)));
+    let (way, by) = (network.clone(), Arc::clone(&clock));
+    let photos = Photos::follow(&config.data, in_force.clone(), way, by, runtime.handle());
+    let (way, by) = (network.clone(), Arc::clone(&clock));
+    let procedures = Procedures::follow(&config.data, in_force.clone(), way, by, runtime.handle());
+    runtime.spawn(follower.follow(network.clone(), Arc::clone(&clock)));
 
     let witness = Witness::open(&config.data, verifying_key(&enrolled.root_key));
-    let (network, by, journal) = (config.network.clone(), Arc::clone(&clock), recorder.clone());
+    let (by, journal) = (Arc::clone(&clock), recorder.clone());
     runtime.spawn(witness.follow(network, by, move |seen| journal.note_root(seen)));
 
     if let Some(address) = config.calls.listen {
         runtime.spawn(calls::keep_open(address, config.data.clone(), in_force.clone(), calling));
     }
 
-    choose_backend().map_err(WindowError::from)?;
+    if !guides {
+        choose_backend().map_err(WindowError::from)?;
+    }
     let origin = Instant::now();
     let screen = Screen::new(Setting {
         in_force,
@@ -197,9 +255,12 @@ pub fn run(
         recorder,
         answers,
     })?;
-    close_when_asked(runtime.handle());
-    let _beating = guarded.map(Lifeline::beat).transpose()?;
+    if !guides {
+        close_when_asked(runtime.handle());
+        beating = guarded.map(Lifeline::beat).transpose()?;
+    }
     let shown = screen.app().run();
+    drop(beating);
     // Also when the display has gone: the journal is there.
     screen.stop();
     Ok(shown.map_err(WindowError::from)?)

@@ -5,7 +5,6 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use slint::platform::WindowEvent;
 use slint::{CloseRequestResponse, ComponentHandle, Global, ModelRc, SharedString, VecModel};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -14,6 +13,7 @@ use zeroize::Zeroizing;
 use super::care::Care;
 use super::config::Calls;
 use super::configuration::InForce;
+use super::keypad;
 use super::photos::{Album, Photos};
 use super::procedures::Procedures;
 use super::qr;
@@ -475,19 +475,9 @@ impl Screen {
             }
             return true;
         }
-        // A keypad has arrows and Enter, and no Tab.
-        let forward = [Key::RightArrow, Key::DownArrow].map(char::from).contains(&key);
-        if !forward && ![Key::LeftArrow, Key::UpArrow].map(char::from).contains(&key) {
-            return false;
-        }
+        let Some(forward) = keypad::forward(key) else { return false };
         self.take(Input::Moved);
-        let app = self.app.as_weak();
-        slint::Timer::single_shot(Duration::ZERO, move || {
-            let Some(app) = app.upgrade() else { return };
-            let text = SharedString::from(if forward { Key::Tab } else { Key::Backtab });
-            app.window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
-            app.window().dispatch_event(WindowEvent::KeyReleased { text });
-        });
+        keypad::move_on(&self.app, forward);
         true
     }
 
