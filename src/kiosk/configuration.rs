@@ -24,6 +24,9 @@ const FILE: &str = "configuration.json";
 /// How often it is asked whether there is another one.
 const LOOK: Duration = Duration::from_secs(300);
 
+/// So long it may take on a slow line: the central service gives a request ten minutes.
+const LONGEST: Duration = Duration::from_secs(570);
+
 /// Why there is no other configuration this time.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationError {
@@ -150,7 +153,7 @@ impl Follower {
             Some(tag) => request.header("if-none-match", format!("\"{tag}\"")),
             None => request,
         };
-        let mut reply = request.send().await.map_err(lost)?;
+        let mut reply = request.timeout(LONGEST).send().await.map_err(lost)?;
         if let Some(turned_back) = network.turned_back(reply.status()) {
             return Err(turned_back.into());
         }
