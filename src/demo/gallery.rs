@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{RgbImage, imageops};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use slint::{ComponentHandle, Global, Image, ModelRc, SharedPixelBuffer, SharedString, VecModel};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -24,7 +26,7 @@ use crate::domain::office::Directory;
 use crate::domain::procedure::Procedure;
 use crate::domain::seal::OpeningKey;
 use crate::domain::staff_code::{NotHex, Staff, StaffCodes};
-use crate::domain::system_random;
+use crate::domain::Random;
 use crate::domain::time::At;
 use crate::kiosk::care::Care;
 use crate::kiosk::condition::Condition;
@@ -226,8 +228,8 @@ impl<'a> Stage<'a> {
         counters: &[CounterId],
         slips: bool,
     ) -> Result<Self, DemoError> {
-        let mut identity = Identity::load_or_create(folder, &mut system_random())?;
-        let (opening, _) = OpeningKey::generate(&mut system_random());
+        let mut identity = Identity::load_or_create(folder, &mut drawn())?;
+        let (opening, _) = OpeningKey::generate(&mut drawn());
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
         identity.enrolled = Some(Enrolled {
             opening_key: hex(&opening.sealing_key().to_bytes()),
@@ -236,7 +238,7 @@ impl<'a> Stage<'a> {
         });
         let demo_clock = Arc::new(DemoClock::standing(moment(MORNING)?));
         let clock: Arc<dyn Clock> = Arc::clone(&demo_clock) as _;
-        let random = Box::new(system_random);
+        let random = Box::new(drawn);
         let desk = Desk::open(folder, &mut identity, Arc::clone(&clock), random)?;
         let enrolled = Arc::clone(desk.enrolled());
         let (answered, answers) = mpsc::unbounded_channel();
@@ -552,6 +554,11 @@ impl Drop for Stage<'_> {
     fn drop(&mut self) {
         self.screen.stop();
     }
+}
+
+/// The same keys and codes at every run, so that pictures can be compared. They open nothing.
+fn drawn() -> Random {
+    Box::new(StdRng::seed_from_u64(1))
 }
 
 /// A kiosk that has not reached the central service since last evening.

@@ -3,7 +3,7 @@
 //! A kiosk that fills its screen is two processes of this program: a guardian, which opens nothing
 //! but the line to its child, and the child, which is the screen. What becomes of the child and what
 //! is done about it is decided here, by [`Guardian`], which is pure: it knows no process and no
-//! clock. [`mod@keep`] is the thin edge around it, [`lifeline`](super::lifeline) the child's side, and
+//! clock. `keep` is the thin edge around it, [`lifeline`](super::lifeline) the child's side, and
 //! [`paused`](super::paused) the honest page, a process of its own that needs nothing of what failed.
 //!
 //! Invariants:
