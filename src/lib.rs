@@ -17,6 +17,7 @@
 //! - [`config`]: reading configuration so that every mistake names file, line and column.
 //! - [`texts`]: what screens and pages say, a file a language.
 //! - [`pem`]: certificates and keys in files.
+//! - [`listener`]: connections, with TLS and bounds; [`source`]: where they come from.
 //! - [`files`]: files that are there whole or not at all.
 //! - [`kiosk`]: the counter's side.
 //! - [`central`]: the service's side. It and the kiosk know the domain, not each other.
@@ -38,7 +39,11 @@ pub mod files;
 #[cfg(feature = "kiosk")]
 pub mod kiosk;
 #[cfg(any(feature = "kiosk", feature = "central"))]
+pub mod listener;
+#[cfg(any(feature = "kiosk", feature = "central"))]
 pub mod pem;
+#[cfg(any(feature = "kiosk", feature = "central"))]
+pub mod source;
 #[cfg(any(feature = "kiosk", feature = "central"))]
 pub mod sqlite;
 #[cfg(any(feature = "kiosk", feature = "central"))]

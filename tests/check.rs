@@ -3,7 +3,6 @@
 mod common;
 
 use common::{TestCentral, at, first_counter, rate, sample_config};
-use hailong::central::listener::Bounds;
 use hailong::central::roots::make;
 use hailong::domain::check::CheckCode;
 use hailong::domain::line::{By, How};
@@ -134,7 +133,7 @@ async fn whoever_answers_on_a_phone_gets_a_code_too() {
 #[tokio::test]
 async fn nobody_tries_codes_for_long() {
     let mut config = sample_config();
-    config.citizens.bounds = Bounds { proxied: true, ..config.citizens.bounds };
+    config.citizens_approach.proxied = true;
     let central = TestCentral::with_config(config, at("2026-11-24 09:00")).await;
     let try_one = async |n: u64, from: &str| {
         let code = CheckCode { kiosk: 1, bits: n }.to_string();

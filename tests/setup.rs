@@ -18,7 +18,6 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{TestCentral, at, has, sample_config, sample_folder};
-use hailong::central::listener::Tls;
 use hailong::clock::{Clock, Sleep, SystemClock};
 use hailong::demo::clock::DemoClock;
 use hailong::domain::fingerprint::fingerprint;
@@ -33,6 +32,7 @@ use hailong::kiosk::network::Network;
 use hailong::kiosk::setup::kept::{Kept, Step};
 use hailong::kiosk::setup::window::SetupScreen;
 use hailong::kiosk::setup::{Page, Setup};
+use hailong::listener::Tls;
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use jiff::Timestamp;
 use slint::platform::{Key, WindowEvent};
@@ -421,7 +421,7 @@ fn whoever_tries_codes_is_told_how_long_to_wait() {
         let mut machine = Machine::new();
         // Nobody of this machine itself is held up, so it asks from elsewhere.
         let mut config = sample_config();
-        config.citizens.bounds.proxied = true;
+        config.citizens_approach.proxied = true;
         machine.central =
             machine.runtime.block_on(TestCentral::with_config(config, at("2026-11-24 07:30")));
         let service = from_elsewhere(&machine);

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::http::Uri;
 
-use super::source::is_loopback;
 use crate::domain::ticket::fits_qr;
+use crate::source::is_loopback;
 
 /// Whether an address may stand on tickets' QR codes; the error says what was expected.
 pub fn check_public_url(url: &str) -> Result<(), String> {

@@ -14,9 +14,10 @@ use serde_json::json;
 use super::pages::Asked;
 use super::phone;
 use super::service::Central;
-use super::source::{Pace, Peer};
+use super::source::Pace;
 use super::store::Checked;
 use crate::domain::check::CheckCode;
+use crate::source::Peer;
 use crate::texts::{Texts, fill};
 
 /// How often one source may ask, here and for an enrolment: people of one house or hall, but nobody

@@ -10,10 +10,9 @@ use toml::Spanned;
 
 use super::address::{base_path, check_public_url, check_staff_url, is_https};
 use super::directory;
-use super::listener::{Bounds, Listener, Tls};
 use super::photo::Photos;
 use super::procedures::{self, Posted};
-use super::source::is_loopback;
+use super::source::Approach;
 use super::staff_code;
 use crate::config::{ConfigError, Source};
 use crate::domain::decision::KEPT_DAYS;
@@ -22,6 +21,8 @@ use crate::domain::ids::OfficeCode;
 use crate::domain::office::{Directory, Office};
 use crate::domain::signals::Thresholds;
 use crate::domain::staff_code::StaffCodes;
+use crate::listener::{Bounds, Listener, Tls};
+use crate::source::is_loopback;
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -85,8 +86,12 @@ pub struct Config {
     pub staff_url: Option<String>,
     /// Where it listens for citizens and kiosks.
     pub citizens: Listener,
+    /// How requests come to it.
+    pub citizens_approach: Approach,
     /// Where it listens for staff.
     pub staff: Listener,
+    /// How requests come to it.
+    pub staff_approach: Approach,
     /// What the pages say, by language; the first is that of a phone that asked for none.
     pub texts: Vec<Texts>,
     /// All forms, old versions included.
@@ -115,7 +120,8 @@ impl Config {
         let source = Source::read(file)?;
         let read: File = source.toml()?;
         let base = file.parent().unwrap_or(Path::new("."));
-        let (citizens, staff) = listeners(&source, base, &read)?;
+        let listeners = listeners(&source, base, &read)?;
+        let [(citizens, citizens_approach), (staff, staff_approach)] = listeners;
         let mut forms: Vec<Form> = Vec::new();
         for path in &read.forms {
             let file = base.join(path.get_ref());
@@ -187,7 +193,9 @@ impl Config {
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
             staff_url: read.staff_url.map(|url| url.into_inner().trim_end_matches('/').to_owned()),
             citizens,
+            citizens_approach,
             staff,
+            staff_approach,
             texts: Texts::read_all(&source, base, &read.texts)?,
             forms,
             offices,
@@ -218,7 +226,7 @@ fn listeners(
     source: &Source<'_>,
     base: &Path,
     read: &File,
-) -> Result<(Listener, Listener), ConfigError> {
+) -> Result<[(Listener, Approach); 2], ConfigError> {
     let listener = |address: &Spanned<SocketAddr>, tls: Option<&TlsFiles>, key: &str| {
         let ip = address.get_ref().ip();
         if !is_loopback(ip) && tls.is_none() && !read.behind_proxy {
@@ -237,16 +245,17 @@ fn listeners(
                 Some(tls.map_err(|error| source.error(files.certificate.span(), error))?)
             }
         };
-        let mut bounds = Bounds::default();
+        let (mut bounds, mut approach) = (Bounds::default(), Approach::default());
         if is_loopback(ip) || read.behind_proxy {
             // All that come are the proxy, which says for whom.
             bounds.share = None;
-            bounds.proxied = true;
+            approach.proxied = true;
         }
-        Ok(Listener { address: *address.get_ref(), tls, bounds })
+        Ok((Listener { address: *address.get_ref(), tls, bounds }, approach))
     };
-    let citizens = listener(&read.citizens, read.citizens_tls.as_ref(), "citizens_tls")?;
-    let staff = listener(&read.staff, read.staff_tls.as_ref(), "staff_tls")?;
+    let (citizens, citizens_approach) =
+        listener(&read.citizens, read.citizens_tls.as_ref(), "citizens_tls")?;
+    let (staff, staff_approach) = listener(&read.staff, read.staff_tls.as_ref(), "staff_tls")?;
 
     let public_url = &read.public_url;
     let wrong = |url: &Spanned<String>, expected: String| source.error(url.span(), expected);
@@ -275,7 +284,7 @@ fn listeners(
         }
         None => {}
     }
-    Ok((citizens, staff))
+    Ok([(citizens, citizens_approach), (staff, staff_approach)])
 }
 
 /// Reads and checks one version of a form.

@@ -10,11 +10,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 
-use super::listener::Bounds;
 use super::pages::{Asked, is_for_eyes};
 use super::problem::Problem;
 use super::service::Central;
-use super::source::{Gate, Peer};
+use super::source::{Approach, Gate};
+use crate::source::Peer;
 use crate::texts::Texts;
 
 /// A page for people who are refused something.
@@ -25,8 +25,8 @@ const LONGEST: usize = 4_096;
 
 /// The routes, behind a door; `page` is what it shows to people whom it, or what is behind it,
 /// refuses without a word of its own.
-pub fn before(routes: Router, central: &Arc<Central>, bounds: Bounds, page: Page) -> Router {
-    let gate = Arc::new(Gate::new(bounds.pace, bounds.proxied));
+pub fn before(routes: Router, central: &Arc<Central>, how: Approach, page: Page) -> Router {
+    let gate = Arc::new(Gate::new(how.pace, how.proxied));
     let central = Arc::clone(central);
     let pass = move |Extension(peer): Extension<Peer>, request: Request, next: Next| {
         let (gate, central) = (Arc::clone(&gate), Arc::clone(&central));

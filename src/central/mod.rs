@@ -14,7 +14,6 @@ pub mod heartbeat;
 pub mod ingest;
 pub mod keys;
 pub mod kiosks;
-pub mod listener;
 pub mod offline;
 pub mod pages;
 pub mod phone;

@@ -13,7 +13,6 @@ use sha2::Sha256;
 
 use super::pages::{Asked, other_languages};
 use super::service::Central;
-use super::source::Peer;
 use super::store::{Answered, FormerKey, Kiosk, PhoneForm, StoreError};
 use crate::domain::check::CheckCode;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
@@ -21,6 +20,7 @@ use crate::domain::line::{Event, Line};
 use crate::domain::seal::Answer;
 use crate::domain::ticket::{BadTicket, Claims};
 use crate::domain::time::At;
+use crate::source::Peer;
 use crate::texts::Texts;
 
 /// Longest words, in bytes.

@@ -19,7 +19,6 @@ use super::pages::Asked;
 use super::phone;
 use super::problem::Problem;
 use super::service::Central;
-use super::source::Peer;
 use super::store::{StoreError, Unrooted};
 use super::summary::{self, SummaryError};
 use crate::domain::check::{CheckCode, NoCheckCode};
@@ -27,6 +26,7 @@ use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::root::{BadRoot, Proof, Published, Renewed, Root, Statement, Tree};
 use crate::domain::time::At;
 use crate::files::write_whole;
+use crate::source::Peer;
 
 /// Most days of which a root names the summaries.
 const MOST_DAYS: usize = 366;

@@ -27,14 +27,12 @@ use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::pages::{self, Pages};
 use super::problem::Problem;
-use super::source::{Gate, Marks, Peer};
+use super::source::{Gate, Marks};
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::{
-    check, configuration, decide, door, heartbeat, listener, phone, report, roots, staff, upkeep,
-};
+use super::{check, configuration, decide, door, heartbeat, phone, report, roots, staff, upkeep};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::condition::MOST_BYTES;
@@ -49,6 +47,8 @@ use crate::domain::system_random;
 use crate::domain::ticket::TicketKey;
 use crate::domain::time::At;
 use crate::ending;
+use crate::listener;
+use crate::source::Peer;
 
 /// How long a folder is waited for that is in use.
 const ENDING: Duration = Duration::from_millis(500);
@@ -194,9 +194,9 @@ impl Central {
             keys,
             pages: Pages::new(config.citizens_base())?,
             staff_pages: Pages::new(config.staff_base())?,
-            checking: Gate::new(check::PACE, config.citizens.bounds.proxied),
-            enrolling: Gate::new(check::PACE, config.citizens.bounds.proxied),
-            marks: Marks::new(config.citizens.bounds.proxied),
+            checking: Gate::new(check::PACE, config.citizens_approach.proxied),
+            enrolling: Gate::new(check::PACE, config.citizens_approach.proxied),
+            marks: Marks::new(config.citizens_approach.proxied),
             config,
             clock,
             admitted: RwLock::default(),
@@ -324,11 +324,11 @@ pub async fn serve(
     let config = &central.config;
     let keeping = upkeep::keep(Arc::clone(&central));
     let routes = citizens_routes(Arc::clone(&central));
-    let routes = door::before(routes, &central, config.citizens.bounds, phone::refusal);
+    let routes = door::before(routes, &central, config.citizens_approach, phone::refusal);
     let routes = below(config.citizens_base(), routes);
     let one = listener::serve(citizens, config.citizens.clone(), routes, end.clone());
     let routes = staff::routes(Arc::clone(&central));
-    let routes = door::before(routes, &central, config.staff.bounds, staff::refusal);
+    let routes = door::before(routes, &central, config.staff_approach, staff::refusal);
     let routes = below(config.staff_base(), routes);
     let other = listener::serve(staff, config.staff.clone(), routes, end.clone());
     // Answers under way are waited for, a phone that keeps its connection open is not.

@@ -1,13 +1,12 @@
-//! Who asks, and how much one source may take: connections at once, and requests in time.
+//! Who asks, and how many requests one source may send in time.
 //!
 //! A source is the other end of a connection, or what a declared proxy says the other end of its
 //! own was. This machine itself is no source: whoever is on it need not ask at a door.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use governor::clock::{Clock, MonotonicClock};
@@ -20,44 +19,27 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::domain::system_random;
+use crate::source::{Peer, Source};
 
 /// The header in which a proxy says whom it asks for; it writes the last of its addresses.
 const FORWARDED: &str = "x-forwarded-for";
 /// Sources that asked nothing for long are forgotten after so many requests.
 const FORGET_AFTER: u32 = 1 << 16;
 
-/// The other end of a connection, as a request carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
-
-/// One who asks: an IPv4 address, or of IPv6 a whole /64, which is what one subscriber gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
-
-impl Source {
-    /// The source at an address.
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => v4,
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        })
-    }
-
-    /// The source that the nearest proxy names, if it names one.
-    fn forwarded(headers: &HeaderMap) -> Option<Self> {
-        let named = headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
-        let last = named.rsplit(',').next()?.trim();
-        // Some proxies add the port.
-        let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
-        last.parse().ok().or_else(with_port).map(Self::of)
-    }
+/// The source that the nearest proxy names, if it names one.
+fn forwarded(headers: &HeaderMap) -> Option<Source> {
+    let named = headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
+    let last = named.rsplit(',').next()?.trim();
+    // Some proxies add the port.
+    let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
+    last.parse().ok().or_else(with_port).map(Source::of)
 }
 
 /// Who asks, where `proxied` as the nearest proxy says; none of this machine itself.
 fn asking(proxied: bool, Peer(peer): Peer, headers: &HeaderMap) -> Option<Source> {
-    let forwarded = if proxied { Source::forwarded(headers) } else { None };
+    let forwarded = if proxied { forwarded(headers) } else { None };
     let source = forwarded.unwrap_or_else(|| Source::of(peer));
-    (!source.0.is_loopback()).then_some(source)
+    (!source.address().is_loopback()).then_some(source)
 }
 
 /// Tells whether answers of one day came from one source, without keeping any: marks of 16 bits
@@ -75,7 +57,7 @@ impl Marks {
 
     /// The mark of who asks today, 4 hex digits; none of this machine itself.
     pub fn of(&self, peer: Peer, headers: &HeaderMap, today: Date) -> Option<String> {
-        let Source(address) = asking(self.proxied, peer, headers)?;
+        let address = asking(self.proxied, peer, headers)?.address();
         let mut of_day = self.of_day.lock().unwrap_or_else(PoisonError::into_inner);
         if of_day.0 != today {
             of_day.0 = today;
@@ -85,11 +67,6 @@ impl Marks {
         mac.update(address.to_string().as_bytes());
         Some(data_encoding::HEXLOWER.encode(mac.finalize().into_bytes().get(..2)?))
     }
-}
-
-/// Whether an address is this machine's alone, in whatever way it is written.
-pub fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 /// How many requests a source may send.
@@ -109,6 +86,15 @@ impl Default for Pace {
         const AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap(); // ok: at compile time
         Self { per_second: PER_SECOND, at_once: AT_ONCE }
     }
+}
+
+/// How requests come to one listener.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Approach {
+    /// Most requests of one source in time; more are asked to come later.
+    pub pace: Pace,
+    /// Whether a proxy says which source a request is of.
+    pub proxied: bool,
 }
 
 /// Keeps every source to its pace.
@@ -140,52 +126,10 @@ impl Gate {
     }
 }
 
-/// How many connections each source has.
-#[derive(Clone)]
-pub struct Shares {
-    most: Option<u16>,
-    held: Arc<Mutex<HashMap<Source, u16>>>,
-}
-
-/// One connection of a source; given back when dropped.
-pub struct Share {
-    of: Shares,
-    source: Source,
-}
-
-impl Shares {
-    /// So many at most for each, if there is a most.
-    pub fn new(most: Option<u16>) -> Self {
-        Self { most, held: Arc::default() }
-    }
-
-    /// One more for a source, if it may have one.
-    pub fn take(&self, from: IpAddr) -> Option<Share> {
-        let source = Source::of(from);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = held.entry(source).or_default();
-        if self.most.is_some_and(|most| *has >= most) {
-            return None;
-        }
-        *has = has.saturating_add(1);
-        Some(Share { of: self.clone(), source })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut held = self.of.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(has) = held.get_mut(&self.source) {
-            *has = has.saturating_sub(1);
-            if *has == 0 {
-                held.remove(&self.source);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
@@ -198,35 +142,6 @@ mod tests {
             headers.append(FORWARDED, address.parse().unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn loopback_is_known_in_every_writing_and_nothing_else_is_taken_for_it() {
-        for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_loopback(ip(loopback)), "{loopback}");
-        }
-        for other in
-            ["0.0.0.0", "::", "192.168.1.5", "::ffff:192.168.1.5", "::ffff:0.0.0.0", "fe80::1"]
-        {
-            assert!(!is_loopback(ip(other)), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_source_has_its_share_and_no_more_until_it_gives_one_back() {
-        let shares = Shares::new(Some(2));
-        let one = shares.take(ip("2001:db8::1")).unwrap();
-        let _other = shares.take(ip("2001:db8::2")).unwrap();
-        assert!(shares.take(ip("2001:db8::3")).is_none(), "a subscriber's whole network is one");
-        let _elsewhere = shares.take(ip("2001:db8:0:1::1")).unwrap();
-        let _mapped = shares.take(ip("::ffff:10.0.0.1")).unwrap();
-        let _v4 = shares.take(ip("10.0.0.1")).unwrap();
-        assert!(shares.take(ip("10.0.0.1")).is_none(), "mapped or not, one source");
-        drop(one);
-        let again = shares.take(ip("2001:db8::3")).unwrap();
-        drop(again);
-        let unbounded = Shares::new(None);
-        let _many: Vec<_> = (0..500).map(|_| unbounded.take(ip("10.0.0.1")).unwrap()).collect();
     }
 
     #[test]
@@ -249,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_nearest_proxy_is_believed_and_nothing_that_was_written_before_it() {
-        let source = |addresses: &[&str]| Source::forwarded(&named(addresses));
+        let source = |addresses: &[&str]| forwarded(&named(addresses));
         let one = Some(Source::of(ip("203.0.113.7")));
         assert_eq!(source(&["203.0.113.7"]), one);
         assert_eq!(source(&["127.0.0.1, 10.0.0.9,203.0.113.7 "]), one);

@@ -44,6 +44,7 @@ use crate::kiosk::run::{choose_backend, close_when_asked, has_display};
 use crate::kiosk::uploader::UploadError;
 use crate::kiosk::visit::TimeOuts;
 use crate::kiosk::window::WindowError;
+use crate::source::is_local;
 
 use clock::DemoClock;
 use folder::Folder;
@@ -224,7 +225,8 @@ fn open_hall(
 ) -> Result<Hall, DemoError> {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let address = options.listen.unwrap_or(loopback);
-    if !is_private(address) {
+    // The brackets of IPv6 do not fit an alphanumeric QR code.
+    if !(address.is_ipv4() && is_local(address)) {
         return Err(DemoError::Usage(format!(
             "--listen: expected a loopback or private address such as 192.168.1.20, found {address}"
         )));
@@ -253,14 +255,6 @@ fn open_hall(
         link,
         reports,
     })
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        // Brackets do not fit an alphanumeric QR code.
-        IpAddr::V6(_) => false,
-    }
 }
 
 async fn free_port(address: IpAddr, from: u16) -> Result<TcpListener, DemoError> {

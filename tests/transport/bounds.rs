@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use hailong::central::listener::Bounds;
-use hailong::central::source::Pace;
+use hailong::central::source::{Approach, Pace};
 use hailong::kiosk::network::client;
+use hailong::listener::Bounds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_secs(20);
 async fn bounded(places: u16, share: Option<u16>, head_ms: u64) -> TestCentral {
     let head = Duration::from_millis(head_ms);
     central("127.0.0.1:0", |config| {
-        config.citizens.bounds = Bounds { places, share, head, ..Bounds::default() };
+        config.citizens.bounds = Bounds { places, share, head };
     })
     .await
 }
@@ -179,9 +179,8 @@ async fn a_source_beyond_its_pace_is_told_so_in_words_for_whoever_asks() {
     let one = NonZeroU32::MIN;
     let central = central("127.0.0.1:0", |config| {
         let pace = Pace { per_second: one, at_once: one };
-        for bounds in [&mut config.citizens.bounds, &mut config.staff.bounds] {
-            *bounds = Bounds { pace, proxied: true, share: None, ..*bounds };
-        }
+        config.citizens_approach = Approach { pace, proxied: true };
+        config.staff_approach = Approach { pace, proxied: true };
     })
     .await;
     let client = client().unwrap();

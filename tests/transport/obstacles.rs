@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
-use hailong::central::listener::{self, Bounds, Listener, Tls};
 use hailong::domain::system_random;
 use hailong::kiosk::enrolment::{EnrolmentError, enrol};
 use hailong::kiosk::identity::Identity;
 use hailong::kiosk::network::{Network, Proxy};
+use hailong::listener::{self, Bounds, Listener, Tls};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

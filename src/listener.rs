@@ -2,8 +2,8 @@
 //!
 //! - HTTP/1.1 only: one connection has one request at a time, so bounding connections bounds work.
 //! - A connection has a place from its first byte to its last. Places are bounded, and so is the
-//!   share of one source, unless all come through a proxy. Requests are bounded behind this: each
-//!   carries its [`Peer`].
+//!   share of one source, unless all come through a proxy. Requests are bounded behind this, in
+//!   number and time: each carries its [`Peer`].
 //! - The head of a request has to come within a time and a size, and so does the TLS before it;
 //!   the same time is how long a connection may wait unused.
 //! - A connection ends after `AGE`, when its request is answered, so that none is held for ever.
@@ -29,8 +29,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::source::{Pace, Peer, Shares};
 use crate::pem::{self, PemError};
+use crate::source::{Peer, Shares};
 
 /// Largest head of a request, in bytes; more is answered with 431.
 const HEAD: usize = 16 * 1024;
@@ -61,10 +61,6 @@ pub struct Bounds {
     pub places: u16,
     /// Most connections at once of one source; more are closed. `None` where all come from one.
     pub share: Option<u16>,
-    /// Most requests of one source in time; more are asked to come later.
-    pub pace: Pace,
-    /// Whether a proxy says which source a request is of.
-    pub proxied: bool,
     /// The time within which a request's head has to come.
     pub head: Duration,
 }
@@ -72,13 +68,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         // Two listeners stay below the 1,024 files that many systems give a process.
-        Self {
-            places: 400,
-            share: Some(100),
-            pace: Pace::default(),
-            proxied: false,
-            head: Duration::from_secs(12),
-        }
+        Self { places: 400, share: Some(100), head: Duration::from_secs(12) }
     }
 }
 
