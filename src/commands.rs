@@ -493,7 +493,9 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
         }
-        Admin::QueueCall { config, counter, invite } => call::call(&config, &counter, invite),
+        Admin::QueueCall { config, counter, invite, ca } => {
+            call::call(&config, &counter, invite, ca.as_deref())
+        }
         Admin::Kiosks { place, lang } => kiosks(&place, lang.as_deref()),
         Admin::StaffCode { config, office, who, badge } => {
             staff_code::give(&config, &office, &who, badge.as_deref())

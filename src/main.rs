@@ -352,6 +352,10 @@ enum Admin {
         /// As the official's invitation instead.
         #[arg(long)]
         invite: bool,
+        /// The certificate of the office's own authority, to trust the door by, beside the one that
+        /// `ca` in the configuration names.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
     },
     /// Hand the batches that came on a USB stick to the central service, and write the receipts
     /// beside them.

@@ -78,6 +78,8 @@ const PROXY: &str = "#proxy = \"http://proxy.hungyen.gov.vn:3128\"";
 const STAFF_URL: &str = "#staff_url = \"https://motcua.hungyen.gov.vn/hai-long\"";
 const TLS: &str = "#citizens_tls = { certificate = \"citizens.pem\", key = \"citizens-key.pem\" }";
 
+const LISTEN: &str = "#listen = \"127.0.0.1:8090\"";
+
 /// What stands there, what is put in its place, and a part of the message.
 type Case = (&'static str, &'static str, &'static str);
 
@@ -122,10 +124,27 @@ fn a_mistake_in_the_kiosks_file_is_pointed_at() {
             ("not_kept = 15", "not_kept = ‸0", "expected 3 to 600 seconds"),
             ("#key = \"F9\"", "key = ‸\"F25\"", "expected a key from F1 to F24"),
             ("#key = \"F9\"", "key = ‸\"Enter\"", "expected a key from F1 to F24"),
+            (LISTEN, "listen = ‸\"0.0.0.0:8090\"", "expected an address of this machine alone"),
             (
-                "#listen = \"127.0.0.1:8090\"",
-                "listen = ‸\"0.0.0.0:8090\"",
-                "expected an address of this machine alone",
+                LISTEN,
+                "listen = ‸\"192.168.1.21:8443\"",
+                "tls = { certificate = \"…\", key = \"…\" }",
+            ),
+            (LISTEN, "listen = ‸\"127.0.0.1\"", "and a port, such as 127.0.0.1:8090"),
+            (
+                LISTEN,
+                "tls = ‸{ certificate = \"a.pem\", key = \"a-key.pem\" }",
+                "expected listen beside it",
+            ),
+            (
+                LISTEN,
+                "listen = \"192.168.1.21:8443\"\ntls = { certificate = ‸\"a.pem\", key = \"b.pem\" }",
+                "a.pem cannot be read",
+            ),
+            (
+                LISTEN,
+                "listen = \"192.168.1.21:8443\"\ntls = { certificate = ‸\"texts/vi.toml\", key = \"b.pem\" }",
+                "texts/vi.toml holds no certificate",
             ),
             ("\"http://127.0.0.1:8080\"", "‸\"127.0.0.1:8080\"", "expected an address that begins"),
             ("\"texts/en.toml\"", "‸\"texts/fr.toml\"", "expected a file of texts"),

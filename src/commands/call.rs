@@ -5,16 +5,18 @@ use std::path::Path;
 use hailong::domain::line::By;
 use hailong::kiosk::calls::{Call, token_file};
 use hailong::kiosk::config::Config;
+use hailong::kiosk::network::Network;
+use hailong::pem;
 
-use super::{CONFIGURATION, Failure, INTERNAL, USAGE};
+use super::{CONFIGURATION, Failure, INTERNAL, USAGE, staff};
 
-pub fn call(config: &Path, counter: &str, invite: bool) -> Result<(), Failure> {
+pub fn call(config: &Path, counter: &str, invite: bool, ca: Option<&Path>) -> Result<(), Failure> {
     let counter =
         counter.parse().map_err(|error| Failure::new(USAGE, format!("--counter: {error}")))?;
     let by = if invite { By::Invitation } else { By::Queue };
     let named = config.display();
     let config = Config::read(config).map_err(|error| Failure::new(CONFIGURATION, error))?;
-    let address = config.calls.listen.ok_or_else(|| {
+    let door = config.calls.listen.ok_or_else(|| {
         let message = format!("{named}: this kiosk takes no calls; name calls.listen there");
         Failure::new(CONFIGURATION, message)
     })?;
@@ -25,8 +27,14 @@ pub fn call(config: &Path, counter: &str, invite: bool) -> Result<(), Failure> {
     })?;
     let body =
         serde_json::to_string(&Call { by, counter }).map_err(|e| Failure::new(INTERNAL, e))?;
-    let door = format!("http://{address}/?key={}", token.trim());
-    super::staff::post(&door, None, "/contact", body, super::staff::LONGEST)?;
+    let scheme = if door.tls.is_some() { "https" } else { "http" };
+    let mut network = Network::to(&format!("{scheme}://{}", door.address));
+    network = network.trusting(config.way.authorities);
+    if let Some(file) = ca {
+        let bad = |error| Failure::new(USAGE, format!("--ca: {error}"));
+        network = network.trusting(pem::authorities(file).map_err(bad)?);
+    }
+    staff::ask_as(&network, Some(token.trim()), "/contact", Some(body), staff::LONGEST)?;
     println!("The screen asks now, or when the visit before is over.");
     Ok(())
 }

@@ -141,8 +141,9 @@ pub fn get_openly(base: &str, ca: Option<&Path>, path: &str) -> Result<String, F
     ask_as(&trusted(base.trim_end_matches('/'), ca)?, None, path, None, LONGEST)
 }
 
+/// Asks over a network, with a key if one is given.
 #[cfg(feature = "kiosk")]
-fn ask_as(
+pub fn ask_as(
     network: &hailong::kiosk::network::Network,
     key: Option<&str>,
     path: &str,

@@ -7,12 +7,15 @@ use serde::Deserialize;
 use slint::platform::Key;
 use toml::Spanned;
 
+use super::calls::BOUNDS;
 use super::network::{Network, Proxy, Way};
 use super::setup::kept::Kept;
 use super::visit::TimeOuts;
 use super::voice::VoiceConfig;
 use crate::config::{ConfigError, Source};
+use crate::listener::{Listener, Tls};
 use crate::pem;
+use crate::source::{is_local, is_loopback};
 use crate::texts::Texts;
 
 #[derive(Debug, Deserialize)]
@@ -44,17 +47,25 @@ struct CallsFile {
     #[serde(default)]
     slips: bool,
     listen: Option<Spanned<String>>,
+    tls: Option<Spanned<TlsFiles>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFiles {
+    certificate: Spanned<PathBuf>,
+    key: PathBuf,
 }
 
 /// How else than by touch a visit begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Calls {
     /// The key by which the official invites, as the screen names it.
     pub key: Option<char>,
     /// Whether appointment slips are taken.
     pub slips: bool,
     /// Where the queue system and the official's page are listened to.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listener>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,7 +79,7 @@ struct TimeOutsFile {
 }
 
 /// All that a kiosk is told at start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where its journal, keys and receipts lie.
     pub data: PathBuf,
@@ -121,7 +132,7 @@ impl Config {
             texts: Texts::read_all(&source, base, &read.texts)?,
             full_screen: read.full_screen,
             time_outs,
-            calls: calls(&source, &read.calls)?,
+            calls: calls(&source, base, &read.calls)?,
             voice: read.voice.as_ref().map(|read| voice(&source, base, read)).transpose()?,
         };
         config.follow_setup()?;
@@ -140,7 +151,7 @@ impl Config {
     }
 }
 
-fn calls(source: &Source<'_>, read: &CallsFile) -> Result<Calls, ConfigError> {
+fn calls(source: &Source<'_>, base: &Path, read: &CallsFile) -> Result<Calls, ConfigError> {
     let key = |name: &Spanned<String>| {
         let number = name.get_ref().strip_prefix('F').and_then(|number| number.parse().ok());
         let key = number.filter(|number| (1..=24).contains(number));
@@ -148,10 +159,37 @@ fn calls(source: &Source<'_>, read: &CallsFile) -> Result<Calls, ConfigError> {
         key.and_then(|number: u32| char::from_u32(u32::from(char::from(Key::F1)) + number - 1))
             .ok_or_else(|| source.error(name.span(), "expected a key from F1 to F24"))
     };
+    let tls = |files: &Spanned<TlsFiles>| {
+        if read.listen.is_none() {
+            return Err(
+                source.error(files.span(), "expected listen beside it, where calls are taken")
+            );
+        }
+        let TlsFiles { certificate, key } = files.get_ref();
+        let tls = Tls::read(&base.join(certificate.get_ref()), &base.join(key));
+        tls.map_err(|error| source.error(certificate.span(), error))
+    };
+    let tls = read.tls.as_ref().map(tls).transpose()?;
     let listen = |address: &Spanned<String>| {
-        let here = address.get_ref().parse().ok().filter(|at: &SocketAddr| at.ip().is_loopback());
-        let expected = "expected an address of this machine alone, such as 127.0.0.1:8090";
-        here.ok_or_else(|| source.error(address.span(), expected))
+        let wrong = |expected| source.error(address.span(), expected);
+        let address: SocketAddr = address.get_ref().parse().map_err(|_| {
+            wrong("expected an address of this machine and a port, such as 127.0.0.1:8090")
+        })?;
+        if !is_local(address.ip()) {
+            return Err(wrong(
+                "expected an address of this machine alone, such as 127.0.0.1:8090, or with tls the one \
+                 that it has in the local network, such as 192.168.1.21:8443; never one that others \
+                 have a way to, and not all at once",
+            ));
+        }
+        if tls.is_none() && !is_loopback(address.ip()) {
+            return Err(wrong(
+                "expected an address of this machine alone, such as 127.0.0.1:8090; for PCs in the local \
+                 network have your office's authority issue a certificate, and name it beside this: \
+                 tls = { certificate = \"…\", key = \"…\" }",
+            ));
+        }
+        Ok(Listener { address, tls: tls.clone(), bounds: BOUNDS })
     };
     Ok(Calls {
         key: read.key.as_ref().map(key).transpose()?,

@@ -233,8 +233,8 @@ pub fn run(
     let (by, journal) = (Arc::clone(&clock), recorder.clone());
     runtime.spawn(witness.follow(network, by, move |seen| journal.note_root(seen)));
 
-    if let Some(address) = config.calls.listen {
-        runtime.spawn(calls::keep_open(address, config.data.clone(), in_force.clone(), calling));
+    if let Some(how) = config.calls.listen.clone() {
+        runtime.spawn(calls::keep_open(how, config.data.clone(), in_force.clone(), calling));
     }
 
     if !guides {

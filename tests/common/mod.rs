@@ -26,6 +26,7 @@ use hailong::domain::seal::Answer;
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
+use hailong::kiosk::calls::{open, token};
 use hailong::kiosk::care::Care;
 use hailong::kiosk::config::Calls;
 use hailong::kiosk::configuration::InForce;
@@ -40,15 +41,16 @@ use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::{Http, Transport};
 use hailong::kiosk::uploader::{Standing, Uploader};
-use hailong::kiosk::visit::{Record, TimeOuts};
+use hailong::kiosk::visit::{Input, Record, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting};
+use hailong::listener::{Bounds, Listener, Tls};
 use hailong::texts::Texts;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use slint::ComponentHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -353,6 +355,33 @@ impl TestKiosk {
         sending.drained(last).await;
         sending.task.abort();
         let _ = (&mut sending.task).await;
+    }
+}
+
+/// The door for calls of a kiosk, opened for itself.
+pub struct TestDoor {
+    pub address: SocketAddr,
+    pub token: String,
+    pub screen: UnboundedReceiver<Input>,
+    serving: JoinHandle<()>,
+}
+
+impl TestDoor {
+    /// Opens it at a free port of this machine.
+    pub async fn open(kiosk: &TestKiosk, tls: Option<Tls>, bounds: Bounds) -> Self {
+        let token = token(&kiosk.path(), &mut system_random()).expect("a token");
+        let (to_screen, screen) = unbounded_channel();
+        let enrolled = Arc::new(kiosk.identity.enrolled.clone().expect("enrolled"));
+        let in_force = InForce::fixed(enrolled, Vec::new());
+        let how = Listener { address: "127.0.0.1:0".parse().expect("an address"), tls, bounds };
+        let (address, door) = open(how, &token, in_force, to_screen).await.expect("it opens");
+        Self { address, token, screen, serving: tokio::spawn(door) }
+    }
+}
+
+impl Drop for TestDoor {
+    fn drop(&mut self) {
+        self.serving.abort();
     }
 }
 

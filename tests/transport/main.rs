@@ -6,6 +6,7 @@ mod bounds;
 mod child;
 #[path = "../common/mod.rs"]
 mod common;
+mod door;
 mod obstacles;
 mod refusals;
 mod ways;
