@@ -146,6 +146,11 @@ impl Directory {
         }
     }
 
+    /// When the office closes on a day: by its calendar; on a day on which it never opens, as on others.
+    pub fn closes_on(&self, date: Date) -> Time {
+        self.open_on(date).last().map_or(self.office.closes, |(_, to)| to.civil().time())
+    }
+
     /// What a day off is called.
     pub fn day_off(&self, date: Date) -> Option<&str> {
         self.calendar.as_ref()?.day_off(date)

@@ -10,7 +10,7 @@ use super::by_hand::{ExportError, Exported, export};
 use super::condition::Condition;
 
 /// Where systems put what is plugged in.
-const MEDIA: [&str; 3] = ["/media", "/run/media", "/mnt"];
+const MEDIA: [&str; 2] = ["/media", "/run/media"];
 /// The folder on a stick: named so that whoever finds it knows whose it is.
 const FOLDER: &str = "hailong";
 

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::civil::{Date, DateTime};
+use jiff::ToSpan;
+use jiff::civil::{DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{CounterId, OfficialId};
@@ -22,18 +23,30 @@ const FILE: &str = "signed-in.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct SignedIn {
     official: OfficialId,
-    /// Whom the roster had there at that moment.
-    rostered: Option<OfficialId>,
-    on: Date,
+    since: DateTime,
+    until: DateTime,
 }
 
 impl SignedIn {
-    fn holds(&self, directory: &Directory, counter: &CounterId, now: DateTime) -> bool {
-        let rostered = directory.on_shift(counter, now).map(|official| &official.id);
-        self.on == now.date()
-            && now.time() < directory.office.closes
-            && self.rostered.as_ref() == rostered
+    fn holds(&self, now: DateTime) -> bool {
+        (self.since..self.until).contains(&now)
     }
+}
+
+/// Until when it holds what somebody says now of a counter: until the roster's next change there, or until the
+/// office closes; after that, until the day ends.
+fn until(directory: &Directory, counter: &CounterId, now: DateTime) -> DateTime {
+    let today = now.date();
+    let weekday = today.weekday().to_monday_one_offset();
+    let rostered = |at: DateTime| directory.on_shift(counter, at).map(|official| &official.id);
+    let there = directory.roster.iter().filter(|s| s.weekday == weekday && s.counter == *counter);
+    let changes = there.flat_map(|shift| [shift.from, shift.to]);
+    let closing = directory.closes_on(today);
+    let moments = changes.chain([closing]).map(|time| today.to_datetime(time));
+    let ends =
+        |at: &DateTime| *at > now && (at.time() == closing || rostered(*at) != rostered(now));
+    let midnight = today.saturating_add(1.day()).to_datetime(Time::midnight());
+    moments.filter(ends).min().unwrap_or(midnight)
 }
 
 type Known = BTreeMap<CounterId, SignedIn>;
@@ -66,7 +79,7 @@ impl Duty {
         now: DateTime,
     ) -> Option<&'a Official> {
         let known = self.known();
-        let signed_in = known.get(counter).filter(|one| one.holds(directory, counter, now));
+        let signed_in = known.get(counter).filter(|one| one.holds(now));
         let signed_in = signed_in.and_then(|one| directory.official(&one.official));
         signed_in.or_else(|| directory.on_shift(counter, now))
     }
@@ -83,9 +96,9 @@ impl Duty {
         now: DateTime,
     ) -> std::io::Result<()> {
         let mut known = self.known();
-        known.retain(|at, one| one.official != *official && one.holds(directory, at, now));
-        let rostered = directory.on_shift(counter, now).map(|official| official.id.clone());
-        let signed_in = SignedIn { official: official.clone(), rostered, on: now.date() };
+        known.retain(|_, one| one.official != *official && one.holds(now));
+        let until = until(directory, counter, now);
+        let signed_in = SignedIn { official: official.clone(), since: now, until };
         known.insert(counter.clone(), signed_in);
         let bytes = serde_json::to_vec(&*known).map_err(std::io::Error::from)?;
         write_whole(&self.file, &bytes, false)
@@ -125,6 +138,8 @@ mod tests {
                 shift("q1", "cb01", "07:30", "12:00"),
                 shift("q1", "cb02", "12:00", "17:00"),
                 shift("q2", "cb02", "07:30", "12:00"),
+                shift("q3", "cb01", "07:30", "11:30"),
+                shift("q3", "cb01", "13:30", "17:00"),
             ],
             calendar: None,
             signals: None,
@@ -168,6 +183,19 @@ mod tests {
         assert_eq!(who(&duty, "q2", at("16:59")).as_deref(), Some("cb03"));
         assert_eq!(who(&duty, "q2", at("17:00")), None);
         assert_eq!(who(&duty, "q2", "2026-12-01T13:00".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn who_stood_in_before_noon_does_not_come_back_with_the_afternoons_shift() {
+        let folder = tempfile::tempdir().unwrap();
+        let duty = Duty::open(folder.path());
+        sign_in(&duty, "q3", "cb03", at("08:00"));
+        assert_eq!(who(&duty, "q3", at("11:29")).as_deref(), Some("cb03"));
+        assert_eq!(who(&duty, "q3", at("11:30")), None, "nobody over noon");
+        assert_eq!(who(&duty, "q3", at("13:30")).as_deref(), Some("cb01"));
+        // Whoever works longer than the office is open says so, and it holds.
+        sign_in(&duty, "q3", "cb02", at("17:05"));
+        assert_eq!(who(&duty, "q3", at("18:00")).as_deref(), Some("cb02"));
     }
 
     #[test]

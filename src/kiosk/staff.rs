@@ -46,7 +46,14 @@ impl Attempts {
         }
     }
 
-    /// Seconds until another code is taken. A clock that was put back makes nobody wait longer.
+    /// A clock that was put back begins the wait anew, and makes nobody wait for the time that it was ahead.
+    fn follow(&mut self, now: At) {
+        if self.last.is_some_and(|last| last > now) {
+            self.last = Some(now);
+        }
+    }
+
+    /// Seconds until another code is taken.
     pub fn left_s(&self, now: At) -> i64 {
         let Some(last) = self.last else { return 0 };
         let passed = now.timestamp().as_second() - last.timestamp().as_second();
@@ -62,11 +69,6 @@ impl Attempts {
         self.wrong = self.wrong.saturating_add(1);
         self.last = Some(now);
     }
-
-    /// A code was right.
-    pub fn right(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// What is on the staff's side of the screen.
@@ -78,11 +80,11 @@ pub enum Page {
         digits: Zeroizing<String>,
         /// Whether the code before was wrong.
         wrong: bool,
-        /// Whether a code is being looked at.
-        checking: bool,
     },
     /// An official who is not on the roster here says at which counter they stand.
     Counter(OfficialId),
+    /// An official is being written down at a counter.
+    Confirming(OfficialId, CounterId),
     /// An official is confirmed at a counter.
     Confirmed(OfficialId, CounterId),
     /// It could not be written down, and why.
@@ -91,8 +93,6 @@ pub enum Page {
     Maintenance {
         /// In words.
         told: Option<String>,
-        /// Whether something is being done.
-        busy: bool,
     },
     /// Whether the screen takes touches everywhere: which of nine points were hit.
     Touch([bool; 9]),
@@ -113,6 +113,8 @@ pub enum Input {
     Checked(Option<Who>, Option<CounterId>),
     /// The counter was chosen.
     Counter(CounterId),
+    /// Who was confirmed where the roster has them stands somewhere else.
+    Elsewhere,
     /// What became of the confirmation.
     Confirmed(Result<(), String>),
     /// The touch test.
@@ -154,6 +156,10 @@ pub struct Staff {
     page: Option<Page>,
     attempts: Attempts,
     touched_ms: u64,
+    /// Whether a code is being looked at, on whatever page.
+    checking: bool,
+    /// Whether journals are being written on a stick.
+    copying: bool,
 }
 
 impl Staff {
@@ -172,6 +178,21 @@ impl Staff {
         &self.attempts
     }
 
+    /// Whether a code is being looked at.
+    pub fn is_checking(&self) -> bool {
+        self.checking
+    }
+
+    /// Whether journals are being written on a stick.
+    pub fn is_copying(&self) -> bool {
+        self.copying
+    }
+
+    /// Whether a technician is at work.
+    pub fn is_technician(&self) -> bool {
+        matches!(self.page, Some(Page::Maintenance { .. } | Page::Touch(_) | Page::Leave))
+    }
+
     /// Goes away, whatever was going on.
     pub fn leave(&mut self) {
         self.page = None;
@@ -183,7 +204,7 @@ impl Staff {
     }
 
     fn code(&mut self, wrong: bool, now_ms: u64) {
-        self.show(Page::Code { digits: Zeroizing::default(), wrong, checking: false }, now_ms);
+        self.show(Page::Code { digits: no_digits(), wrong }, now_ms);
     }
 
     /// Takes what happened at `now_ms` of a monotonic clock, at a kiosk of these counters.
@@ -194,16 +215,38 @@ impl Staff {
         now: At,
         counters: &[CounterId],
     ) -> Option<Deed> {
+        self.attempts.follow(now);
         let wait_ms = match &self.page {
             None => u64::MAX,
             // Whoever waits must see for how long.
-            Some(Page::Code { .. }) => CODE_MS,
-            Some(Page::Counter(_) | Page::Failed(_)) => CODE_MS,
+            Some(Page::Code { .. } | Page::Counter(_) | Page::Confirming(..) | Page::Failed(_)) => {
+                CODE_MS
+            }
             Some(Page::Confirmed(..)) => CONFIRMED_MS,
-            Some(Page::Maintenance { busy: true, .. }) => u64::MAX,
             Some(Page::Maintenance { .. } | Page::Touch(_) | Page::Leave) => MAINTENANCE_MS,
         };
         match (&mut self.page, input) {
+            // Whatever page there is now: it was tried.
+            (_, Input::Checked(None, _)) => {
+                self.checking = false;
+                self.attempts.wrong(now);
+                if matches!(self.page, Some(Page::Code { .. })) {
+                    self.code(true, now_ms);
+                }
+                Some(Deed::WrongCode)
+            }
+            (_, Input::Checked(Some(who), rostered)) => {
+                self.checking = false;
+                let asked = matches!(self.page, Some(Page::Code { .. }));
+                if asked { self.right(who, rostered, now_ms, counters) } else { None }
+            }
+            (_, Input::Exported(told)) => {
+                self.copying = false;
+                if let Some(Page::Maintenance { .. }) = self.page {
+                    self.show(Page::Maintenance { told: Some(told) }, now_ms);
+                }
+                None
+            }
             (None, Input::Open) => {
                 self.code(false, now_ms);
                 None
@@ -212,8 +255,8 @@ impl Staff {
                 self.code(false, now_ms);
                 self.check(code, now)
             }
-            (Some(Page::Code { checking: false, .. }), Input::Badge(code)) => self.check(code, now),
-            (Some(Page::Code { digits, checking: false, wrong }), Input::Type(stroke)) => {
+            (Some(Page::Code { .. }), Input::Badge(code)) => self.check(code, now),
+            (Some(Page::Code { digits, wrong }), Input::Type(stroke)) => {
                 self.touched_ms = now_ms;
                 *wrong = false;
                 match stroke {
@@ -226,20 +269,26 @@ impl Staff {
                 let whole = (digits.len() == DIGITS).then(|| digits.clone());
                 whole.and_then(|code| self.check(code, now))
             }
-            (Some(Page::Code { checking: true, .. }), Input::Checked(who, rostered)) => {
-                self.checked(who, rostered, now_ms, now, counters)
-            }
             (Some(Page::Counter(official)), Input::Counter(counter))
                 if counters.contains(&counter) =>
             {
                 let official = official.clone();
                 self.confirm(official, counter, now_ms)
             }
-            (Some(Page::Confirmed(..)), Input::Confirmed(Err(why))) => {
-                self.show(Page::Failed(why), now_ms);
+            (Some(Page::Confirmed(official, _)), Input::Elsewhere) if counters.len() > 1 => {
+                let official = official.clone();
+                self.show(Page::Counter(official), now_ms);
                 None
             }
-            (Some(Page::Maintenance { busy: false, .. }), Input::Touch) => {
+            (Some(Page::Confirming(official, counter)), Input::Confirmed(kept)) => {
+                let page = match kept {
+                    Ok(()) => Page::Confirmed(official.clone(), counter.clone()),
+                    Err(why) => Page::Failed(why),
+                };
+                self.show(page, now_ms);
+                None
+            }
+            (Some(Page::Maintenance { .. }), Input::Touch) => {
                 self.show(Page::Touch([false; 9]), now_ms);
                 None
             }
@@ -250,24 +299,20 @@ impl Staff {
                 }
                 None
             }
-            (Some(Page::Maintenance { busy: false, .. }), Input::Export) => {
-                self.show(Page::Maintenance { told: None, busy: true }, now_ms);
+            (Some(Page::Maintenance { .. }), Input::Export) if !self.copying => {
+                self.copying = true;
+                self.show(Page::Maintenance { told: None }, now_ms);
                 Some(Deed::Export)
             }
-            (Some(Page::Maintenance { .. }), Input::Exported(told)) => {
-                self.show(Page::Maintenance { told: Some(told), busy: false }, now_ms);
-                None
-            }
-            (Some(Page::Maintenance { busy: false, .. }), Input::Leave) => {
+            (Some(Page::Maintenance { .. }), Input::Leave) => {
                 self.show(Page::Leave, now_ms);
                 None
             }
             (Some(Page::Leave), Input::Leave) => Some(Deed::End),
             (Some(Page::Touch(_) | Page::Leave), Input::Done) => {
-                self.show(Page::Maintenance { told: None, busy: false }, now_ms);
+                self.show(Page::Maintenance { told: None }, now_ms);
                 None
             }
-            (Some(Page::Maintenance { busy: true, .. }), Input::Done) => None,
             (Some(_), Input::Done) => {
                 self.leave();
                 None
@@ -285,31 +330,29 @@ impl Staff {
     }
 
     fn check(&mut self, code: Zeroizing<String>, now: At) -> Option<Deed> {
-        let waits = self.attempts.left_s(now) > 0;
-        if let Some(Page::Code { digits, checking, .. }) = &mut self.page {
-            *digits = Zeroizing::default();
-            *checking = !waits;
+        if let Some(Page::Code { digits, .. }) = &mut self.page {
+            *digits = no_digits();
         }
-        (!waits).then_some(Deed::Check(code))
+        // One after the other, and none while it is too early.
+        if self.checking || self.attempts.left_s(now) > 0 {
+            return None;
+        }
+        self.checking = true;
+        Some(Deed::Check(code))
     }
 
-    fn checked(
+    fn right(
         &mut self,
-        who: Option<Who>,
+        who: Who,
         rostered: Option<CounterId>,
         now_ms: u64,
-        now: At,
         counters: &[CounterId],
     ) -> Option<Deed> {
-        let Some(who) = who else {
-            self.attempts.wrong(now);
-            self.code(true, now_ms);
-            return Some(Deed::WrongCode);
-        };
-        self.attempts.right();
         match (who, rostered.or_else(|| only(counters))) {
             (Who::Technician, _) => {
-                self.show(Page::Maintenance { told: None, busy: false }, now_ms);
+                // An official's own code gives nobody new tries at the technician's.
+                self.attempts = Attempts::default();
+                self.show(Page::Maintenance { told: None }, now_ms);
                 None
             }
             (Who::Official(official), Some(counter)) => self.confirm(official, counter, now_ms),
@@ -321,9 +364,14 @@ impl Staff {
     }
 
     fn confirm(&mut self, official: OfficialId, counter: CounterId, now_ms: u64) -> Option<Deed> {
-        self.show(Page::Confirmed(official.clone(), counter.clone()), now_ms);
+        self.show(Page::Confirming(official.clone(), counter.clone()), now_ms);
         Some(Deed::Confirm(official, counter))
     }
+}
+
+/// Room for a code, so that growing leaves no copies behind.
+fn no_digits() -> Zeroizing<String> {
+    Zeroizing::new(String::with_capacity(DIGITS))
 }
 
 /// The counter of a kiosk that has one.
@@ -396,6 +444,12 @@ mod tests {
         };
         let who = Input::Checked(Some(official("cb01")), None);
         assert_eq!(desk.takes(who), confirm("cb01", "q3"), "a stand-in at the only counter");
+        assert!(
+            matches!(desk.staff.page(), Some(Page::Confirming(..))),
+            "not before the disk has it"
+        );
+        desk.takes(Input::Confirmed(Ok(())));
+        assert!(matches!(desk.staff.page(), Some(Page::Confirmed(..))));
         desk.now_ms += CONFIRMED_MS;
         desk.takes(Input::Tick);
         assert_eq!(desk.staff.page(), None);
@@ -405,6 +459,11 @@ mod tests {
         assert_eq!(hall.takes(Input::Badge(badge.clone())), Some(Deed::Check(badge)));
         let who = Input::Checked(Some(official("cb02")), Some("q2".parse().unwrap()));
         assert_eq!(hall.takes(who), confirm("cb02", "q2"));
+        hall.takes(Input::Confirmed(Ok(())));
+        // Whom the roster has there stands in at the other.
+        hall.takes(Input::Elsewhere);
+        assert_eq!(hall.takes(Input::Counter("q3".parse().unwrap())), confirm("cb02", "q3"));
+        hall.takes(Input::Confirmed(Ok(())));
         hall.takes(Input::Done);
         hall.takes(Input::Badge(Zeroizing::new("HL:22345678".to_owned())));
         assert_eq!(hall.takes(Input::Checked(Some(official("cb09")), None)), None);
@@ -432,16 +491,46 @@ mod tests {
         desk.now = at("08:00:30");
         desk.wrong();
         assert_eq!(desk.staff.attempts().left_s(desk.now), 60);
-        // A clock put back by an hour does not make it longer, nor one put back by a year.
-        assert_eq!(desk.staff.attempts().left_s(at("07:00:00")), 60);
+        // A clock that is put back by an hour begins the wait anew, and no more.
+        desk.now = at("07:00:00");
+        desk.takes(Input::Tick);
+        assert_eq!(desk.staff.attempts().left_s(desk.now), 60);
+        desk.now = at("07:01:01");
+        assert_eq!(desk.staff.attempts().left_s(desk.now), 0);
         for _ in 0..20 {
             desk.staff.attempts.wrong(desk.now);
         }
         assert_eq!(desk.staff.attempts().left_s(desk.now), LONGEST_WAIT_S);
-        desk.now = at("08:20:00");
+        desk.now = at("07:20:00");
         assert!(desk.types("12345678").is_some());
         desk.takes(Input::Checked(Some(Who::Technician), None));
         assert_eq!(desk.staff.attempts(), &Attempts::default());
+    }
+
+    #[test]
+    fn whoever_leaves_while_a_code_is_looked_at_has_tried_it_and_an_officials_gives_no_new_tries() {
+        let mut desk = Desk::new(&["q3"]);
+        desk.takes(Input::Open);
+        assert!(desk.types("11112222").is_some());
+        desk.takes(Input::Done);
+        desk.takes(Input::Open);
+        assert_eq!(desk.types("33334444"), None, "one after the other");
+        assert_eq!(desk.takes(Input::Checked(None, None)), Some(Deed::WrongCode));
+        desk.wrong();
+        desk.wrong();
+        assert!(desk.types("12345678").is_some());
+        desk.takes(Input::Checked(Some(official("cb01")), None));
+        desk.takes(Input::Confirmed(Ok(())));
+        desk.takes(Input::Done);
+        desk.takes(Input::Open);
+        desk.wrong();
+        assert_eq!(desk.staff.attempts().left_s(desk.now), 30);
+        // A right answer that comes when nobody is there any more opens nothing.
+        desk.now = at("08:01:00");
+        assert!(desk.types("12345678").is_some());
+        desk.takes(Input::Done);
+        assert_eq!(desk.takes(Input::Checked(Some(Who::Technician), None)), None);
+        assert_eq!(desk.staff.page(), None);
     }
 
     #[test]
@@ -460,7 +549,7 @@ mod tests {
         desk.takes(Input::Open);
         desk.types("12345678");
         desk.takes(Input::Checked(Some(Who::Technician), None));
-        let page = Page::Maintenance { told: None, busy: false };
+        let page = Page::Maintenance { told: None };
         assert_eq!(desk.staff.page(), Some(&page));
         desk.takes(Input::Touch);
         desk.takes(Input::Hit(8));
@@ -470,11 +559,16 @@ mod tests {
         desk.takes(Input::Done);
         assert_eq!(desk.takes(Input::Export), Some(Deed::Export));
         assert_eq!(desk.takes(Input::Export), None, "one at a time");
-        desk.now_ms += 2 * MAINTENANCE_MS;
-        desk.takes(Input::Tick);
+        // A stick that never answers keeps nobody from rating.
         desk.takes(Input::Done);
-        assert_eq!(desk.staff.page(), Some(&Page::Maintenance { told: None, busy: true }));
+        assert_eq!(desk.staff.page(), None);
+        desk.takes(Input::Open);
+        desk.types("12345678");
+        desk.takes(Input::Checked(Some(Who::Technician), None));
+        assert_eq!(desk.takes(Input::Export), None, "still");
+        assert!(desk.staff.is_copying());
         desk.takes(Input::Exported("3 lô".into()));
+        assert!(!desk.staff.is_copying());
         assert_eq!(desk.takes(Input::Leave), None, "asked first");
         assert_eq!(desk.takes(Input::Leave), Some(Deed::End));
         desk.now_ms += MAINTENANCE_MS;

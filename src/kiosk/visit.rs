@@ -54,10 +54,15 @@ const ASK_MS: u64 = 20_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum After {
     Opened(Option<usize>),
-    Invited,
+    /// Whether somebody is known to be there.
+    Invited {
+        here: bool,
+    },
     Noted,
     Changed(usize),
-    Thanked { words: bool },
+    Thanked {
+        words: bool,
+    },
     Rest,
 }
 
@@ -230,7 +235,7 @@ impl Visit {
             Input::Refused(trouble) => {
                 match self.after.take() {
                     // Nobody has given anything that was lost.
-                    Some(After::Invited) => {
+                    Some(After::Invited { .. }) => {
                         self.counter = 0;
                         self.show(rest(&self.counters), now_ms);
                     }
@@ -307,7 +312,8 @@ impl Visit {
     fn call(&mut self, by: By, counter: &CounterId) {
         let Some(place) = self.counters.iter().position(|one| one == counter) else { return };
         let waits = self.called.contains(&(by, place));
-        let shown = matches!(self.page, Page::Invited(_)) || self.after == Some(After::Invited);
+        let shown = matches!(self.page, Page::Invited(_))
+            || matches!(self.after, Some(After::Invited { .. }));
         // The official's key pressed twice is one invitation; a queue calls one after the other.
         let again = by == By::Invitation && (waits || (shown && self.counter == place));
         if !again && self.called.len() < MOST_CALLED {
@@ -334,7 +340,7 @@ impl Visit {
                 None
             }
             (SlipRead::Used | SlipRead::Unreadable, _) => {
-                let digits = Zeroizing::default();
+                let digits = no_digits();
                 self.show(Page::Slip { digits, trouble: Some(read), served }, now_ms);
                 None
             }
@@ -344,7 +350,7 @@ impl Visit {
     fn open_by_slip(&mut self) -> Option<Record> {
         let counter = self.counter()?.clone();
         self.slip = false;
-        self.after = Some(After::Invited);
+        self.after = Some(After::Invited { here: true });
         Some(Record::Open { by: By::Slip, counter, level: None })
     }
 
@@ -359,14 +365,14 @@ impl Visit {
         if self.after.is_some() {
             return None;
         }
-        let at_rest = matches!(self.page, Page::Who | Page::Home);
+        let at_rest = self.page == rest(&self.counters);
         if at_rest
             && !self.slip
             && let Some((by, place)) = self.called.pop_front()
         {
             self.counter = place;
             let counter = self.counter()?.clone();
-            self.after = Some(After::Invited);
+            self.after = Some(After::Invited { here: false });
             return Some(Record::Open { by, counter, level: None });
         }
         // Whoever was called before has gone without an answer, though there was time for one.
@@ -396,7 +402,7 @@ impl Visit {
                 None
             }
             (Page::Home, Input::EnterSlip) => {
-                let digits = Zeroizing::default();
+                let digits = no_digits();
                 self.show(Page::Slip { digits, trouble: None, served: true }, now_ms);
                 None
             }
@@ -608,8 +614,8 @@ impl Visit {
                     Page::Reasons { contact, level, ticked }
                 }
                 (Some(After::Opened(None)), _) => Page::Later(Contact { seq, ticket: handed }),
-                (Some(After::Invited), _) => {
-                    self.unanswered = true;
+                (Some(After::Invited { here }), _) => {
+                    self.unanswered = !here;
                     Page::Invited(Contact { seq, ticket: handed })
                 }
                 (Some(After::Noted), page) => {
@@ -674,6 +680,11 @@ impl Visit {
         }
         self.close(How::Interrupted, After::Rest)
     }
+}
+
+/// Room for a slip's digits, so that growing leaves no copies behind.
+fn no_digits() -> Zeroizing<String> {
+    Zeroizing::new(String::with_capacity(slip::MOST_DIGITS))
 }
 
 /// The page on which a kiosk of these counters rests.

@@ -127,6 +127,12 @@ impl Voice {
 
     fn fall_silent(&self) {
         if let Some(mut child) = self.playing.borrow_mut().take() {
+            let failed = matches!(child.try_wait(), Ok(Some(ended)) if !ended.success());
+            if failed && !self.complained.replace(true) {
+                tracing::warn!(
+                    "the player of recorded voices fails; see voice.player in kiosk.toml"
+                );
+            }
             // It may have ended by itself; either way it is waited for, so that none is left behind.
             let _ = child.kill();
             let _ = child.wait();

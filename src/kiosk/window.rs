@@ -19,11 +19,11 @@ use super::procedures::Procedures;
 use super::qr;
 use super::recorder::Recorder;
 use super::rest::Resting;
-use super::scanner::{Pressed, Scanner};
+use super::scanner::{PACE_MS, Pressed, Scanner};
 use super::slip::{self, Slip};
 use super::staff::{self, Staff};
 use super::typing::Stroke;
-use super::visit::{Input, Mode, Page, TimeOuts, Visit};
+use super::visit::{Input, Mode, Page, Record, TimeOuts, Visit};
 use super::voice::Voice;
 use crate::clock::Clock;
 use crate::domain::enrolment::Enrolled;
@@ -51,6 +51,9 @@ pub mod ui {
 const TICK: Duration = Duration::from_millis(250);
 /// How often clock, roster and photos are looked at while nobody is.
 const IDLE_TICK: Duration = Duration::from_secs(2);
+
+/// So long without a touch, nobody is at the screen any more; whoever touches it next has just come. In milliseconds.
+const ALONE_MS: u64 = 30_000;
 
 /// What a screen shows and whom it asks.
 pub struct Setting {
@@ -108,6 +111,10 @@ pub struct Screen {
     /// Who was called while staff were at the screen.
     called: RefCell<Vec<Input>>,
     me: Weak<Screen>,
+    /// The contact that is being opened is a slip's.
+    slip_opens: Cell<bool>,
+    /// Somebody has come to a screen that nobody was at.
+    woken: Cell<bool>,
     rested: Cell<Option<Resting>>,
     shown_ticket: RefCell<Option<String>>,
     shown_words: RefCell<Option<Shown>>,
@@ -208,6 +215,8 @@ impl Screen {
             staff: RefCell::new(Staff::new(attempts)),
             called: RefCell::default(),
             me: me.clone(),
+            slip_opens: Cell::default(),
+            woken: Cell::default(),
             rested: Cell::default(),
             shown_ticket: RefCell::new(None),
             shown_words: RefCell::new(None),
@@ -387,6 +396,7 @@ impl Screen {
         side.on_touch(on(staff::Input::Touch));
         side.on_export(on(staff::Input::Export));
         side.on_leave(on(staff::Input::Leave));
+        side.on_elsewhere(on(staff::Input::Elsewhere));
         side.on_done(on(staff::Input::Done));
         side.on_touched(on(staff::Input::Touched));
         let screen = Rc::downgrade(self);
@@ -414,21 +424,40 @@ impl Screen {
 
     /// Takes what happened, as a touch would bring it.
     pub fn take(&self, input: Input) {
-        if self.with_staff() && matches!(input, Input::Call(..)) {
-            return self.called.borrow_mut().push(input);
+        if self.with_staff() {
+            match input {
+                Input::Call(..) if self.staff.borrow().is_technician() => {
+                    return self.called.borrow_mut().push(input);
+                }
+                // A visitor is asked before an official has said who they are.
+                Input::Call(..) => {
+                    self.staff.borrow_mut().leave();
+                    self.show_staff();
+                }
+                // Hands on the staff's side are no visitor's.
+                Input::Touched => return,
+                _ => {}
+            }
         }
         let now = (self.visitor_ms)();
+        if matches!(input, Input::Touched) {
+            let quiet = self.visit.borrow().quiet_ms(now);
+            self.woken.set(self.woken.get() || quiet.is_some_and(|quiet| quiet >= ALONE_MS));
+        }
+        let answered = matches!(input, Input::Kept(..) | Input::Refused(_));
         let kept = matches!(input, Input::Kept(..));
         let record = self.visit.borrow_mut().step(input, now);
-        if kept && matches!(self.visit.borrow().page(), Page::Invited(_)) {
+        if answered && self.slip_opens.replace(false) && kept {
             self.slips.borrow_mut().keep();
         }
         if let Some(record) = record {
+            if matches!(record, Record::Open { by: By::Slip, .. }) {
+                self.slip_opens.set(true);
+            }
             self.recorder.keep(record);
         }
         self.show();
-        let idle = self.visit.borrow().idle();
-        if idle {
+        if !self.slip_opens.get() && !self.visit.borrow().slip_waits() {
             self.slips.borrow_mut().leave();
         }
         self.pace();
@@ -450,15 +479,27 @@ impl Screen {
     /// Takes a key before the page does: whether it was one of the whole screen's.
     fn pressed(&self, key: char) -> bool {
         use slint::platform::Key;
-        match self.scanner.borrow_mut().take(key, (self.visitor_ms)()) {
-            Pressed::Other => {}
-            Pressed::Character(character) => {
-                self.type_key(Stroke::Character(character));
+        let now = (self.visitor_ms)();
+        self.release_keys();
+        let pressed = self.scanner.borrow_mut().take(key, now);
+        match pressed {
+            Pressed::Held => {
+                let screen = self.me.clone();
+                let wait = Duration::from_millis(PACE_MS + 10);
+                slint::Timer::single_shot(wait, move || {
+                    if let Some(screen) = screen.upgrade() {
+                        screen.release_keys();
+                    }
+                });
                 return true;
             }
             Pressed::Scan(text) => {
                 self.scanned(&text);
                 return true;
+            }
+            Pressed::Other => {
+                let typed = self.scanner.borrow_mut().let_go();
+                self.type_keys(&typed);
             }
         }
         // Where words are looked up, a blank is typed rather than presses a control.
@@ -479,6 +520,18 @@ impl Screen {
         self.take(Input::Moved);
         keypad::move_on(&self.app, forward);
         true
+    }
+
+    /// Types what has shown to be a hand's and no scanner's.
+    fn release_keys(&self) {
+        let typed = self.scanner.borrow_mut().typed((self.visitor_ms)());
+        self.type_keys(&typed);
+    }
+
+    fn type_keys(&self, typed: &str) {
+        for character in typed.chars() {
+            self.type_key(Stroke::Character(character));
+        }
     }
 
     /// Takes a key of a keypad, where something is typed; whether it is.
@@ -512,10 +565,11 @@ impl Screen {
     }
 
     fn take_slip(&self, slip: Option<Slip>) {
-        let closes = self.enrolled.borrow().directory.office.closes;
+        let now = At::new(self.clock.now()).civil();
+        let closes = self.enrolled.borrow().directory.closes_on(now.date());
         let read = {
             let mut slips = self.slips.borrow_mut();
-            slips.follow(At::new(self.clock.now()).civil(), closes);
+            slips.follow(now, closes);
             slips.read(slip)
         };
         self.take(Input::Slip(read));
@@ -545,7 +599,7 @@ impl Screen {
         }
         if self.visit.borrow().idle() {
             self.configure();
-            let closes = self.enrolled.borrow().directory.office.closes;
+            let closes = self.enrolled.borrow().directory.closes_on(time.date());
             self.slips.borrow_mut().follow(time, closes);
             self.follow_procedures();
         }

@@ -67,10 +67,10 @@ fn lists_are_turned_by_touch_and_an_untouched_one_goes_home() {
         let kiosk = kiosk();
         open(&kiosk);
         let first = found(&kiosk)[0].clone();
-        kiosk.tap("Tiếp");
+        kiosk.tap("Trang sau");
         let second = found(&kiosk)[0].clone();
         assert_ne!(first, second);
-        kiosk.tap("Trước");
+        kiosk.tap("Trang trước");
         assert_eq!(found(&kiosk)[0], first);
         // Keys of a keyboard find as well.
         kiosk.types("chung thuc", 200);

@@ -1,8 +1,12 @@
 //! Appointment slips: scanned, or typed.
 
 use hailong::domain::enrolment::Enrolled;
+use hailong::domain::line::By;
 use hailong::kiosk::config::Calls;
-use hailong::kiosk::visit::{Page, SETTLE_MS, TimeOuts};
+use hailong::kiosk::rest::QUIET_MS;
+use hailong::kiosk::visit::{Input, Page, SETTLE_MS, TimeOuts};
+use hailong::kiosk::window::ui;
+use slint::Global;
 use slint::platform::Key;
 
 use crate::assert_touchable;
@@ -11,7 +15,7 @@ use crate::stage::*;
 
 const SLIP: &str = "H15.50.05.13-261008-0975|033085001234|Nguyễn Văn An";
 const BUTTON: &str = "Có giấy hẹn";
-const USED: &str = "Giấy hẹn này đã được dùng hôm nay. Ông/bà vẫn có thể chạm vào khuôn mặt ở trang đầu để đánh giá.";
+const USED: &str = "Giấy hẹn này đã được dùng để đánh giá hôm nay. Ông/bà vẫn có thể đánh giá bằng cách chạm vào khuôn mặt ở trang đầu.";
 
 fn taking_slips(change: impl FnOnce(&mut Enrolled)) -> Kiosk {
     let calls = Calls { slips: true, ..Calls::default() };
@@ -89,7 +93,7 @@ fn a_slip_is_typed_by_touch_and_by_keypad() {
         kiosk.tap("Tiếp tục");
         assert!(
             kiosk.on("slip")
-                && kiosk.says("Chưa đúng mã hồ sơ. Xin ông/bà nhập lại hai dãy số cuối.")
+                && kiosk.says("Chưa nhận được mã hồ sơ. Xin ông/bà quét lại, hoặc nhập hai dãy số cuối của mã hồ sơ.")
         );
         for digit in "26100809755".chars() {
             kiosk.tap(&digit.to_string());
@@ -153,5 +157,53 @@ fn where_no_slips_are_taken_a_scanner_does_nothing() {
         pass(SETTLE_MS);
         assert_eq!(kiosk.told(), [""; 0]);
         let _ = home;
+    });
+}
+
+#[test]
+fn keys_reach_the_screen_after_it_rested_with_a_control_in_their_place() {
+    on_stage(|| {
+        let mut kiosk = taking_slips(|_| {});
+        kiosk.types(&char::from(Key::RightArrow).to_string(), 200);
+        pass(QUIET_MS + 4_000);
+        assert_eq!(kiosk.areas("RestPage").len(), 1);
+        kiosk.scans(SLIP);
+        kiosk.kept();
+        assert!(kiosk.on("invited"));
+    });
+}
+
+#[test]
+fn what_a_scanner_reads_is_typed_nowhere() {
+    on_stage(|| {
+        let mut kiosk = taking_slips(|_| {});
+        let query = |kiosk: &Kiosk| ui::Visit::get(kiosk.screen.app()).get_query();
+        kiosk.screen.take(Input::LookUp);
+        pass(SETTLE_MS);
+        for text in [SLIP, "HL:12345678"] {
+            pass(500);
+            for key in text.chars() {
+                kiosk.types(&key.to_string(), 3);
+                assert_eq!(query(&kiosk), "");
+            }
+            kiosk.types(&char::from(Key::Return).to_string(), 3);
+            pass(1_000);
+            assert!(kiosk.on("procedures"));
+            assert_eq!(query(&kiosk), "");
+        }
+        kiosk.tap("Quay lại");
+
+        // A slip that is scanned while somebody else rates has not been used.
+        kiosk.tap_kept("Hài lòng");
+        kiosk.scans(SLIP);
+        kiosk.screen.take(Input::Call(By::Queue, "q3".parse().unwrap()));
+        kiosk.tap_kept("Gửi");
+        kiosk.tap(HOME);
+        kiosk.kept();
+        assert!(kiosk.on("invited"));
+        kiosk.tap_kept("Không đánh giá");
+        kiosk.scans(SLIP);
+        kiosk.kept();
+        assert!(kiosk.on("invited"), "not used before");
     });
 }

@@ -57,6 +57,11 @@ fn each_page_speaks_once_in_the_visitors_language_and_the_same_at_every_level() 
             played(&["thanks.wav"]);
             kiosk.tap(HOME);
         }
+        // Whoever comes to a screen that nobody was at hears what it is.
+        pass(40_000);
+        kiosk.touch(60.0, 150.0);
+        played(&["home.wav"]);
+        pass(40_000);
         kiosk.tap("English");
         kiosk.tap_kept("Satisfied");
         kiosk.tap_kept("Send");

@@ -955,14 +955,14 @@ impl World {
         let page = self.visit.page();
         match &record {
             Record::Open { counter, level, .. } => {
-                assert!(matches!(page, Page::Who | Page::Home), "nobody's visit is cut short");
+                assert_eq!(*page, self.rest(), "nobody's visit is cut short");
                 assert_eq!((self.who.contact, level), (None, &None));
                 let place = self.counters.iter().position(|one| one == counter).expect("own");
                 self.who =
                     Onlooker { counter: place, language: self.who.language, ..Onlooker::default() };
             }
             Record::Misuse { touches } => {
-                assert!(matches!(page, Page::Who | Page::Home));
+                assert_eq!(*page, self.rest());
                 assert!(*touches >= LEAST_MISUSE);
             }
             Record::Close { contact, reasons, .. } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slint::{Global, Model, ModelRc, SharedString, VecModel};
 
 use super::wording::{fill_texts, typed};
-use super::{Screen, Shown, ui};
+use super::{ALONE_MS, Screen, Shown, ui};
 use crate::domain::form::{Offered, in_language};
 use crate::domain::ids::Hash;
 use crate::domain::office::{Counter, Official};
@@ -178,7 +178,11 @@ impl Screen {
         if let Some(voice) = self.voice.as_ref().filter(|_| !state.busy()) {
             let texts = self.texts();
             let spoken = (state.page(), texts.language.as_str());
-            voice.follow((!state.idle()).then_some(spoken));
+            // Whoever has just come is told what this is; nobody else at rest is.
+            let idle = state.idle();
+            let alone = state.quiet_ms((self.visitor_ms)()).is_some_and(|q| q >= ALONE_MS);
+            self.woken.set(self.woken.get() && idle && !alone);
+            voice.follow((!idle || self.woken.get()).then_some(spoken));
         }
         let now = (self.visitor_ms)();
         visit.set_time_left(state.time_left(now));
@@ -232,6 +236,9 @@ impl Screen {
                 (words.rest_closed.clone(), fill(when, &[("time", &time), ("date", &date)]))
             }
         };
+        let all = self.texts.borrow();
+        let others: Vec<&str> = all.iter().skip(1).map(|t| t.kiosk.rest_touch.as_str()).collect();
+        rest.set_others(others.join(" · ").into());
         rest.set_title(title.into());
         rest.set_text(text.into());
     }

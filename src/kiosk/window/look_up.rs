@@ -36,8 +36,10 @@ impl Screen {
     pub(super) fn show_procedures(&self, page: &Page) {
         let visit = ui::Visit::get(&self.app);
         let Page::Procedures { query, first, chosen } = page else {
-            if !visit.get_query().is_empty() {
+            // Nothing of what was typed stays for the next.
+            if !visit.get_query().is_empty() || !self.found.borrow().0.is_empty() {
                 visit.set_query(SharedString::default());
+                *self.found.borrow_mut() = (String::new(), find(&self.posted.borrow(), ""));
             }
             return;
         };

@@ -53,11 +53,12 @@ impl Screen {
                 self.afterwards(found, |screen, who| {
                     let who = who.flatten();
                     let rostered = who.as_ref().and_then(|who| screen.rostered(who));
+                    let before = screen.staff.borrow().attempts().clone();
                     let right = who.is_some();
                     screen.staff(Input::Checked(who, rostered));
-                    if right {
-                        let attempts = screen.staff.borrow().attempts().clone();
-                        screen.recorder.note_attempts(attempts, false);
+                    let after = screen.staff.borrow().attempts().clone();
+                    if right && after != before {
+                        screen.recorder.note_attempts(after, false);
                     }
                 });
             }
@@ -138,15 +139,17 @@ impl Screen {
             let known = directory.counter(counter);
             known.map_or_else(|| counter.to_string(), |known| texts.counter_and_name(known))
         };
-        side.set_busy(false);
+        let label_of = |official| self.station_of(directory.official(official));
+        side.set_busy(staff.is_copying());
+        side.set_hall(self.counters().len() > 1);
         let told = match page {
-            Page::Code { digits, wrong, checking } => {
+            Page::Code { digits, wrong } => {
                 side.set_view(ui::StaffView::Code);
                 side.set_typed(digits.len() as i32);
                 let left = staff.attempts().left_s(now);
                 if enrolled.staff_codes.is_empty() {
                     words.staff_code_none.clone()
-                } else if *checking {
+                } else if staff.is_checking() {
                     words.staff_code_checking.clone()
                 } else if left > 0 {
                     fill(&words.staff_code_wait, &[("seconds", &left)])
@@ -161,12 +164,19 @@ impl Screen {
                 let counters = self.counters();
                 let counters: Vec<SharedString> =
                     counters.iter().map(|counter| label(counter).into()).collect();
-                side.set_counters(ModelRc::new(VecModel::from(counters)));
+                if !slint::Model::iter(&side.get_counters()).eq(counters.iter().cloned()) {
+                    side.set_counters(ModelRc::new(VecModel::from(counters)));
+                }
                 String::new()
+            }
+            Page::Confirming(official, _) => {
+                side.set_view(ui::StaffView::Confirmed);
+                side.set_official(label_of(official));
+                words.staff_confirming.clone()
             }
             Page::Confirmed(official, counter) => {
                 side.set_view(ui::StaffView::Confirmed);
-                side.set_official(self.station_of(directory.official(official)));
+                side.set_official(label_of(official));
                 let (counter, time) = (label(counter), now.civil().strftime("%H:%M").to_string());
                 fill(&words.staff_confirmed, &[("counter", &counter), ("time", &time)])
             }
@@ -175,22 +185,23 @@ impl Screen {
                 side.set_official(ui::Station::default());
                 fill(&words.staff_failed, &[("why", why)])
             }
-            Page::Maintenance { told, busy } => {
+            Page::Maintenance { told } => {
                 side.set_view(ui::StaffView::Maintenance);
-                side.set_busy(*busy);
                 let rows = self.state_rows(words);
                 if !slint::Model::iter(&side.get_rows()).eq(rows.iter().cloned()) {
                     side.set_rows(ModelRc::new(VecModel::from(rows)));
                 }
                 match told {
                     Some(told) => told.clone(),
-                    None if *busy => words.staff_export_busy.clone(),
+                    None if staff.is_copying() => words.staff_export_busy.clone(),
                     None => String::new(),
                 }
             }
             Page::Touch(hits) => {
                 side.set_view(ui::StaffView::Touch);
-                side.set_hits(ModelRc::new(VecModel::from(hits.to_vec())));
+                if !slint::Model::iter(&side.get_hits()).eq(hits.iter().copied()) {
+                    put_hits(&side, hits);
+                }
                 String::new()
             }
             Page::Leave => {
@@ -223,8 +234,9 @@ impl Screen {
         };
         let receipt = condition.last_receipt.map(moment);
         let clock = condition.clock_offset_ms.map(|offset| {
-            let seconds = (offset as f64 / 1_000.0).round();
-            fill(&words.state_clock_seconds, &[("n", &seconds)])
+            let seconds = (offset.unsigned_abs() + 500) / 1_000;
+            let way = if offset < 0 { &words.state_clock_behind } else { &words.state_clock_ahead };
+            fill(way, &[("n", &seconds)])
         });
         vec![
             kiosk,
@@ -241,6 +253,18 @@ impl Screen {
             ),
             row(&words.state_clock, clock.unwrap_or(words.state_unknown.clone())),
         ]
+    }
+}
+
+/// Changes the points in place, so that none is built anew under a finger.
+fn put_hits(side: &ui::Staff<'_>, hits: &[bool; 9]) {
+    let shown = side.get_hits();
+    if slint::Model::row_count(&shown) == hits.len() {
+        for (row, hit) in hits.iter().enumerate() {
+            slint::Model::set_row_data(&shown, row, *hit);
+        }
+    } else {
+        side.set_hits(ModelRc::new(VecModel::from(hits.to_vec())));
     }
 }
 

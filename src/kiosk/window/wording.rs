@@ -49,6 +49,8 @@ pub fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_staff_code(text(&texts.staff_code));
     shown.set_staff_code_help(text(&texts.staff_code_help));
     shown.set_staff_counter(text(&texts.staff_counter));
+    shown.set_staff_maintenance(text(&texts.staff_maintenance));
+    shown.set_staff_elsewhere(text(&texts.staff_elsewhere));
     shown.set_staff_touch(text(&texts.staff_touch));
     shown.set_staff_touch_help(text(&texts.staff_touch_help));
     shown.set_staff_export(text(&texts.staff_export));
