@@ -145,6 +145,11 @@ pub enum WindowError {
 /// the timer is kept.
 pub(super) fn lock_down(app: &ui::AppWindow) -> slint::Timer {
     app.set_hide_pointer(true);
+    fill_screen(app)
+}
+
+/// Makes the window one that fills the screen and cannot be closed, for as long as the timer is kept.
+pub(super) fn fill_screen<C: ComponentHandle + 'static>(app: &C) -> slint::Timer {
     app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
     app.window().set_fullscreen(true);
     // A Wayland compositor answers only after the first frame, and Slint takes its silence until then

@@ -7,9 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use slint::platform::Key;
-use slint::{
-    CloseRequestResponse, ComponentHandle, Global, Model, ModelRc, SharedString, VecModel,
-};
+use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -25,7 +23,7 @@ use crate::kiosk::identity::Identity;
 use crate::kiosk::keypad;
 use crate::kiosk::network::Way;
 use crate::kiosk::obstacle::Obstacle;
-use crate::kiosk::window::ui;
+use crate::kiosk::window::{fill_screen, ui};
 use crate::texts::{Texts, fill};
 
 /// What a first start is shown with.
@@ -66,6 +64,7 @@ pub struct SetupScreen {
     moving: Cell<bool>,
     finished: Cell<bool>,
     rows: Rows,
+    _filling: Option<slint::Timer>,
 }
 
 /// Lists on the screen, changed in place: a list that is made anew takes the place of keys away.
@@ -118,10 +117,7 @@ impl SetupScreen {
     /// Makes the window. It lives until the returned handle is dropped.
     pub fn new(setting: Setting) -> Result<Rc<Self>, slint::PlatformError> {
         let app = ui::SetupWindow::new()?;
-        app.window().set_fullscreen(setting.full_screen);
-        if setting.full_screen {
-            app.window().on_close_requested(|| CloseRequestResponse::KeepWindowShown);
-        }
+        let filling = setting.full_screen.then(|| fill_screen(&app));
         let (heard, mut hears) = unbounded_channel();
         let screen = Rc::new(Self {
             app,
@@ -133,6 +129,7 @@ impl SetupScreen {
             connection: RefCell::default(),
             heard,
             moving: Cell::new(false),
+            _filling: filling,
             finished: Cell::new(false),
             rows: Rows::default(),
         });
