@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use slint::platform::Key;
-use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
+use slint::{Global, Model, ModelRc, SharedString, VecModel};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
