@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 mod commands;
 
@@ -368,14 +371,17 @@ enum Admin {
     },
 }
 
+/// What is logged: errors of others and warnings of ours, or what `HAILONG_LOG` names, such as
+/// `hailong=debug,warn`.
+fn wanted() -> Targets {
+    let named = std::env::var("HAILONG_LOG").ok().and_then(|named| named.parse().ok());
+    let ours = || Targets::new().with_default(Level::ERROR).with_target("hailong", Level::WARN);
+    named.unwrap_or_else(ours)
+}
+
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("HAILONG_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("hailong=warn,error")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(log.with_filter(wanted())).init();
     let cli = Cli::parse();
     let done = match cli.command {
         None => commands::demo(&cli.demo),

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::{Date, Weekday};
-use serde::{Deserialize, Serialize};
+use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
@@ -68,15 +69,76 @@ pub struct NoticePart {
     pub text: String,
 }
 
+/// Reads the texts of these keys, in their order: each of them once, and no other. Derived readers of so many
+/// fields, one for each kind of file, were two megabytes of the kiosk's program.
+fn section<'de, D: Deserializer<'de>>(
+    from: D,
+    keys: &'static [&'static str],
+) -> Result<Vec<String>, D::Error> {
+    /// One of the keys: its place.
+    struct Key(&'static [&'static str]);
+
+    impl<'de> DeserializeSeed<'de> for Key {
+        type Value = usize;
+        fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<usize, D::Error> {
+            from.deserialize_identifier(self)
+        }
+    }
+
+    impl Visitor<'_> for Key {
+        type Value = usize;
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            f.write_str("the key of a text")
+        }
+        fn visit_str<E: de::Error>(self, key: &str) -> Result<usize, E> {
+            let place = self.0.iter().position(|known| *known == key);
+            place.ok_or_else(|| E::unknown_field(key, self.0))
+        }
+    }
+
+    struct Section(&'static [&'static str]);
+
+    impl<'de> Visitor<'de> for Section {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            f.write_str("texts by their keys")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            let mut found: Vec<Option<String>> = vec![None; self.0.len()];
+            while let Some(place) = map.next_key_seed(Key(self.0))? {
+                if found[place].replace(map.next_value()?).is_some() {
+                    return Err(de::Error::duplicate_field(self.0[place]));
+                }
+            }
+            let whole = self.0.iter().zip(found);
+            whole.map(|(key, text)| text.ok_or_else(|| de::Error::missing_field(key))).collect()
+        }
+    }
+
+    from.deserialize_map(Section(keys))
+}
+
 macro_rules! texts {
     ($(#[$of:meta])* $name:ident { $($field:ident),* $(,)? }) => {
         $(#[$of])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[allow(missing_docs)] // Each is named for the place where it stands.
         pub struct $name { $(pub $field: String),* }
 
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                section(from, &[$(stringify!($field)),*]).map(Self::of)
+            }
+        }
+
         impl $name {
+            /// Of its texts, in the order of their keys. Once in the program, whatever was read.
+            #[inline(never)]
+            fn of(texts: Vec<String>) -> Self {
+                let mut texts = texts.into_iter();
+                Self { $($field: texts.next().unwrap_or_default()),* }
+            }
+
             /// Every text, by its key.
             pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
                 [$((stringify!($field), self.$field.as_str())),*].into_iter()
@@ -94,9 +156,9 @@ texts! {
         staff_title, staff_code, staff_code_help, staff_code_none, staff_code_wrong,
         staff_code_wait, staff_code_checking, staff_counter, staff_maintenance, staff_confirming, staff_elsewhere, staff_confirmed, staff_failed,
         staff_touch, staff_touch_help, staff_export, staff_export_busy, staff_export_none, staff_export_nothing,
-        staff_export_done, staff_export_failed, staff_leave, staff_leave_title, staff_leave_help,
+        staff_export_done, staff_export_full, staff_export_locked, staff_export_failed, staff_leave, staff_leave_title, staff_leave_help,
         staff_done, state_kiosk, state_version, state_since, state_queue, state_queue_lines,
-        state_queue_since, state_queue_none, state_link, state_link_good, state_receipt,
+        state_queue_since, state_queue_none, state_link, state_link_good, state_link_refused, state_link_files, state_receipt,
         state_never, state_disk, state_clock, state_clock_behind, state_clock_ahead, state_unknown,
         procedures_button, procedures_help, procedures_found, procedures_none, procedures_title, procedures_card,
         procedure_time, procedure_fee, procedure_field, procedure_papers, list_before, list_next,

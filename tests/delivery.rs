@@ -918,7 +918,7 @@ async fn an_uploader_believes_no_receipt_that_is_not_signed_as_it_stands() {
         let mut sending = kiosk.send_by(transport);
         let standing = until(&sending, &central.clock, |standing| standing.failures >= 3).await;
         assert_eq!(standing.watermark, 0);
-        let trouble = standing.trouble.unwrap();
+        let trouble = standing.trouble.unwrap().to_string();
         assert!(trouble.contains("not signed by the central service"), "{trouble}");
         tamper.store(false, Ordering::SeqCst);
         sending.drained(30).await;
@@ -978,7 +978,7 @@ async fn a_receipt_for_another_kiosk_or_epoch_is_not_obeyed() {
         let sending = kiosk.send_by(Wrong(wrong));
         let standing = until(&sending, &central.clock, |standing| standing.failures >= 2).await;
         assert_eq!(standing.watermark, 0);
-        assert!(standing.trouble.unwrap().contains("for another journal"));
+        assert!(standing.trouble.unwrap().to_string().contains("for another journal"));
     }
 }
 

@@ -35,12 +35,14 @@ use crate::kiosk::configuration::InForce;
 use crate::kiosk::desk::Desk;
 use crate::kiosk::headless::{Headless, save};
 use crate::kiosk::identity::Identity;
+use crate::kiosk::obstacle::Obstacle;
 use crate::kiosk::photos::Photos;
 use crate::kiosk::procedures::Procedures;
 use crate::kiosk::recorder::Recorder;
 use crate::kiosk::rest::{CARD_MS, QUIET_MS};
 use crate::kiosk::staff;
 use crate::kiosk::typing::Stroke;
+use crate::kiosk::uploader::{Standing, Trouble};
 use crate::kiosk::visit::{BETWEEN_MS, Input, Mode, SlipRead, TimeOuts};
 use crate::kiosk::window::{Screen, Setting, WindowError, ui};
 use crate::texts::Texts;
@@ -256,7 +258,11 @@ impl<'a> Stage<'a> {
             clock,
             visitor_ms: Rc::new(move || now.get()),
             procedures: Procedures::fixed(exhibition.procedures.clone()),
-            care: Care { condition: Some(condition()?), ..Care::of(folder) },
+            care: Care {
+                condition: Some(condition()?),
+                standing: Some(watch::channel(standing()).1),
+                ..Care::of(folder)
+            },
             voice: None,
             calls: Calls { slips, ..Calls::default() },
             photos,
@@ -563,18 +569,23 @@ fn drawn() -> Random {
 
 /// A kiosk that has not reached the central service since last evening.
 fn condition() -> Result<watch::Receiver<Condition>, DemoError> {
-    let trouble = "the central service cannot be reached: no answer from danhgia.hungyen.gov.vn";
     let condition = Condition {
         version: env!("CARGO_PKG_VERSION").into(),
         since: moment("2026-11-20T07:12:00.000+07:00")?,
         queue: 214,
         oldest_unsent: Some(moment("2026-11-23T16:52:00.000+07:00")?),
         last_receipt: Some(moment("2026-11-23T16:51:00.000+07:00")?),
-        trouble: Some(trouble.into()),
+        trouble: standing().trouble.map(|trouble| trouble.to_string()),
         disk_free: Some(23_400_000_000),
         clock_offset_ms: Some(-2_300),
     };
     Ok(watch::channel(condition).1)
+}
+
+/// An uploader whose batches get no answer.
+fn standing() -> Standing {
+    let trouble = Trouble::Way(Obstacle::Late("danhgia.hungyen.gov.vn:443".into()));
+    Standing { trouble: Some(trouble), ..Standing::default() }
 }
 
 /// A code that nobody knows, so that there is one to ask for.

@@ -474,7 +474,13 @@ fn end_day(hall: Hall, mut neighbours: Vec<Neighbour>, front: Front) -> Result<(
             return Err(DemoError::Broken(format!(
                 "{} was not sent within 30 seconds: {}",
                 folder.display(),
-                sending.standing.borrow().trouble.clone().unwrap_or_default()
+                sending
+                    .standing
+                    .borrow()
+                    .trouble
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
             )));
         }
     }

@@ -57,6 +57,16 @@ pub enum ExportError {
     },
 }
 
+/// Whether a stick has no room left.
+pub fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Whether a stick does not let itself be written to.
+pub fn is_locked(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
+}
+
 fn stick(file: &Path, error: &std::io::Error, batches: u64) -> String {
     let file = file.display();
     let there = format!("{batches} batches are on it, each of them whole");
@@ -64,10 +74,10 @@ fn stick(file: &Path, error: &std::io::Error, batches: u64) -> String {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             format!("{file} is no folder; put the stick in, and name a folder of it with --out")
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
+        _ if is_full(error) => format!(
             "the stick is full: {there}; make room on it or take another one, and export again"
         ),
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => format!(
+        _ if is_locked(error) => format!(
             "{file}: the stick cannot be written to ({error}); take its write protection away or \
              take another one, and export again"
         ),

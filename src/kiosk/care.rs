@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::by_hand::{ExportError, Exported, export};
 use super::condition::Condition;
+use super::uploader::Standing;
 
 /// Where systems put what is plugged in.
 const MEDIA: [&str; 2] = ["/media", "/run/media"];
@@ -26,12 +27,15 @@ pub struct Care {
     pub sticks: Sticks,
     /// How the kiosk stands, where it is looked at.
     pub condition: Option<watch::Receiver<Condition>>,
+    /// How its uploader stands, where there is one.
+    pub standing: Option<watch::Receiver<Standing>>,
 }
 
 impl Care {
     /// Of a kiosk's folder, and the sticks that the system has mounted.
     pub fn of(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), sticks: Arc::new(mounted), condition: None }
+        let (folder, sticks) = (folder.to_owned(), Arc::new(mounted));
+        Self { folder, sticks, condition: None, standing: None }
     }
 
     /// Writes what the central service does not have onto the first stick, and takes the receipts that came

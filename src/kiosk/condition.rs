@@ -56,7 +56,7 @@ impl Looker {
             queue,
             oldest_unsent,
             last_receipt: standing.receipted,
-            trouble: standing.trouble.clone(),
+            trouble: standing.trouble.as_ref().map(ToString::to_string),
             disk_free: disk_free(&self.folder),
             clock_offset_ms: standing.heard.map(offset),
         }

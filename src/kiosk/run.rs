@@ -218,7 +218,8 @@ pub fn run(
     let transport = Http::new(&network)?;
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     let by = Arc::clone(&clock);
-    let condition = condition::follow(&config.data, uploader.standing(), by, runtime.handle());
+    let standing = uploader.standing();
+    let condition = condition::follow(&config.data, standing.clone(), by, runtime.handle());
     let heart = Heart::of(&Sender::of(&identity)?, condition.clone());
     runtime.spawn(heart.follow(network.clone(), Arc::clone(&clock)));
     runtime.spawn(uploader.run(more));
@@ -248,7 +249,11 @@ pub fn run(
         clock,
         visitor_ms: Rc::new(move || origin.elapsed().as_millis() as u64),
         procedures,
-        care: Care { condition: Some(condition), ..Care::of(&config.data) },
+        care: Care {
+            condition: Some(condition),
+            standing: Some(standing),
+            ..Care::of(&config.data)
+        },
         voice: config.voice.map(Voice::new),
         calls: config.calls,
         photos,

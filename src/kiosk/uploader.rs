@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use super::journal::JournalError;
 use super::journal_reader::JournalReader;
 use super::network::refusal;
+use super::obstacle::Obstacle;
 use super::receipts::{Receipts, ReceiptsError, reach};
 use super::rescue::{self, Piece, Rescued};
 use super::sender::{self, BadReceipt, Plan, Sender};
@@ -64,6 +65,20 @@ pub enum UploadError {
     Batch(#[from] BadBatch),
 }
 
+/// What keeps lines from being sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The way to the central service.
+    #[error("the central service cannot be reached: {0}")]
+    Way(Obstacle),
+    /// The central service does not take them, in words.
+    #[error("{0}")]
+    Service(String),
+    /// This kiosk's own files, in words.
+    #[error("{0}")]
+    Files(String),
+}
+
 /// How the uploader stands, for screens and tests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
@@ -73,8 +88,8 @@ pub struct Standing {
     pub last: u64,
     /// Failures in a row.
     pub failures: u32,
-    /// What went wrong last, in words.
-    pub trouble: Option<String>,
+    /// What went wrong last.
+    pub trouble: Option<Trouble>,
     /// When the central service wrote the last receipt that is kept here.
     pub receipted: Option<At>,
     /// The same of the last one that came over the network in this run, and the monotonic clock's
@@ -93,14 +108,14 @@ impl Standing {
 enum Attempt {
     Drained,
     Moved,
-    Failed(String, Option<Duration>),
+    Failed(Trouble, Option<Duration>),
 }
 
 /// Why a batch was not receipted.
 struct Refusal {
     /// The HTTP status; 0 when none came.
     status: u16,
-    why: String,
+    why: Trouble,
     /// What `Retry-After` asked for.
     asked: Option<Duration>,
 }
@@ -143,10 +158,14 @@ async fn exchange<T: Transport>(
     let reply = match transport.post(batch).await {
         Ok(reply) => reply,
         Err(unreachable) => {
-            return Err(Refusal { status: 0, why: unreachable.to_string(), asked: None });
+            return Err(Refusal { status: 0, why: Trouble::Way(unreachable.0), asked: None });
         }
     };
-    let refused = |why: String| Refusal { status: reply.status, why, asked: reply.retry_after };
+    let refused = |why: String| Refusal {
+        status: reply.status,
+        why: Trouble::Service(why),
+        asked: reply.retry_after,
+    };
     if reply.status != 200 {
         let said = StatusCode::from_u16(reply.status)
             .map_or_else(|_| reply.status.to_string(), |status| refusal(status, &reply.body));
@@ -215,7 +234,7 @@ impl<T: Transport> Uploader<T> {
     /// Sends for ever: whenever `more` is notified, and again after every failure.
     pub async fn run(mut self, more: Arc<Notify>) -> Infallible {
         let mut failures = 0;
-        let mut said: Vec<String> = Vec::new();
+        let mut said: Vec<Trouble> = Vec::new();
         loop {
             let attempt = match self.attempt().await {
                 Ok(attempt) => attempt,
@@ -226,7 +245,7 @@ impl<T: Transport> Uploader<T> {
                     {
                         rescue::suspect(&self.folder, &error.to_string());
                     }
-                    Attempt::Failed(error.to_string(), None)
+                    Attempt::Failed(Trouble::Files(error.to_string()), None)
                 }
             };
             match attempt {
@@ -258,7 +277,7 @@ impl<T: Transport> Uploader<T> {
         }
     }
 
-    fn stand(&self, failures: u32, trouble: Option<String>) {
+    fn stand(&self, failures: u32, trouble: Option<Trouble>) {
         self.standing.send_modify(|standing| {
             if let Some(files) = &self.files {
                 standing.watermark = files.receipts.watermark();
@@ -304,7 +323,7 @@ impl<T: Transport> Uploader<T> {
             Err(Refusal { status: 413, .. }) if batch.header.count > 1 => {
                 self.most = batch.header.count as usize / 2;
                 let why = "the batch is too large; trying with fewer lines".into();
-                Ok(Attempt::Failed(why, None))
+                Ok(Attempt::Failed(Trouble::Service(why), None))
             }
             Err(refusal) => Ok(Attempt::Failed(refusal.why, refusal.asked)),
         }
@@ -315,7 +334,7 @@ impl<T: Transport> Uploader<T> {
         let outcome = match self.sender.pack(&piece) {
             Ok(batch) => exchange(&self.transport, &self.sender, &batch).await.map(|_| ()),
             Err(BadBatch::TooLarge) => {
-                let why = BadBatch::TooLarge.to_string();
+                let why = Trouble::Files(BadBatch::TooLarge.to_string());
                 Err(Refusal { status: 413, why, asked: None })
             }
             Err(bad) => return Err(bad.into()),
@@ -366,8 +385,10 @@ impl<T: Transport> Uploader<T> {
         receipt: &Receipt,
         reply: &Reply,
     ) -> Result<Attempt, UploadError> {
-        let failed = |why: String| Ok(Attempt::Failed(why, reply.retry_after));
-        let Some(files) = &mut self.files else { return failed("the files are closed".into()) };
+        let failed = |why: Trouble| Ok(Attempt::Failed(why, reply.retry_after));
+        let Some(files) = &mut self.files else {
+            return failed(Trouble::Files("the files are closed".into()));
+        };
         let watermark = if let Some(watermark) = reach(&files.journal, receipt)? {
             watermark
         } else if receipt.watermark > plan.last {
@@ -376,14 +397,18 @@ impl<T: Transport> Uploader<T> {
                  was this disk restored or cloned?");
             plan.last
         } else {
-            return failed(format!(
-                "the central service has another line {}; a person must look",
-                receipt.watermark
-            ));
+            let watermark = receipt.watermark;
+            return failed(Trouble::Service(format!(
+                "the central service has another line {watermark}; a person must look"
+            )));
         };
         let moved = watermark != files.receipts.watermark();
         files.receipts.keep(watermark, receipt.at, &reply.body, &reply.signature)?;
-        if moved { Ok(Attempt::Moved) } else { failed("the receipt covers nothing new".into()) }
+        if moved {
+            Ok(Attempt::Moved)
+        } else {
+            failed(Trouble::Service("the receipt covers nothing new".into()))
+        }
     }
 }
 

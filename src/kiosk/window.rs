@@ -39,6 +39,7 @@ use crate::texts::Texts;
 mod drawing;
 mod look_up;
 mod staff_side;
+mod state;
 pub(super) mod wording;
 
 /// What the Slint compiler makes of `ui/kiosk/app.slint`.

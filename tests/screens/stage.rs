@@ -187,6 +187,7 @@ impl Kiosk {
                 folder: folder.clone(),
                 sticks: Arc::new(move || sticks.clone()),
                 condition,
+                standing: None,
             },
             voice: voice.map(Voice::new),
             photos: Photos::in_folder(&folder),

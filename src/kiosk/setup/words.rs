@@ -164,6 +164,39 @@ fn place_of(texts: &Texts, admitted: &super::Admitted) -> Vec<(String, String)> 
     ]
 }
 
+/// What keeps from the central service, and what to do.
+pub fn obstacle<'a>(t: &'a SetupTexts, obstacle: &Obstacle) -> (&'a String, String) {
+    let of = |text: &str, host: &String| fill(text, &[("host", host)]);
+    match obstacle {
+        Obstacle::Name(host) => (&t.no_name, of(&t.no_name_text, host)),
+        Obstacle::NoWay(host) => (&t.no_way, of(&t.no_way_text, host)),
+        Obstacle::Refused(host) => (&t.refused, of(&t.refused_text, host)),
+        Obstacle::Late(host) => (&t.late, of(&t.late_text, host)),
+        Obstacle::Cut(host) => (&t.cut, of(&t.cut_text, host)),
+        Obstacle::NoTls(host) | Obstacle::NoHttp(host) => (&t.scheme, of(&t.scheme_text, host)),
+        Obstacle::Untrusted(host) => (&t.untrusted, of(&t.untrusted_text, host)),
+        Obstacle::OtherName { host, names } => {
+            (&t.other_name, fill(&t.other_name_text, &[("host", host), ("names", names)]))
+        }
+        Obstacle::Expired { host, end, .. } => {
+            (&t.see_clock, fill(&t.expired_text, &[("host", host), ("day", &day(end))]))
+        }
+        Obstacle::NotYet { host, begin, .. } => {
+            (&t.see_clock, fill(&t.not_yet_text, &[("host", host), ("day", &day(begin))]))
+        }
+        Obstacle::Certificate { host, why } => {
+            (&t.certificate, fill(&t.certificate_text, &[("host", host), ("why", why)]))
+        }
+        Obstacle::ProxyPassword(proxy) => {
+            (&t.proxy_password, fill(&t.proxy_password_text, &[("proxy", proxy)]))
+        }
+        Obstacle::Proxy { proxy, host } => {
+            (&t.proxy, fill(&t.proxy_text, &[("proxy", proxy), ("host", host)]))
+        }
+        Obstacle::Other(why) => (&t.other, fill(&t.other_text, &[("why", why)])),
+    }
+}
+
 /// Heading of a failure, and what to do.
 fn failed<'a>(t: &'a SetupTexts, failure: &Failure, host: &str) -> (&'a String, String) {
     let of = |text: &str, values: &[(&str, &dyn std::fmt::Display)]| {
@@ -171,40 +204,7 @@ fn failed<'a>(t: &'a SetupTexts, failure: &Failure, host: &str) -> (&'a String, 
         fill(text, &[values, &[host]].concat())
     };
     match failure {
-        Failure::Unreachable(obstacle) => match obstacle {
-            Obstacle::Name(host) => (&t.no_name, of(&t.no_name_text, &[("host", host)])),
-            Obstacle::NoWay(host) => (&t.no_way, of(&t.no_way_text, &[("host", host)])),
-            Obstacle::Refused(host) => (&t.refused, of(&t.refused_text, &[("host", host)])),
-            Obstacle::Late(host) => (&t.late, of(&t.late_text, &[("host", host)])),
-            Obstacle::Cut(host) => (&t.cut, of(&t.cut_text, &[("host", host)])),
-            Obstacle::NoTls(host) | Obstacle::NoHttp(host) => {
-                (&t.scheme, of(&t.scheme_text, &[("host", host)]))
-            }
-            Obstacle::Untrusted(host) => (&t.untrusted, of(&t.untrusted_text, &[("host", host)])),
-            Obstacle::OtherName { host, names } => {
-                (&t.other_name, of(&t.other_name_text, &[("host", host), ("names", names)]))
-            }
-            Obstacle::Expired { host, end, .. } => {
-                let values: [(&str, &dyn std::fmt::Display); 2] =
-                    [("host", host), ("day", &day(end))];
-                (&t.see_clock, of(&t.expired_text, &values))
-            }
-            Obstacle::NotYet { host, begin, .. } => {
-                let values: [(&str, &dyn std::fmt::Display); 2] =
-                    [("host", host), ("day", &day(begin))];
-                (&t.see_clock, of(&t.not_yet_text, &values))
-            }
-            Obstacle::Certificate { host, why } => {
-                (&t.certificate, of(&t.certificate_text, &[("host", host), ("why", why)]))
-            }
-            Obstacle::ProxyPassword(proxy) => {
-                (&t.proxy_password, of(&t.proxy_password_text, &[("proxy", proxy)]))
-            }
-            Obstacle::Proxy { proxy, host } => {
-                (&t.proxy, of(&t.proxy_text, &[("proxy", proxy), ("host", host)]))
-            }
-            Obstacle::Other(why) => (&t.other, of(&t.other_text, &[("why", why)])),
-        },
+        Failure::Unreachable(way) => obstacle(t, way),
         Failure::Stranger => (&t.stranger, of(&t.stranger_text, &[])),
         Failure::Busy { wait } => {
             let wait = wait.unwrap_or(30);

@@ -3,10 +3,11 @@
 use slint::{Global, ModelRc, SharedString, VecModel};
 use tokio::sync::oneshot;
 
-use super::{Screen, ui};
+use super::{Screen, state, ui};
 use crate::domain::ids::CounterId;
 use crate::domain::staff_code::Staff as Who;
 use crate::domain::time::At;
+use crate::kiosk::by_hand::{ExportError, is_full, is_locked};
 use crate::kiosk::care::Care;
 use crate::kiosk::staff::{Deed, Input, Page};
 use crate::kiosk::visit;
@@ -147,6 +148,7 @@ impl Screen {
                 side.set_view(ui::StaffView::Code);
                 side.set_typed(digits.len() as i32);
                 let left = staff.attempts().left_s(now);
+                side.set_waits(enrolled.staff_codes.is_empty() || staff.is_checking() || left > 0);
                 if enrolled.staff_codes.is_empty() {
                     words.staff_code_none.clone()
                 } else if staff.is_checking() {
@@ -187,7 +189,7 @@ impl Screen {
             }
             Page::Maintenance { told } => {
                 side.set_view(ui::StaffView::Maintenance);
-                let rows = self.state_rows(words);
+                let rows = self.state_rows();
                 if !slint::Model::iter(&side.get_rows()).eq(rows.iter().cloned()) {
                     side.set_rows(ModelRc::new(VecModel::from(rows)));
                 }
@@ -214,45 +216,13 @@ impl Screen {
     }
 
     /// How the kiosk stands, line by line.
-    fn state_rows(&self, words: &KioskTexts) -> Vec<ui::StateRow> {
-        let row = |label: &String, value: String| ui::StateRow {
-            label: label.into(),
-            value: value.into(),
-        };
-        let kiosk = row(&words.state_kiosk, self.enrolled.borrow().kiosk.to_string());
-        let Some(condition) = &self.care.condition else { return vec![kiosk] };
-        let condition = condition.borrow().clone();
-        let mark = self.texts().summary.decimal_mark.clone();
-        let moment = |at: At| at.civil().strftime("%d/%m %H:%M").to_string();
-        let queue = match condition.oldest_unsent {
-            Some(oldest) if condition.queue > 0 => {
-                let n = condition.queue;
-                fill(&words.state_queue_since, &[("n", &n), ("time", &moment(oldest))])
-            }
-            _ if condition.queue > 0 => fill(&words.state_queue_lines, &[("n", &condition.queue)]),
-            _ => words.state_queue_none.clone(),
-        };
-        let receipt = condition.last_receipt.map(moment);
-        let clock = condition.clock_offset_ms.map(|offset| {
-            let seconds = (offset.unsigned_abs() + 500) / 1_000;
-            let way = if offset < 0 { &words.state_clock_behind } else { &words.state_clock_ahead };
-            fill(way, &[("n", &seconds)])
-        });
-        vec![
-            kiosk,
-            row(&words.state_version, condition.version),
-            row(&words.state_since, moment(condition.since)),
-            row(&words.state_queue, queue),
-            row(&words.state_link, condition.trouble.unwrap_or(words.state_link_good.clone())),
-            row(&words.state_receipt, receipt.unwrap_or(words.state_never.clone())),
-            row(
-                &words.state_disk,
-                condition
-                    .disk_free
-                    .map_or(words.state_unknown.clone(), |free| gigabytes(free, &mark)),
-            ),
-            row(&words.state_clock, clock.unwrap_or(words.state_unknown.clone())),
-        ]
+    fn state_rows(&self) -> Vec<ui::StateRow> {
+        let condition = self.care.condition.as_ref().map(|condition| condition.borrow().clone());
+        let standing = self.care.standing.as_ref().map(|standing| standing.borrow().clone());
+        let trouble = standing.and_then(|standing| standing.trouble);
+        let enrolled = self.enrolled.borrow();
+        let now = At::new(self.clock.now());
+        state::rows(&self.texts(), &enrolled.kiosk, condition.as_ref(), trouble.as_ref(), now)
     }
 }
 
@@ -266,11 +236,6 @@ fn put_hits(side: &ui::Staff<'_>, hits: &[bool; 9]) {
     } else {
         side.set_hits(ModelRc::new(VecModel::from(hits.to_vec())));
     }
-}
-
-/// “23,4 GB”.
-fn gigabytes(bytes: u64, decimal_mark: &str) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9).replace('.', decimal_mark)
 }
 
 /// Does something slow on a thread of its own.
@@ -293,6 +258,12 @@ fn elsewhere<T: Send + 'static>(
 fn export(care: &Care, words: &KioskTexts) -> String {
     match care.export() {
         None => words.staff_export_none.clone(),
+        Some(Err(ExportError::Stick { error, .. })) if is_full(&error) => {
+            words.staff_export_full.clone()
+        }
+        Some(Err(ExportError::Stick { error, .. })) if is_locked(&error) => {
+            words.staff_export_locked.clone()
+        }
         Some(Err(error)) => fill(&words.staff_export_failed, &[("why", &error)]),
         Some(Ok((_, exported))) if exported.batches == 0 => words.staff_export_nothing.clone(),
         Some(Ok((folder, exported))) => {
