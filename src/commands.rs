@@ -238,30 +238,65 @@ pub fn summary(_: &Summary) -> Result<(), Failure> {
 
 #[cfg(feature = "central")]
 pub fn summary(asked: &Summary) -> Result<(), Failure> {
+    use std::io::Write;
+
     use super::Format;
     use hailong::central::report::of_folder;
     let format = match asked.format {
         Format::Table => "table",
         Format::Json => "json",
+        Format::Csv => "csv",
+        Format::Xlsx => "xlsx",
     };
+    if matches!(asked.format, Format::Xlsx) && asked.out.is_none() {
+        return Err(Failure::new(
+            USAGE,
+            "name the file to write with --out, such as --out day.xlsx",
+        ));
+    }
     if let Some(link) = &asked.place.server {
         let office = asked.office.as_deref().unwrap_or("only");
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
         let lang = asked.lang.as_ref().map_or_else(String::new, |lang| format!("&lang={lang}"));
         let path = format!("/api/v1/summary/{office}/{date}?format={format}{lang}");
+        if let Some(out) = &asked.out {
+            let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, out, |_| true)?;
+            println!("{}: {bytes} bytes", out.display());
+            return Ok(());
+        }
         println!("{}", staff::get(link, asked.place.ca.as_deref(), &path)?.trim_end());
         return Ok(());
     }
     let office = asked.office.as_deref();
     let report = of_folder(&asked.place.data, office, asked.date).map_err(of_report)?;
-    match asked.format {
+    let lang = asked.lang.as_deref();
+    let sheet = || report.spreadsheet(lang).map_err(|error| Failure::new(USAGE, error));
+    let unwritten = |error| Failure::new(INTERNAL, error);
+    let bytes = match asked.format {
         Format::Table => {
-            let table = report.table(asked.lang.as_deref());
-            print!("{}", table.map_err(|error| Failure::new(USAGE, error))?);
+            let table = report.table(lang);
+            table.map_err(|error| Failure::new(USAGE, error))?.into_bytes()
         }
-        Format::Json => println!("{}", report.json()),
-    }
+        Format::Json => format!("{}\n", report.json()).into_bytes(),
+        Format::Csv => sheet()?.csv().map_err(unwritten)?,
+        Format::Xlsx => sheet()?.xlsx().map_err(unwritten)?,
+    };
+    let Some(out) = &asked.out else {
+        let mut to = std::io::stdout().lock();
+        return to.write_all(&bytes).map_err(|error| Failure::new(INTERNAL, error));
+    };
+    let disk = |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
+    let mut file = std::fs::File::create_new(out).map_err(disk)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(disk)?;
+    println!("{}: {} bytes", out.display(), bytes.len());
     Ok(())
+}
+
+/// Whether an archive's end is there: its last record says that nothing is missing.
+#[cfg(feature = "central")]
+fn is_whole(tail: &[u8]) -> bool {
+    let last = tail.strip_suffix(b"\n").and_then(|tail| tail.rsplit(|b| *b == b'\n').next());
+    last.is_some_and(|last| last.starts_with(b"{\"record\":\"end\""))
 }
 
 #[cfg(feature = "central")]
@@ -294,7 +329,7 @@ pub fn export(asked: &Export) -> Result<(), Failure> {
         let days = [("from", from), ("to", to)];
         let days = days.iter().filter_map(|(name, day)| Some(format!("&{name}={}", (*day)?)));
         let path = format!("/api/v1/export?opened={opened}{}", days.collect::<String>());
-        let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, &asked.out)?;
+        let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, &asked.out, is_whole)?;
         println!("{}: {bytes} bytes", asked.out.display());
         if opened {
             println!("It holds what was answered: keep it to yourself.");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hailong::domain::period::Period;
 use jiff::civil::Date;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -33,7 +34,7 @@ enum Command {
     Kiosk(Kiosk),
     /// Run the central service.
     Central(Central),
-    /// Print an office's daily summary.
+    /// Print an office's summary of a day or a period, or write it as a spreadsheet.
     Summary(Summary),
     /// Write journals and roots into an archive for an auditor.
     Export(Export),
@@ -148,15 +149,19 @@ struct Central {
 /// Options of the summary.
 #[derive(Args)]
 struct Summary {
-    /// The day; by default the latest one in the store.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    date: Option<Date>,
+    /// A day (2026-11-24), week (2026-W48), month (2026-11), quarter (2026-Q4), year (2026), or any days
+    /// (2026-11-01..2026-11-15); by default the latest day in the store.
+    #[arg(long, value_name = "PERIOD")]
+    date: Option<Period>,
     /// The office's code; by default the only one.
     #[arg(long, value_name = "CODE")]
     office: Option<String>,
-    /// A table, or JSON.
+    /// A table to read, JSON as published, CSV or XLSX with the same figures.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Write it into this file, which must not be there yet; an XLSX needs one.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// The table's language, such as en; by default that of rest.
     #[arg(long, value_name = "CODE")]
     lang: Option<String>,
@@ -253,6 +258,8 @@ struct Screens {
 enum Format {
     Table,
     Json,
+    Csv,
+    Xlsx,
 }
 
 #[cfg(all(feature = "kiosk", feature = "central"))]

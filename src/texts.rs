@@ -14,7 +14,9 @@ use toml::Spanned;
 use crate::config::{ConfigError, Source};
 use crate::domain::ids::CounterId;
 use crate::domain::office::{Counter, Office};
+use crate::domain::period::{self, Period};
 use crate::domain::signals::{Kind, Signal};
+use crate::domain::summary::State;
 use crate::domain::time::At;
 
 /// Most languages that a screen offers: more do not fit its header.
@@ -228,9 +230,12 @@ texts! {
         rate_and_interval, satisfied_of, no_ratings, unattributed, digest, formula_number,
         whole_digest, as_json, print, table_state, table_open, table_provisional, table_complete,
         table_final, table_usual, table_none, table_contacts, table_waiting, table_unattributed,
-        table_available, table_silent, reports, reports_n, reports_none, report_no_counter, refused_title,
+        table_available, table_silent, overview, by_day, day, code, office, time, state, about, served, invited_alone, declined,
+        satisfied_ratings_n, withheld_n, withheld_help, interval_low, interval_high, period_week, period_month, period_quarter, period_year, period_range,
+        choose_period, view_by, view_day, view_week, view_month, view_quarter, view_year, view_from, view_to, view_show, as_csv, as_xlsx, previous_period, next_period, period_state_open,
+        period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, reports, reports_n, reports_none, report_no_counter, refused_title,
         refused_text, refused_hint, missing_title, no_page, no_page_hint, no_office,
-        no_office_hint, no_date, no_date_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
+        no_office_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
     }
 }
 
@@ -367,6 +372,42 @@ pub fn fill(text: &str, values: &[(&str, &dyn std::fmt::Display)]) -> String {
 }
 
 impl SummaryTexts {
+    /// How far a period's figures can still change.
+    pub fn period_state(&self, state: State) -> &str {
+        match state {
+            State::Open => &self.period_state_open,
+            State::Provisional => &self.period_state_provisional,
+            State::Complete => &self.period_state_complete,
+            State::Final => &self.period_state_final,
+        }
+    }
+
+    /// “Tháng 11/2026”.
+    pub fn period(&self, period: Period) -> String {
+        let short = |date: Date| format!("{:02}/{:02}", date.day(), date.month());
+        let whole = |date: Date| format!("{}/{}", short(date), date.year());
+        let (from, to) = (period.from(), period.to());
+        match period.kind() {
+            period::Kind::Day => self.date(from),
+            period::Kind::Week(year, n) => fill(
+                &self.period_week,
+                &[("n", &n), ("year", &year), ("from", &short(from)), ("to", &whole(to))],
+            ),
+            period::Kind::Month(year, n) => {
+                let n = format!("{n:02}");
+                fill(&self.period_month, &[("n", &n), ("year", &year)])
+            }
+            period::Kind::Quarter(year, n) => {
+                let n = ["I", "II", "III", "IV"][usize::from(n.unsigned_abs() - 1) % 4];
+                fill(&self.period_quarter, &[("n", &n), ("year", &year)])
+            }
+            period::Kind::Year(year) => fill(&self.period_year, &[("year", &year)]),
+            period::Kind::Range => {
+                fill(&self.period_range, &[("from", &whole(from)), ("to", &whole(to))])
+            }
+        }
+    }
+
     /// “9 giờ 30 phút”.
     pub fn duration(&self, minutes: u64) -> String {
         let (hours, minutes) = (minutes / 60, minutes % 60);

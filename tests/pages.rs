@@ -130,7 +130,7 @@ async fn staff_read_the_same_figures_under_the_same_digest_in_english() {
     assert_eq!(reply.headers()[LOCATION], "/summary/phu-sa/2026-11-24?lang=en");
 
     let (_, page) = get(&format!("{base}x?lang=en"), &staff).await;
-    assert!(page.contains("This is not a date."), "{page}");
+    assert!(page.contains("The time is not valid."), "{page}");
     let (status, page) = get(&format!("{base}?lang=en"), "").await;
     assert!(status == 401 && page.contains("Not permitted"), "{page}");
     let reports = format!("http://{}/reports?lang=en", central.staff);

@@ -25,6 +25,7 @@ pub mod report;
 pub mod roots;
 pub mod service;
 pub mod source;
+pub mod spreadsheet;
 pub mod staff;
 pub mod staff_code;
 pub mod store;

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use super::service::DEMO_MARK;
+use super::spreadsheet::Spreadsheet;
 use super::store::sqlite::{self, SqliteStore};
 use super::store::{Store, StoreError};
 use super::summary::{self, SummaryError};
 use super::table;
 use crate::domain::form::{Form, Forms};
 use crate::domain::office::Directory;
+use crate::domain::period::Period;
 use crate::domain::summary::Summary;
 use crate::domain::time::At;
 use crate::texts::Texts;
@@ -107,7 +108,7 @@ pub fn keep_setting(config: &Config) -> std::io::Result<()> {
     std::fs::rename(new, config.data.join(FILE))
 }
 
-/// One office's day, and what is needed to write it in words.
+/// One office's period, and what is needed to write it in words.
 pub struct Report {
     summary: Summary,
     directory: Directory,
@@ -122,17 +123,23 @@ impl Report {
         Ok(table::of(&self.summary, &self.directory, &self.forms, texts))
     }
 
+    /// As a spreadsheet, in words of a language, or of the language of rest.
+    pub fn spreadsheet(&self, language: Option<&str>) -> Result<Spreadsheet<'_>, NoLanguage> {
+        let texts = in_language(&self.texts, language)?;
+        Ok(Spreadsheet::of(&self.summary, &self.directory, &self.forms, texts))
+    }
+
     /// As published.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(&self.summary).unwrap_or_default()
     }
 }
 
-/// The summary of a day from the store in `folder` (or in its folder `central`).
+/// The summary of a period, by default of the latest day, from the store in `folder` (or in its folder `central`).
 pub fn of_folder(
     folder: &Path,
     office: Option<&str>,
-    date: Option<Date>,
+    period: Option<Period>,
 ) -> Result<Report, ReportError> {
     let (folder, setting) = Setting::find(folder)?;
     let codes =
@@ -153,17 +160,17 @@ pub fn of_folder(
         .map_err(|error| StoreError::Refused(error.to_string()))?;
     let summary = runtime.block_on(async {
         let code = &directory.office.code;
-        let date = match date {
-            Some(date) => date,
-            None => store.latest_day(code).await?.ok_or(ReportError::NoDay)?,
+        let period = match period {
+            Some(period) => period,
+            None => Period::day(store.latest_day(code).await?.ok_or(ReportError::NoDay)?),
         };
         let mut now = At::new(Timestamp::now());
         if folder.join(DEMO_MARK).exists() {
             // A demo's days are ahead of the machine's clock: now is when it last heard anything.
-            let record = store.day(code, date).await?;
+            let record = store.day(code, period.from()).await?;
             now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
         }
-        Ok::<_, ReportError>(summary::of_day(&store, directory, &forms, date, now).await?)
+        Ok::<_, ReportError>(summary::of_period(&store, directory, &forms, period, now).await?)
     })?;
     let directory = directory.clone();
     Ok(Report { summary, directory, forms, texts: setting.texts })

@@ -22,13 +22,15 @@ use super::keys::Keys;
 use super::pages::{Asked, is_for_eyes, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, file, time_limit};
-use super::store::{Kiosk, StoreError};
+use super::spreadsheet::{Spreadsheet, SpreadsheetError};
+use super::store::{Doubts, Kiosk, StoreError};
 use super::summary::{self, SummaryError};
 use super::{administration, kiosks, report, service, table};
 use crate::domain::batch::MAX_PACKED;
 use crate::domain::form::{self, Reader};
 use crate::domain::ids::{KioskId, OfficeCode};
 use crate::domain::office::Directory;
+use crate::domain::period::{Kind, NoPeriod, Period};
 use crate::domain::summary::{State as DayState, Summary};
 use crate::texts::{Texts, fill};
 
@@ -46,8 +48,9 @@ const REPORTS: Door = Door { cookie: "hailong_reports", opens: Keys::is_reports 
 pub(super) fn routes(central: Arc<Central>) -> Router {
     let closed = Router::new()
         .route("/", get(front))
-        .route("/summary/{office}/{date}", get(page))
-        .route("/api/v1/summary/{office}/{date}", get(api))
+        .route("/summary/{office}", get(chosen))
+        .route("/summary/{office}/{period}", get(page))
+        .route("/api/v1/summary/{office}/{period}", get(api))
         .route("/api/v1/enrolment-codes", post(administration::enrolment_code))
         .route("/api/v1/matters", get(administration::matters))
         .route("/api/v1/kiosks", get(kiosks::get))
@@ -185,9 +188,12 @@ pub(super) fn refusal(central: &Central, texts: &Texts, status: StatusCode) -> R
     render(central, texts, status, "error.html", context)
 }
 
+/// What an XLSX is called on the way.
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
 enum Missing {
     Office,
-    Date,
+    Period,
     NoDay,
     Summary(SummaryError),
 }
@@ -220,14 +226,13 @@ async fn find<'a>(
 ) -> Result<(&'a Directory, Summary), Missing> {
     let code: OfficeCode = office.parse().map_err(|_| Missing::Office)?;
     let directory = central.directory(&code).ok_or(Missing::Office)?;
-    let date: Date = if date == "latest" {
-        central.store.latest_day(&code).await?.ok_or(Missing::NoDay)?
+    let period = if date == "latest" {
+        Period::day(central.store.latest_day(&code).await?.ok_or(Missing::NoDay)?)
     } else {
-        date.parse().map_err(|_| Missing::Date)?
+        date.parse().map_err(|_| Missing::Period)?
     };
-    let forms = &central.config.forms;
-    let now = central.now();
-    let summary = summary::of_day(central.store.as_ref(), directory, forms, date, now).await?;
+    let (store, forms) = (central.store.as_ref(), &central.config.forms);
+    let summary = summary::of_period(store, directory, forms, period, central.now()).await?;
     Ok((directory, summary))
 }
 
@@ -258,7 +263,11 @@ async fn page(
         Ok(found) => found,
         Err(missing) => return missing_page(&central, texts, &missing),
     };
+    let period = summary.period();
+    let is_day = period.kind() == Kind::Day;
     let doubts = match central.store.doubts(&directory.office.code, summary.date).await {
+        // What no clock confirms stands with its day.
+        Ok(doubts) if !is_day => Doubts { unconfirmed: Vec::new(), ..doubts },
         Ok(doubts) => doubts,
         Err(error) => return missing_page(&central, texts, &error.into()),
     };
@@ -308,17 +317,46 @@ async fn page(
         })
         .collect();
     let base = central.config.staff_base();
-    let other_day = |date: Option<Date>| {
-        date.map(|date| {
-            let path = format!("/summary/{}/{date}", directory.office.code);
-            json!({
-                "href": in_language(&central, texts, &path),
-                "label": format!("{:02}/{:02}", date.day(), date.month()),
-            })
+    let today = central.now().date();
+    let address = |period: Period| {
+        let path = format!("/summary/{}/{period}", directory.office.code);
+        in_language(&central, texts, &path)
+    };
+    let other = |period: Option<Period>| {
+        period.map(|period| {
+            let label = match period.kind() {
+                Kind::Day => {
+                    let day = period.from();
+                    format!("{:02}/{:02}", day.day(), day.month())
+                }
+                _ => texts.summary.period(period),
+            };
+            json!({ "href": address(period), "label": label })
         })
     };
-    let today = central.now().date();
-    let next = summary.date.tomorrow().ok().filter(|next| *next <= today);
+    let next = period.next().filter(|next| next.from() <= today);
+    // What is seen last of a period that is not over is today.
+    let day = period.to().min(today).max(period.from());
+    let t = &texts.summary;
+    let views = [
+        (&t.view_day, Period::day(day)),
+        (&t.view_week, Period::week_of(day)),
+        (&t.view_month, Period::month_of(day)),
+        (&t.view_quarter, Period::quarter_of(day)),
+        (&t.view_year, Period::year_of(day)),
+    ]
+    .map(|(label, view)| json!({ "label": label, "href": address(view), "here": view == period }));
+    let days: Vec<serde_json::Value> = (summary.by_day.iter())
+        .map(|one| {
+            let (short, day) = (t.date(one.date), Period::day(one.date));
+            json!({ "day": short, "href": address(day), "of": one })
+        })
+        .collect();
+    let data = |format: &str| {
+        let office = &directory.office.code;
+        let lang = &texts.language;
+        format!("{base}/api/v1/summary/{office}/{period}?format={format}&lang={lang}")
+    };
     let context = json!({
         "s": summary,
         "signals": signals,
@@ -326,18 +364,57 @@ async fn page(
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,
-        "date_long": texts.summary.date(summary.date),
+        "date_long": texts.summary.period(period),
+        "is_day": is_day,
+        "views": views,
+        "days": days,
+        "choose_href": format!("{base}/summary/{}", directory.office.code),
+        "from": period.from(),
+        "to": period.to(),
+        "csv_href": data("csv"),
+        "xlsx_href": data("xlsx"),
         "state_text": state_text(&central, texts, &summary),
         "json_href":
-            format!("{base}/api/v1/summary/{}/{}", directory.office.code, summary.date),
+            format!("{base}/api/v1/summary/{}/{period}", directory.office.code),
         "form_levels": levels,
         "reason_texts": reason_texts,
         "counters": counters,
         "kiosks": kiosks,
-        "prev": other_day(summary.date.yesterday().ok()),
-        "next": other_day(next),
+        "prev": other(period.previous()),
+        "next": other(next),
     });
     render(&central, texts, StatusCode::OK, "summary.html", context)
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    from: Option<String>,
+    to: Option<String>,
+    lang: Option<String>,
+}
+
+/// The days that were chosen by their first and last one; the latest day, when none were.
+async fn chosen(
+    State(central): State<Arc<Central>>,
+    Path(office): Path<String>,
+    Query(chosen): Query<Chosen>,
+) -> Response {
+    let asked = Asked { lang: chosen.lang };
+    if chosen.from.is_none() && chosen.to.is_none() {
+        return page(State(central), Path((office, "latest".to_owned())), Query(asked)).await;
+    }
+    let texts = asked.texts(&central.config);
+    let day = |text: Option<String>| text.and_then(|text| text.parse::<Date>().ok());
+    let ends = day(chosen.from).zip(day(chosen.to));
+    let period = ends.and_then(|(from, to)| Period::new(from, to).ok());
+    match (office.parse::<OfficeCode>(), period) {
+        (Ok(office), Some(period)) => {
+            let page = in_language(&central, texts, &format!("/summary/{office}/{period}"));
+            Redirect::to(&page).into_response()
+        }
+        (Err(_), _) => missing_page(&central, texts, &Missing::Office),
+        (_, None) => missing_page(&central, texts, &Missing::Period),
+    }
 }
 
 /// Reports of violations, in the order received.
@@ -384,6 +461,9 @@ async fn kiosk_name(
 
 fn state_text(central: &Central, texts: &Texts, summary: &Summary) -> String {
     let t = &texts.summary;
+    if summary.to.is_some() {
+        return t.period_state(summary.state).to_owned();
+    }
     let provisional = match summary.state {
         DayState::Open => {
             let now = central.now().civil();
@@ -404,7 +484,7 @@ fn missing_page(central: &Central, texts: &Texts, missing: &Missing) -> Response
     let t = &texts.summary;
     let (text, hint) = match missing {
         Missing::Office => (&t.no_office, &t.no_office_hint),
-        Missing::Date => (&t.no_date, &t.no_date_hint),
+        Missing::Period => (&t.no_period, &t.no_period_hint),
         Missing::NoDay => (&t.no_day, &t.no_day_hint),
         Missing::Summary(SummaryError::NoForm(..)) => (&t.no_form, &t.no_form_hint),
         Missing::Summary(error) => {
@@ -434,19 +514,35 @@ async fn api(
     let (directory, summary) = find(&central, &office, &date).await.map_err(|missing| {
         let detail = match &missing {
             Missing::Office => "no such office; name one with --office".to_owned(),
-            Missing::Date => "the date is not one such as 2026-11-24".to_owned(),
+            Missing::Period => NoPeriod.to_string(),
             Missing::NoDay => "there is no day with a contact yet".to_owned(),
             Missing::Summary(error) => error.to_string(),
         };
         Problem::new(missing.status(), detail)
     })?;
+    let texts = report::in_language(&central.config.texts, query.lang.as_deref())
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let forms = &central.config.forms;
+    let sheet = Spreadsheet::of(&summary, directory, forms, texts);
+    let unwritten = |error: SpreadsheetError| {
+        tracing::error!(%error, "spreadsheet");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the spreadsheet could not be written")
+    };
+    let file = |kind: &'static str, extension: &str, bytes: Vec<u8>| {
+        let name = format!("hailong-{}-{}.{extension}", summary.office, summary.period());
+        let headers = [
+            (header::CONTENT_TYPE, kind.to_owned()),
+            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+            (header::CACHE_CONTROL, "no-store".to_owned()),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        ];
+        (headers, bytes).into_response()
+    };
     match query.format.as_deref() {
-        None | Some("json") => Ok(Json(summary).into_response()),
-        Some("table") => {
-            let texts = report::in_language(&central.config.texts, query.lang.as_deref())
-                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-            Ok(table::of(&summary, directory, &central.config.forms, texts).into_response())
-        }
-        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json or table")),
+        None | Some("json") => Ok(Json(&summary).into_response()),
+        Some("table") => Ok(table::of(&summary, directory, forms, texts).into_response()),
+        Some("csv") => Ok(file("text/csv; charset=utf-8", "csv", sheet.csv().map_err(unwritten)?)),
+        Some("xlsx") => Ok(file(XLSX, "xlsx", sheet.xlsx().map_err(unwritten)?)),
+        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json, table, csv or xlsx")),
     }
 }

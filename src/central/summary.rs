@@ -1,4 +1,4 @@
-//! One office's day: from the store's tallies to the published summary.
+//! One office's day, or several: from the store's tallies to the published summary.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -7,6 +7,7 @@ use super::store::{DayRecord, Gap, Progress, Store, StoreError};
 use crate::domain::calendar::ms_within;
 use crate::domain::form::Forms;
 use crate::domain::office::Directory;
+use crate::domain::period::{self, Kind, Period};
 use crate::domain::signals;
 use crate::domain::summary::{
     Available, Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, publish,
@@ -38,6 +39,57 @@ pub async fn of_day(
     date: Date,
     now: At,
 ) -> Result<Summary, SummaryError> {
+    let usual = usual(store, directory, forms, date).await?;
+    beside(store, directory, forms, date, now, &usual).await
+}
+
+/// The summary of an office's period as of `now`: of its days that have begun, or of the first one if none
+/// has. Days before there was a form in force are passed over.
+pub async fn of_period(
+    store: &dyn Store,
+    directory: &Directory,
+    forms: &Forms,
+    period: Period,
+    now: At,
+) -> Result<Summary, SummaryError> {
+    if period.kind() == Kind::Day {
+        return of_day(store, directory, forms, period.from(), now).await;
+    }
+    let usual = usual(store, directory, forms, period.from()).await?;
+    let mut days = Vec::new();
+    let mut without = None;
+    for date in period.days().take_while(|date| *date <= now.date().max(period.from())) {
+        match beside(store, directory, forms, date, now, &usual).await {
+            Ok(day) => days.push(day),
+            Err(error @ SummaryError::NoForm(..)) => without = without.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    let none = || SummaryError::NoForm(directory.office.form.clone(), period.from());
+    period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))
+}
+
+/// The figures of the days before one.
+async fn usual(
+    store: &dyn Store,
+    directory: &Directory,
+    forms: &Forms,
+    date: Date,
+) -> Result<Figures, SummaryError> {
+    let back = |days: u32| date.checked_sub(i64::from(days).days()).unwrap_or(Date::MIN);
+    let tallies = store.tallies(&directory.office.code, back(USUAL_DAYS), back(1)).await?;
+    Ok(Figures::of_tallies(tallies, forms))
+}
+
+/// The summary of a day beside what is usual.
+async fn beside(
+    store: &dyn Store,
+    directory: &Directory,
+    forms: &Forms,
+    date: Date,
+    now: At,
+    usual: &Figures,
+) -> Result<Summary, SummaryError> {
     let office = &directory.office;
     let form = forms
         .in_force(&office.form, date)
@@ -61,15 +113,13 @@ pub async fn of_day(
         }
         _ => Vec::new(),
     };
-    let back = |days: u32| date.checked_sub(i64::from(days).days()).unwrap_or(Date::MIN);
-    let usual = store.tallies(&office.code, back(USUAL_DAYS), back(1)).await?;
     let setting = Setting {
         directory,
         form,
         forms,
         date,
         state,
-        usual: &Figures::of_tallies(usual, forms),
+        usual,
         down: down(&open, &record),
         available: match (&directory.calendar, state) {
             (Some(_), State::Complete | State::Final) => available(&open, &record, date),

@@ -37,8 +37,11 @@ impl Table<'_> {
         percent_range(interval, &self.t.decimal_mark)
     }
 
-    fn state(&self, state: State) -> &str {
-        match state {
+    fn state(&self, summary: &Summary) -> &str {
+        if summary.to.is_some() {
+            return self.t.period_state(summary.state);
+        }
+        match summary.state {
             State::Open => &self.t.table_open,
             State::Provisional => &self.t.table_provisional,
             State::Complete => &self.t.table_complete,
@@ -48,11 +51,11 @@ impl Table<'_> {
 
     fn write(&self, out: &mut String, summary: &Summary) -> std::fmt::Result {
         let t = self.t;
-        writeln!(out, "{} · {}", self.directory.office.name, t.date(summary.date))?;
+        writeln!(out, "{} · {}", self.directory.office.name, t.period(summary.period()))?;
         if let Some(name) = &summary.day_off {
             writeln!(out, "{}", fill(&t.day_off, &[("name", name)]))?;
         }
-        writeln!(out, "{} {}", t.table_state, self.state(summary.state))?;
+        writeln!(out, "{} {}", t.table_state, self.state(summary))?;
         writeln!(out)?;
         self.write_rates(out, summary)?;
         let form = self.forms.in_force(&self.directory.office.form, summary.date);
@@ -101,6 +104,9 @@ impl Table<'_> {
             }
             _ => writeln!(out, "{}", fill(&t.table_none, &[("n", &n)]))?,
         }
+        if summary.withheld > 0 {
+            writeln!(out, "{}", fill(&t.withheld_help, &[("n", &self.number(summary.withheld))]))?;
+        }
         if let Some(rate) = summary.usual.rate {
             let (rate, n) = (self.percent(rate), self.number(summary.usual.n));
             writeln!(out, "{}{rate} (n {n})", pad(&usual, width))?;
@@ -137,7 +143,11 @@ impl Table<'_> {
                 (None, _, Some(_)) => "–".to_owned(),
                 _ => t.too_few.clone(),
             };
-            writeln!(out, "  {} {:>6}  {rate}", pad(&name(row), 36), self.number(row.n))?;
+            let withheld = match row.withheld {
+                0 => String::new(),
+                n => format!(" · {}: {}", t.withheld_n, self.number(n)),
+            };
+            writeln!(out, "  {} {:>6}  {rate}{withheld}", pad(&name(row), 36), self.number(row.n))?;
         }
         Ok(())
     }

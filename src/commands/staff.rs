@@ -23,13 +23,25 @@ pub fn post(
 }
 
 #[cfg(not(feature = "kiosk"))]
-pub fn fetch(_: &str, _: Option<&Path>, _: &str, _: &Path) -> Result<u64, Failure> {
+pub fn fetch(
+    _: &str,
+    _: Option<&Path>,
+    _: &str,
+    _: &Path,
+    _: fn(&[u8]) -> bool,
+) -> Result<u64, Failure> {
     Err(super::not_in_this_build("kiosk, which brings the network client"))
 }
 
-/// Fetches an archive into a new file, whole or not at all; gives its size.
+/// Fetches what is long into a new file, whole or not at all, as its last half kibibyte tells; gives its size.
 #[cfg(feature = "kiosk")]
-pub fn fetch(link: &str, ca: Option<&Path>, path: &str, out: &Path) -> Result<u64, Failure> {
+pub fn fetch(
+    link: &str,
+    ca: Option<&Path>,
+    path: &str,
+    out: &Path,
+    is_whole: fn(&[u8]) -> bool,
+) -> Result<u64, Failure> {
     use std::io::Write;
 
     use super::{INTERNAL, UNREACHABLE, USAGE};
@@ -56,12 +68,10 @@ pub fn fetch(link: &str, ca: Option<&Path>, path: &str, out: &Path) -> Result<u6
             tail.drain(..tail.len().saturating_sub(512));
         }
         file.sync_all().map_err(disk)?;
-        // Its last record says that nothing is missing.
-        let last = tail.strip_suffix(b"\n").and_then(|tail| tail.rsplit(|b| *b == b'\n').next());
-        if last.is_some_and(|last| last.starts_with(b"{\"record\":\"end\"")) {
+        if is_whole(&tail) {
             Ok(bytes)
         } else {
-            let cut = "the archive was cut on its way; ask again";
+            let cut = "it was cut on its way; ask again";
             Err(Failure::new(UNREACHABLE, cut))
         }
     });

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod letter;
 pub mod line;
 pub mod office;
+pub mod period;
 pub mod procedure;
 pub mod rating;
 pub mod receipt;

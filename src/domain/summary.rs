@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::MapAccess, de:
 use super::form::{About, Form, Forms};
 use super::ids::{CounterId, FormRef, Hash, KioskId, OfficeCode, OfficialId};
 use super::office::Directory;
+use super::period::Period;
 use super::rating::{Channel, Compared, Key, Outcome};
 use super::signals::Signal;
 use super::statistics::{self, Interval};
@@ -126,6 +127,30 @@ pub struct Row {
     pub interval: Option<Interval>,
     /// The rate of the last days.
     pub usual: Usual,
+    /// Of a period: ratings of days on which this slice is too small to be shown; `n` is without them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub withheld: u64,
+}
+
+fn is_none(n: &u64) -> bool {
+    *n == 0
+}
+
+/// One day of a period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DayLine {
+    /// The day.
+    pub date: Date,
+    /// How far its figures can still change.
+    pub state: State,
+    /// Counted ratings.
+    pub n: u64,
+    /// Satisfied ratings, null when withheld.
+    pub satisfied: Option<u64>,
+    /// Satisfaction rate, null when withheld or below 30 ratings.
+    pub rate: Option<f64>,
+    /// Its 95% interval, likewise.
+    pub interval: Option<Interval>,
 }
 
 /// Counted ratings of contacts opened in one hour.
@@ -199,17 +224,23 @@ pub struct Silent {
     pub last_heard: Option<At>,
 }
 
-/// One office's day, as published.
+/// One office's day, or several of them in a row ([`super::period`]), as published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The office.
     pub office: OfficeCode,
-    /// The day.
+    /// The day, or the first one.
     pub date: Date,
+    /// The last day of a period; null of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Date>,
     /// How far the figures can still change.
     pub state: State,
     /// Counted ratings.
     pub n: u64,
+    /// Of a period: ratings of days that are too small to be shown; `n` is without them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub withheld: u64,
     /// By level, null when withheld.
     pub levels: Option<Levels>,
     /// Satisfied ratings, null when withheld.
@@ -228,6 +259,9 @@ pub struct Summary {
     pub by_official: Vec<Row>,
     /// By counter, in the directory's order.
     pub by_counter: Vec<Row>,
+    /// The days of a period, as far as they have begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_day: Vec<DayLine>,
     /// By hour of opening; never crossed with officials.
     pub by_hour: Vec<Hour>,
     /// By where it was given.
@@ -261,6 +295,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The days that it is of.
+    pub fn period(&self) -> Period {
+        let last = self.to.unwrap_or(self.date);
+        Period::new(self.date, last).unwrap_or(Period::day(self.date))
+    }
+
     /// SHA-256 of the RFC 8785 form of the published JSON without `digest`, `state` and
     /// `silent_kiosks`.
     pub fn digest_of(&self) -> Hash {
@@ -511,6 +551,7 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
             rate: shown.and_then(|slice| statistics::rate(slice.satisfied, slice.n)),
             interval: shown.and_then(|slice| statistics::wilson(slice.satisfied, slice.n)),
             usual,
+            withheld: 0,
         }
     };
     let all = row("", "", Some(&figures.total), withheld.all, usual(Some(&setting.usual.total)));
@@ -556,8 +597,10 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         Summary {
             office: setting.directory.office.code.clone(),
             date: setting.date,
+            to: None,
             state: setting.state,
             n: all.n,
+            withheld: 0,
             levels: all.levels,
             satisfied: all.satisfied,
             rate: all.rate,
@@ -569,6 +612,7 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
             }),
             by_official,
             by_counter,
+            by_day: Vec::new(),
             by_hour: figures.hours.iter().map(|(hour, n)| Hour { hour: *hour, n: *n }).collect(),
             by_channel: figures.channels.clone(),
             reasons,

@@ -69,7 +69,7 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     looker.look_at("reports-none", &format!("{here}/reports")).await;
     looker.says("No reports yet.").await;
     looker.look_at("day-missing", &format!("{here}/summary/phu-sa/tomorrow")).await;
-    looker.says("This is not a date.").await;
+    looker.says("The time is not valid.").await;
     looker.look_at("day-none-yet", &day).await;
     looker.says("No ratings yet").await;
     looker.look_at("day-none", &format!("{here}/summary/phu-sa/2026-11-19")).await;
@@ -110,6 +110,12 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     looker.says("7 h 55 min").await;
     looker.look_at("day-off", &format!("{here}/summary/phu-sa/2026-09-02")).await;
     looker.says("Day off: Quốc khánh").await;
+    looker.look_at("week", &format!("{here}/summary/phu-sa/2026-W48")).await;
+    looker.says("Week 48/2026").await;
+    looker.says("By day").await;
+    looker.look_at("month", &format!("{here}/summary/phu-sa/2026-11")).await;
+    looker.says("Provisional: a day is not over").await;
+    looker.look_at("year-none", &format!("{here}/summary/phu-sa/2025")).await;
     looker.look_at("day-few", &format!("{here}/summary/phu-sa/2026-11-20")).await;
     looker.says("too few ratings").await;
     looker.end().await;
