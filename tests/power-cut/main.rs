@@ -4,6 +4,7 @@
 //! acknowledgement. Its disk has a volatile write cache ([`disk`]). At a random moment QEMU is
 //! killed and the cache loses what it may; the next start from the same disk must find every
 //! acknowledged line. `kill -9` of a process cannot show this, the kernel keeps what it wrote.
+//! Before it mounts, the machine looks after its file system (`e2fsck -p`), as Debian does at every boot.
 //!
 //! Two negative controls must lose lines, or the rig proves nothing: the journal weakened to
 //! `synchronous=NORMAL`, and a disk that ignores flushes.
