@@ -11,6 +11,8 @@ mod by_hand;
 mod call;
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
+#[cfg(all(feature = "kiosk", feature = "central"))]
+mod people;
 #[cfg(feature = "central")]
 mod staff;
 #[cfg(all(feature = "kiosk", feature = "central"))]
@@ -254,17 +256,17 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
             "name the file to write with --out, such as --out day.xlsx",
         ));
     }
-    if let Some(link) = &asked.place.server {
+    if let Some(server) = &asked.place.server() {
         let office = asked.office.as_deref().unwrap_or("only");
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
         let lang = asked.lang.as_ref().map_or_else(String::new, |lang| format!("&lang={lang}"));
         let path = format!("/api/v1/summary/{office}/{date}?format={format}{lang}");
         if let Some(out) = &asked.out {
-            let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, out, |_| true)?;
+            let bytes = staff::fetch(server, &path, out, |_| true)?;
             println!("{}: {bytes} bytes", out.display());
             return Ok(());
         }
-        println!("{}", staff::get(link, asked.place.ca.as_deref(), &path)?.trim_end());
+        println!("{}", staff::get(server, &path)?.trim_end());
         return Ok(());
     }
     let office = asked.office.as_deref();
@@ -325,11 +327,11 @@ pub fn export(asked: &Export) -> Result<(), Failure> {
         return Err(Failure::new(USAGE, "--from: expected a day not after --to"));
     }
     let Export { from, to, opened, .. } = *asked;
-    if let Some(link) = &asked.place.server {
+    if let Some(server) = &asked.place.server() {
         let days = [("from", from), ("to", to)];
         let days = days.iter().filter_map(|(name, day)| Some(format!("&{name}={}", (*day)?)));
         let path = format!("/api/v1/export?opened={opened}{}", days.collect::<String>());
-        let bytes = staff::fetch(link, asked.place.ca.as_deref(), &path, &asked.out, is_whole)?;
+        let bytes = staff::fetch(server, &path, &asked.out, is_whole)?;
         println!("{}: {bytes} bytes", asked.out.display());
         if opened {
             println!("It holds what was answered: keep it to yourself.");
@@ -442,12 +444,12 @@ pub fn rebuild(asked: &Rebuild) -> Result<(), Failure> {
     use hailong::central::rebuild::of_folder;
     use hailong::central::store::Rebuilt;
     eprintln!("reading the journals anew …");
-    let rebuilt: Rebuilt = match &asked.place.server {
-        Some(link) => {
+    let rebuilt: Rebuilt = match &asked.place.server() {
+        Some(server) => {
             // It takes as long as the journals are.
             let longest = std::time::Duration::from_secs(3_600);
             let path = "/api/v1/rebuild";
-            let said = staff::post(link, asked.place.ca.as_deref(), path, String::new(), longest)?;
+            let said = staff::post(server, path, String::new(), longest)?;
             serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))?
         }
         None => of_folder(&asked.place.data).map_err(|error| {
@@ -491,11 +493,11 @@ fn of_setup(reply: &hailong::central::administration::CodeReply) -> Result<Strin
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 fn kiosks(place: &super::Place, lang: Option<&str>) -> Result<(), Failure> {
-    let table = match &place.server {
-        Some(link) => {
+    let table = match &place.server() {
+        Some(server) => {
             let lang = lang.map_or_else(String::new, |lang| format!("&lang={lang}"));
             let path = format!("/api/v1/kiosks?format=table{lang}");
-            staff::get(link, place.ca.as_deref(), &path)?
+            staff::get(server, &path)?
         }
         None => hailong::central::kiosks::of_folder(&place.data, lang).map_err(of_report)?,
     };
@@ -507,7 +509,9 @@ fn kiosks(place: &super::Place, lang: Option<&str>) -> Result<(), Failure> {
 pub fn admin(admin: Admin) -> Result<(), Failure> {
     use hailong::central::administration::{CodeReply, CodeRequest};
     match admin {
-        Admin::EnrolCode { server, ca, office, counter, kiosk, qr } => {
+        Admin::EnrolCode { server, ca, token, office, counter, kiosk, qr } => {
+            let server =
+                staff::Server { base: &server, ca: ca.as_deref(), token: token.as_deref() };
             let bad = |name: &str, error| Failure::new(USAGE, format!("--{name}: {error}"));
             let asked = CodeRequest {
                 kiosk: kiosk.parse().map_err(|error| bad("kiosk", error))?,
@@ -518,7 +522,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             };
             let body = serde_json::to_string(&asked).map_err(|e| Failure::new(INTERNAL, e))?;
             let path = "/api/v1/enrolment-codes";
-            let said = staff::post(&server, ca.as_deref(), path, body, staff::LONGEST)?;
+            let said = staff::post(&server, path, body, staff::LONGEST)?;
             let reply: CodeReply =
                 serde_json::from_str(&said).map_err(|e| Failure::new(INTERNAL, e))?;
             println!("{}", reply.code);
@@ -531,6 +535,8 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
         Admin::QueueCall { config, counter, invite, ca } => {
             call::call(&config, &counter, invite, ca.as_deref())
         }
+        Admin::User(user) => people::user(user),
+        Admin::Token(token) => people::token(token),
         Admin::Kiosks { place, lang } => kiosks(&place, lang.as_deref()),
         Admin::StaffCode { config, office, who, badge } => {
             staff_code::give(&config, &office, &who, badge.as_deref())

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(all(feature = "kiosk", feature = "central"))]
+use hailong::domain::access::{Right, Role};
+#[cfg(all(feature = "kiosk", feature = "central"))]
+use hailong::domain::ids::{Login, OfficeCode, OfficialId};
 use hailong::domain::period::Period;
 use jiff::civil::Date;
 use tracing::Level;
@@ -227,13 +231,16 @@ struct Rebuild {
 /// The service or folder that is asked.
 #[derive(Args)]
 struct Place {
-    /// Ask a running service: the link that it printed at start, the auditor's for an export and the
-    /// staff's for all else.
+    /// Ask a running service at the address at which staff sign in, such as http://127.0.0.1:8081, as
+    /// whoever made the token.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     server: Option<String>,
     /// The certificate of the office's own authority, to trust that service by.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca: Option<PathBuf>,
+    /// The file that holds the token to ask with.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token: Option<PathBuf>,
     /// The data folder of a central service that is not running.
     #[arg(long, value_name = "DIR", default_value = "hailong-data")]
     data: PathBuf,
@@ -267,12 +274,15 @@ enum Format {
 enum Admin {
     /// Ask a running service for a one-time code that enrols one kiosk within 15 minutes.
     EnrolCode {
-        /// The staff link that the service printed at start.
+        /// The address at which staff sign in, such as http://127.0.0.1:8081.
         #[arg(long, value_name = "URL")]
         server: String,
         /// The certificate of the office's own authority, to trust that service by.
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
+        /// The file that holds a token with the right `enrol`.
+        #[arg(long, value_name = "FILE")]
+        token: Option<PathBuf>,
         /// The office's code.
         #[arg(long, value_name = "CODE")]
         office: String,
@@ -288,6 +298,13 @@ enum Admin {
         #[arg(long)]
         qr: bool,
     },
+    /// Accounts of a central service that is not running; while it runs, administrators manage them on its
+    /// page.
+    #[command(subcommand)]
+    User(User),
+    /// Make a token for programs under an account of a central service that is not running; while it runs,
+    /// everybody makes their own on its page.
+    Token(Token),
     /// Draw a code for an official, with which they say at a kiosk that they are at the counter, or for
     /// a technician, who opens its page for maintenance; it takes the place of the one before. Printed
     /// once: only its hash is kept, in staff-codes.csv of the office's folder.
@@ -376,6 +393,79 @@ enum Admin {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// What is done with accounts.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+#[derive(Subcommand)]
+enum User {
+    /// Add one; prints the link under which its holder sets a password, once and within 3 days.
+    Add {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// What its holder types to sign in: a-z, 0-9, - and _.
+        #[arg(long, value_name = "NAME")]
+        login: Login,
+        /// Its holder's full name.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// administrator, supervisor, auditor, reader or official.
+        #[arg(long, value_name = "ROLE")]
+        role: Role,
+        /// The office that it is for; by default the whole province.
+        #[arg(long, value_name = "CODE")]
+        office: Option<OfficeCode>,
+        /// Which official of the office it is.
+        #[arg(long, value_name = "CODE", requires = "office")]
+        official: Option<OfficialId>,
+    },
+    /// Print a new link to set a password, for whoever forgot theirs.
+    Link {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Whose.
+        #[arg(long, value_name = "NAME")]
+        login: Login,
+    },
+    /// Close one: nobody signs in under it any more, and its tokens end.
+    Close {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Whose.
+        #[arg(long, value_name = "NAME")]
+        login: Login,
+    },
+    /// List all.
+    List {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+/// Options of a token.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+#[derive(Args)]
+struct Token {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Whose.
+    #[arg(long, value_name = "NAME")]
+    login: Login,
+    /// What it is called.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// What may be done with it: figures, fleet, matters, enrol, decide, by_hand, rebuild, archive,
+    /// reports, own_figures, with commas.
+    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', required = true)]
+    rights: Vec<Right>,
+    /// For how many days, at most 366.
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    days: i32,
 }
 
 /// What is logged: errors of others and warnings of ours, or what `HAILONG_LOG` names, such as

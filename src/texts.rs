@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
+use crate::domain::access::{Right, Role};
 use crate::domain::ids::CounterId;
 use crate::domain::office::{Counter, Office};
 use crate::domain::period::{self, Period};
@@ -49,6 +50,8 @@ pub struct Texts {
     pub summary: SummaryTexts,
     /// What the list of all kiosks says.
     pub fleet: FleetTexts,
+    /// What the pages for signing in and for accounts say.
+    pub access: AccessTexts,
 }
 
 /// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
@@ -247,6 +250,72 @@ texts! {
     }
 }
 
+texts! {
+    /// What the pages for signing in and for accounts say.
+    AccessTexts {
+        nav, nav_summary, nav_own, nav_reports, nav_accounts, sign_in, sign_out, login, login_help, password,
+        code, code_help, wrong, code_needed, wait, forgot, invited_title, invited_first_title,
+        invited_first_text, name, new_password, again, password_rule, password_length, password_common,
+        password_differs, password_set, set_password, link_gone, link_gone_text, login_shape, login_used,
+        name_shape, form_old, account_title, change_password, current_password, factor_title, factor_help,
+        factor_begin, factor_scan, factor_qr, factor_by_hand, factor_confirm, factor_turn_on, factor_wrong,
+        factor_set, factor_on, factor_on_short, factor_remove, factor_removed, recovery_title, recovery_help,
+        recovery_left, tokens_title, tokens_help, token_name, token_rights, token_until, token_over,
+        token_days, token_make, token_made, token_once, token_end, token_ended, token_shape, token_name_used,
+        sessions_title, sessions_help, sessions_end, sessions_ended, right_own_account, right_own_figures,
+        right_figures, right_fleet, right_matters, right_enrol, right_decide, right_by_hand, right_rebuild,
+        right_archive, right_reports, right_accounts, role, role_administrator, role_supervisor, role_auditor,
+        role_reader, role_official, role_administrator_help, role_supervisor_help, role_auditor_help,
+        role_reader_help, role_official_help, unit, official, official_help, province, state, accounts_title,
+        add_title, add, added, link_for, link_help, link_again, link_made, close, reopen, closed, waiting,
+        in_use, closed_said, reopened_said, granted_said, role_shape, official_shape, reader_shape, not_yours,
+        not_own, own_title, own_none, own_nobody, own_early, own_early_hint, own_note, looks_title,
+        looks_help, looks_none, look_at, look_who, look_of, look_page, look_data, look_file,
+    }
+}
+
+impl AccessTexts {
+    /// What a role is called.
+    pub fn role(&self, role: Role) -> &str {
+        match role {
+            Role::Administrator => &self.role_administrator,
+            Role::Supervisor => &self.role_supervisor,
+            Role::Auditor => &self.role_auditor,
+            Role::Reader => &self.role_reader,
+            Role::Official => &self.role_official,
+        }
+    }
+
+    /// What its holder may do.
+    pub fn role_help(&self, role: Role) -> &str {
+        match role {
+            Role::Administrator => &self.role_administrator_help,
+            Role::Supervisor => &self.role_supervisor_help,
+            Role::Auditor => &self.role_auditor_help,
+            Role::Reader => &self.role_reader_help,
+            Role::Official => &self.role_official_help,
+        }
+    }
+
+    /// What a right is called.
+    pub fn right(&self, right: Right) -> &str {
+        match right {
+            Right::OwnAccount => &self.right_own_account,
+            Right::OwnFigures => &self.right_own_figures,
+            Right::Figures => &self.right_figures,
+            Right::Fleet => &self.right_fleet,
+            Right::Matters => &self.right_matters,
+            Right::Enrol => &self.right_enrol,
+            Right::Decide => &self.right_decide,
+            Right::ByHand => &self.right_by_hand,
+            Right::Rebuild => &self.right_rebuild,
+            Right::Archive => &self.right_archive,
+            Right::Reports => &self.right_reports,
+            Right::Accounts => &self.right_accounts,
+        }
+    }
+}
+
 impl Texts {
     /// Reads a language's file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
@@ -288,7 +357,8 @@ impl Texts {
             .chain(texts.phone.all().map(named("phone")))
             .chain(texts.public.all().map(named("public")))
             .chain(texts.summary.all().map(named("summary")))
-            .chain(texts.fleet.all().map(named("fleet")));
+            .chain(texts.fleet.all().map(named("fleet")))
+            .chain(texts.access.all().map(named("access")));
         for (path, text) in all {
             if text.trim().is_empty() {
                 return Err(source.error_at(&path, "expected some words"));

@@ -12,6 +12,7 @@ use common::{TestCentral, TestKiosk, at, first_counter, rate};
 use hailong::central::roots::make;
 use hailong::central::store::{Answered, Checked, PhoneForm};
 use hailong::central::verify::Report;
+use hailong::domain::access::Unit;
 use hailong::domain::batch::{body_part, read_body_part};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash, KioskId};
@@ -318,7 +319,7 @@ async fn morning(central: &TestCentral) -> [TestKiosk; 2] {
     assert!(matches!(central.store().answer(answer).await.unwrap(), Answered::Kept(_)));
     let what = What::Confirmed { kiosk, key: Hash::of(listed.key.as_bytes()) };
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "đã xem tại quầy".to_owned());
-    central.central.decide(Decision { what, person, reason }).await.unwrap();
+    central.central.decide(Decision { what, person, reason }, Unit::PROVINCE).await.unwrap();
     kiosks
 }
 

@@ -13,6 +13,7 @@ use common::{TestCentral, TestKiosk, at, batch, close, first_counter, rate, samp
 use hailong::central::config::Config;
 use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::calendar::OwnDay;
 use hailong::domain::line::{By, How};
 use hailong::domain::time::At;
@@ -134,7 +135,7 @@ async fn send(central: &TestCentral, kiosk: &TestKiosk, way: Way) {
 
 async fn get(central: &TestCentral, path: &str) -> String {
     let address = format!("http://{}{path}", central.staff);
-    let bearer = format!("Bearer {}", *central.central.keys.staff);
+    let bearer = format!("Bearer {}", central.token(Role::Supervisor).await);
     let request = client().unwrap().get(address).header("authorization", bearer);
     request.header("accept", "text/html").send().await.unwrap().text().await.unwrap()
 }

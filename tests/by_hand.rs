@@ -22,6 +22,7 @@ use common::{TestCentral, TestKiosk, at, batch, copy, for_all, rate, twins};
 use hailong::central::by_hand::{Imported, NotTaken, import};
 use hailong::clock::{Clock, PutForward, Sleep};
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::batch::Packed;
 use hailong::domain::letter::Letter;
 use hailong::domain::receipt::{Receipt, sign_receipt};
@@ -92,7 +93,8 @@ fn exported(kiosk: &TestKiosk, stick: &Path) -> Exported {
 /// Hands a stick to a service at its staff listener.
 fn imported(central: &TestCentral, stick: &Path) -> Imported {
     let network = Network::to(&format!("http://{}", central.staff));
-    let http = Http::with_key(network, &central.central.keys.staff).unwrap();
+    let token = block_in_place(|| Handle::current().block_on(central.token(Role::Administrator)));
+    let http = Http::with_key(network, &token).unwrap();
     let hand_over = |batch: &Letter| {
         let reply = http.carry(batch.body.clone(), &batch.signature);
         let reply = block_in_place(|| Handle::current().block_on(reply));
@@ -159,7 +161,7 @@ async fn a_kiosk_that_never_had_a_network_is_received_and_receipted_over_a_stick
     assert!(said(&output).contains(&words), "{}", said(&output));
     assert!(said(&output).contains(&format!("{last} lines in 3 batches are on the stick")));
 
-    let output = import_command(stick.path(), &["--server", &service.link]);
+    let output = import_command(stick.path(), &service.asked.each_ref().map(String::as_str));
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains(&format!("ps-q3: {last} lines in 3 batches are there")));
     has_received(&stored(&installed.data()), &kiosk, last);
@@ -192,7 +194,7 @@ async fn a_kiosk_that_never_had_a_network_is_received_and_receipted_over_a_stick
     assert!(decided.status.success(), "{}", said(&decided));
     let offline = import_command(stick.path(), &["--data", data.to_str().unwrap()]);
     let service = installed.start();
-    let online = import_command(stick.path(), &["--server", &service.link]);
+    let online = import_command(stick.path(), &service.asked.each_ref().map(String::as_str));
     for output in [offline, online] {
         assert_eq!(output.status.code(), Some(5), "{}", said(&output));
         assert!(said(&output).contains("this kiosk is suspended"), "{}", said(&output));
@@ -215,18 +217,28 @@ async fn what_goes_wrong_is_said_in_words_and_by_an_exit_code() {
     fails(export_command(&config, stick.path()), 3, "this kiosk has never run");
     days(&mut kiosk, 1);
     fails(export_command(&config, &stick.path().join("none")), 2, "put the stick in");
-    fails(import_command(stick.path(), &["--server", &service.link]), 2, "holds no batches");
+    fails(
+        import_command(stick.path(), &service.asked.each_ref().map(String::as_str)),
+        2,
+        "holds no batches",
+    );
     assert!(export_command(&config, stick.path()).status.success());
-    let wrong = service.link.replace("key=", "key=0");
-    fails(import_command(stick.path(), &["--server", &wrong]), 2, "401 Unauthorized");
+    let file = stick.path().join("token");
+    std::fs::write(&file, "hl_0").unwrap();
+    let wrong = ["--server", &service.asked[1], "--token", file.to_str().unwrap()];
+    fails(import_command(stick.path(), &wrong), 2, "401 Unauthorized");
     let junk = stick.path().join("ps-q3/junk.batch");
     std::fs::write(&junk, "no batch").unwrap();
-    let found = import_command(stick.path(), &["--server", &service.link]);
+    let found = import_command(stick.path(), &service.asked.each_ref().map(String::as_str));
     assert_eq!(files(stick.path(), "receipt").len(), 1);
     fails(found, 5, "junk.batch: no empty line ends the file's header");
-    let link = service.link.clone();
+    let place = service.asked.clone();
     service.stop();
-    fails(import_command(stick.path(), &["--server", &link]), 4, "cannot be reached");
+    fails(
+        import_command(stick.path(), &place.each_ref().map(String::as_str)),
+        4,
+        "cannot be reached",
+    );
     // The kiosk's command itself is as it was.
     fails(hailong(&["kiosk"]).output().unwrap(), 2, "--config <FILE>");
     let start = hailong(&["kiosk", "--config"])

@@ -14,6 +14,7 @@ use common::{Sending, TestCentral, TestKiosk, at, batch, rate};
 use hailong::central::store::Doubts;
 use hailong::clock::{Clock, PutForward, Sleep};
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::batch::Packed;
 use hailong::domain::ids::OfficeCode;
 use hailong::domain::line::{Event, Line};
@@ -482,7 +483,7 @@ async fn a_day_that_rests_on_the_kiosks_own_clock_alone_says_so() {
     }
     for (day, named) in [(25, true), (27, false)] {
         let page = format!("http://{}/summary/phu-sa/2026-11-{day}", central.staff);
-        let key = format!("hailong_staff={}", *central.central.keys.staff);
+        let key = central.cookie(Role::Supervisor).await;
         let request = reqwest::Client::new().get(page).header("cookie", key);
         let page = request.send().await.unwrap().text().await.unwrap();
         assert_eq!(page.contains("chưa được đối chiếu"), named, "{page}");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use common::{TestCentral, TestKiosk, at, batch, rate};
 use hailong::central::decide::DecideError;
 use hailong::central::store::{ForkKind, Hole, HoleState, Matters};
+use hailong::domain::access::{Role, Unit};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::rating::{Key, Outcome};
@@ -26,7 +27,7 @@ fn by(what: What) -> Decision {
 }
 
 async fn decide(central: &TestCentral, what: What) -> (Epoch, u64) {
-    let taken = central.central.decide(by(what)).await.unwrap();
+    let taken = central.central.decide(by(what), Unit::PROVINCE).await.unwrap();
     // Whatever is decided, it follows from the lines.
     let rebuilt = central.central.rebuild().await.unwrap().unwrap();
     assert_eq!((rebuilt.differ, &rebuilt.unread[..]), (0, &[][..]), "{:?}", rebuilt.rows);
@@ -288,7 +289,7 @@ async fn nothing_is_decided_about_what_is_not_here() {
         What::KeysRenewed { opening: "a".into(), receipt: "b".into(), root: "c".into() },
         What::Unknown,
     ] {
-        let refused = central.central.decide(by(what.clone())).await.unwrap_err();
+        let refused = central.central.decide(by(what.clone()), Unit::PROVINCE).await.unwrap_err();
         assert!(refused.is_usage(), "{what:?}");
         assert!(matches!(refused, DecideError::NotHere(_) | DecideError::Bad(_)), "{refused}");
     }
@@ -306,8 +307,8 @@ async fn an_administrator_compares_the_words_of_a_kiosk_by_command() {
     let central = TestCentral::start_at(at("2026-11-24 09:00")).await;
     let kiosk = central.kiosk("q3").await;
     let id = journal_kiosk(&kiosk).to_string();
-    let link = format!("http://{}/?key={}", central.staff, *central.central.keys.staff);
-    let here = ["--server", &link];
+    let place = central.asked_as(Role::Administrator).await;
+    let here = place.each_ref().map(String::as_str);
     let run = async |arguments: Vec<String>| {
         tokio::task::spawn_blocking(move || {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

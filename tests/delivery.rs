@@ -17,6 +17,7 @@ use common::{Sending, TestCentral, TestKiosk, at, close, rate};
 use hailong::central::summary::of_day;
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::batch::{MAX_PACKED, MAX_UNPACKED, Packed, Parts, pack, sign};
 use hailong::domain::form::Reader;
 use hailong::domain::ids::{Hash, KioskId};
@@ -1432,19 +1433,18 @@ async fn words_come_sealed_with_every_answer_and_a_report_goes_to_another_reader
     assert!(summary.reasons.iter().any(|reason| reason.code == "niem_no"));
     assert!(summary.reasons.iter().all(|r| !["phan_anh", "gop_y"].contains(&r.code.as_str())));
 
-    // Only whoever holds the reports' own link reads them.
-    let page = |key: &str| format!("http://{}/reports?key={key}", central.staff);
-    let keys = &central.central.keys;
-    assert_eq!(get(&page(&keys.staff)).await.status, 401);
-    let session = |name: &str, key: &str| (name.to_owned(), key.to_owned());
-    let with_cookie = async |(name, key): (String, String)| {
-        let address = format!("http://{}/reports", central.staff);
-        let request = client().unwrap().get(address).header("cookie", format!("{name}={key}"));
+    // Only their own reader reads them.
+    let address = format!("http://{}/reports", central.staff);
+    assert_eq!(get(&address).await.status, 401);
+    let with_cookie = async |cookie: String| {
+        let request = client().unwrap().get(&address).header("cookie", cookie);
         read(request.send().await.unwrap()).await
     };
-    assert_eq!(with_cookie(session("hailong_staff", &keys.staff)).await.status, 401);
-    assert_eq!(with_cookie(session("hailong_reports", &keys.staff)).await.status, 401);
-    let read = with_cookie(session("hailong_reports", &keys.reports)).await;
+    for role in Role::ALL.into_iter().filter(|role| ![Role::Reader, Role::Official].contains(role))
+    {
+        assert_eq!(with_cookie(central.cookie(role).await).await.status, 403, "{role}");
+    }
+    let read = with_cookie(central.cookie(Role::Reader).await).await;
     assert_eq!(read.status, 200);
     assert!(read.text.contains("Đòi thêm tiền.") && !read.text.contains("Cán bộ rất tốt."));
 }

@@ -105,8 +105,14 @@ fn a_summary_of_a_folder_without_a_store_says_what_to_do() {
     let output = hailong(&["summary", "--data", data.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
-    let unreachable = hailong(&["summary", "--server", "http://127.0.0.1:9/?key=x"]);
+    let file = data.path().join("token");
+    std::fs::write(&file, "hl_x").unwrap();
+    let token = file.to_str().unwrap();
+    let unreachable = hailong(&["summary", "--server", "http://127.0.0.1:9", "--token", token]);
     assert_eq!(unreachable.status.code(), Some(4));
+    let nobody = hailong(&["summary", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("--token"));
 }
 
 #[test]

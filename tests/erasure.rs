@@ -13,6 +13,7 @@ use common::{TestCentral, TestKiosk, answered, at, batch, first_counter, rate};
 use hailong::central::decide::{Erasure, erase_in, erase_old_words};
 use hailong::central::roots::make;
 use hailong::central::store::ContactRef;
+use hailong::domain::access::Unit;
 use hailong::domain::check::CheckCode;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::form::Reader;
@@ -160,13 +161,14 @@ async fn erase(central: &TestCentral, code: CheckCode, words_only: bool) {
     let ContactRef { kiosk, epoch, contact } = of;
     let what = What::Erased { kiosk, epoch, contact, words_only };
     let named = Decision { what, person: person.clone(), reason: reason.clone() };
-    let refused = central.central.decide(named).await.unwrap_err();
+    let refused = central.central.decide(named, Unit::PROVINCE).await.unwrap_err();
     assert!(refused.to_string().contains("by its check code"), "{refused}");
     let guessed = CheckCode { bits: code.bits ^ 1, ..code };
-    assert!(central.central.erase(asked(guessed, words_only)).await.is_err());
-    let (epoch, seq) = central.central.erase(asked(code, words_only)).await.unwrap();
+    assert!(central.central.erase(asked(guessed, words_only), &Unit::PROVINCE).await.is_err());
+    let (epoch, seq) =
+        central.central.erase(asked(code, words_only), &Unit::PROVINCE).await.unwrap();
     let back = Decision { what: What::Withdrawn { epoch, seq }, person, reason };
-    let back = central.central.decide(back).await.unwrap_err();
+    let back = central.central.decide(back, Unit::PROVINCE).await.unwrap_err();
     assert!(back.to_string().contains("cannot be taken back"), "{back}");
     as_the_journals_give(central).await;
 }

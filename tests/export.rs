@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
 use hailong::central::roots::make;
 use hailong::central::verify::{Report, of_file};
+use hailong::domain::access::Role;
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::client;
 use tempfile::TempDir;
@@ -47,18 +48,19 @@ async fn an_auditor_fetches_an_archive_of_a_running_service_and_nobody_else_does
     rated(&mut kiosk, 60).await;
     central.clock.set(at("2026-11-25 09:00"));
     make(&central.central).await.unwrap();
-    let keys = &central.central.keys;
-    let link = |key: &str| format!("http://{}/?key={key}", central.staff);
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("archive");
     let file = out.to_str().unwrap();
-    let asked = ["export", "--opened", "--out", file, "--server"];
-    let (code, said) = hailong(&[&asked[..], &[&link(&keys.staff)]].concat()).await;
-    assert_eq!((code, said.contains("401")), (2, true), "{said}");
+    let asked = ["export", "--opened", "--out", file];
+    let administrator = central.asked_as(Role::Administrator).await;
+    let place = administrator.each_ref().map(String::as_str);
+    let (code, said) = hailong(&[&asked[..], &place].concat()).await;
+    assert_eq!((code, said.contains("403")), (2, true), "{said}");
     assert!(!out.exists());
     // A kiosk goes on sending meanwhile.
-    let auditor = link(&keys.auditor);
-    let all = [&asked[..], &[&auditor]].concat();
+    let auditor = central.asked_as(Role::Auditor).await;
+    let place = auditor.each_ref().map(String::as_str);
+    let all = [&asked[..], &place].concat();
     let (exported, ()) = tokio::join!(hailong(&all), rated(&mut kiosk, 40));
     assert_eq!(exported.0, 0, "{}", exported.1);
     let report = verified(&out).await;
@@ -70,15 +72,15 @@ async fn an_auditor_fetches_an_archive_of_a_running_service_and_nobody_else_does
 
     // That it was taken is a line, and stands in the next one.
     let next = folder.path().join("next");
-    let part = ["export", "--out", next.to_str().unwrap(), "--server", &auditor];
-    let (code, said) = hailong(&part).await;
+    let part = ["export", "--out", next.to_str().unwrap()];
+    let (code, said) = hailong(&[&part[..], &place].concat()).await;
     assert_eq!(code, 0, "{said}");
     let text = std::fs::read_to_string(&next).unwrap();
     assert!(text.contains("\\\"event\\\":\\\"exported\\\"") && !text.contains("\"answer\""));
     assert_eq!(verified(&next).await.problems, [""; 0]);
     // Whoever hangs up has taken something, too.
     let address = format!("http://{}/api/v1/export?opened=true", central.staff);
-    let request = client().unwrap().get(address).bearer_auth(&*keys.auditor);
+    let request = client().unwrap().get(address).bearer_auth(central.token(Role::Auditor).await);
     drop(request.send().await.unwrap());
     let exports = async || {
         let segments = central.store().segments(0, 10_000).await.unwrap();
@@ -93,8 +95,8 @@ async fn an_auditor_fetches_an_archive_of_a_running_service_and_nobody_else_does
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), noted).await.unwrap();
-    let days = ["export", "--to", "2020-01-01", "--out", "/nowhere", "--server", &auditor];
-    assert_eq!(hailong(&days).await.0, 2);
+    let days = ["export", "--to", "2020-01-01", "--out", "/nowhere"];
+    assert_eq!(hailong(&[&days[..], &place].concat()).await.0, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,9 +118,10 @@ async fn figures_are_checked_with_the_directory_that_was_in_force_then() {
     make(&central.central).await.unwrap();
     let out = TempDir::new().unwrap();
     let file = out.path().join("archive");
-    let link = format!("http://{}/?key={}", central.staff, *central.central.keys.auditor);
-    let asked = ["export", "--opened", "--out", file.to_str().unwrap(), "--server", &link];
-    assert_eq!(hailong(&asked).await.0, 0);
+    let auditor = central.asked_as(Role::Auditor).await;
+    let asked = ["export", "--opened", "--out", file.to_str().unwrap()];
+    let place = auditor.each_ref().map(String::as_str);
+    assert_eq!(hailong(&[&asked[..], &place].concat()).await.0, 0);
     let report = verified(&file).await;
     assert_eq!(report.problems, [""; 0]);
     assert!(!report.notes.iter().any(|note| note.contains("directory")), "{:?}", report.notes);

@@ -13,6 +13,7 @@ use hailong::central::kiosks::SILENT_MINUTES;
 use hailong::central::store::Heard;
 use hailong::clock::{Clock, PutForward};
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::{Role, Unit};
 use hailong::domain::condition::{MOST_BYTES, sign};
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::time::At;
@@ -205,14 +206,14 @@ async fn a_heartbeat_is_believed_only_signed_by_its_kiosk_that_is_in_use() {
     let decide =
         |what| Decision { what, person: "Lê Thị Hoa".into(), reason: "đã xem".into() };
     let suspended = What::Suspended { kiosk: ours.kiosk.clone() };
-    let (epoch, seq) = central.central.decide(decide(suspended)).await.unwrap();
+    let (epoch, seq) = central.central.decide(decide(suspended), Unit::PROVINCE).await.unwrap();
     assert_eq!(post("ps-q3", body, own.clone()).await, 403);
-    central.central.decide(decide(What::Withdrawn { epoch, seq })).await.unwrap();
+    central.central.decide(decide(What::Withdrawn { epoch, seq }), Unit::PROVINCE).await.unwrap();
     assert_eq!(post("ps-q3", body, own.clone()).await, 204);
     let since = "2026-11-24".parse().unwrap();
     let kiosk = ours.kiosk.clone();
     let retired = What::Retired { kiosk, since, replaced_by: None };
-    central.central.decide(decide(retired)).await.unwrap();
+    central.central.decide(decide(retired), Unit::PROVINCE).await.unwrap();
     assert_eq!(post("ps-q3", body, own).await, 403);
 }
 
@@ -242,10 +243,11 @@ async fn the_list_tells_each_kiosk_and_marks_those_that_are_silent() {
     let decide =
         |what| Decision { what, person: "Lê Thị Hoa".into(), reason: "đã xem".into() };
     let suspended = What::Suspended { kiosk: "ps-q4".parse().unwrap() };
-    central.central.decide(decide(suspended)).await.unwrap();
+    central.central.decide(decide(suspended), Unit::PROVINCE).await.unwrap();
     central.clock.set(at("2026-11-24 08:20"));
-    let link = format!("http://{}/?key={}", central.staff, *central.central.keys.staff);
-    let (code, said) = hailong(&["admin", "kiosks", "--server", &link]).await;
+    let place = central.asked_as(Role::Supervisor).await;
+    let asked = [&["admin", "kiosks"], &place.each_ref().map(String::as_str)[..]].concat();
+    let (code, said) = hailong(&asked).await;
     assert_eq!(code, Some(0), "{said}");
     let line = |id: &str| said.lines().find(|line| line.starts_with(id)).unwrap().to_owned();
     assert!(said.starts_with("Thiết bị đánh giá · 24/11/2026 08:20\n"), "{said}");
@@ -271,9 +273,10 @@ async fn the_list_tells_each_kiosk_and_marks_those_that_are_silent() {
     }
     assert!(said.trim_end().ends_with("4 thiết bị, 2 mất liên lạc"), "{said}");
 
-    let (code, said) = hailong(&["admin", "kiosks", "--lang", "en", "--server", &link]).await;
+    let in_language = |code| [&asked[..], &["--lang", code]].concat();
+    let (code, said) = hailong(&in_language("en")).await;
     assert!(code == Some(0) && said.contains("SILENT") && said.contains("3 min behind"), "{said}");
-    let (code, said) = hailong(&["admin", "kiosks", "--lang", "fr", "--server", &link]).await;
+    let (code, said) = hailong(&in_language("fr")).await;
     assert!(code == Some(2) && said.contains("no texts in the language fr"), "{said}");
     // Beside the service, on its folder; and for nobody without the link.
     let data = central.folder.path().to_str().unwrap();

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use calamine::{Data, DataType, Reader, Xlsx, open_workbook_from_rs};
 use common::{TestCentral, at, rate};
+use hailong::domain::access::Role;
 use hailong::kiosk::network::client;
 use serde_json::Value;
 
@@ -41,7 +42,7 @@ async fn two_days() -> TestCentral {
 
 async fn fetched(central: &TestCentral, path: &str) -> (u16, String, Vec<u8>) {
     let address = format!("http://{}{path}", central.staff);
-    let key = &*central.central.keys.staff;
+    let key = central.token(Role::Supervisor).await;
     let reply = client().unwrap().get(address).bearer_auth(key).send().await.unwrap();
     let headers = reply.headers();
     let name = headers.get("content-disposition").map_or("", |name| name.to_str().unwrap());
@@ -107,7 +108,7 @@ async fn a_period_is_the_sum_of_what_its_days_show() {
     assert!(!page.contains("/summary/phu-sa/2026-W49"), "a week that has not begun");
     // Chosen by its ends.
     let chosen = format!("http://{}/summary/phu-sa?from=2026-11-23&to=2026-11-24", central.staff);
-    let key = &*central.central.keys.staff;
+    let key = central.token(Role::Supervisor).await;
     let reply = client().unwrap().get(chosen).bearer_auth(key).send().await.unwrap();
     assert_eq!(reply.status().as_u16(), 303);
     let there = reply.headers()["location"].to_str().unwrap().to_owned();
@@ -247,19 +248,19 @@ async fn page_table_json_csv_and_xlsx_hold_the_same_digits() {
 async fn the_command_writes_what_the_page_shows_from_the_folder_and_from_the_service() {
     let central = two_days().await;
     let out = tempfile::tempdir().unwrap();
-    let link = format!("http://{}/?key={}", central.staff, *central.central.keys.staff);
+    let service = central.asked_as(Role::Supervisor).await;
     let data = central.central.config.data.clone();
     let run = |arguments: Vec<String>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hailong"));
         command.arg("summary").args(arguments).env("HAILONG_LOG", "off");
         tokio::task::spawn_blocking(move || command.output().unwrap())
     };
-    let with = |place: [&str; 2], rest: &[&str]| -> Vec<String> {
+    let with = |place: &[&str], rest: &[&str]| -> Vec<String> {
         place.iter().chain(rest).map(|&one| one.to_owned()).collect()
     };
     let folder = data.display().to_string();
     let expected = fetched(&central, "/api/v1/summary/phu-sa/2026-11-24?format=csv").await.2;
-    for place in [["--server", &link], ["--data", &folder]] {
+    for place in [&service.each_ref().map(String::as_str)[..], &["--data", &folder]] {
         let asked = ["--date", "2026-11-24", "--format", "csv"];
         let done = run(with(place, &asked)).await.unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -284,7 +285,7 @@ async fn the_command_writes_what_the_page_shows_from_the_folder_and_from_the_ser
         assert_eq!(again.status.code(), Some(2));
     }
     for wrong in [&["--format", "xlsx"][..], &["--date", "2026-13"], &["--date", "yesterday"]] {
-        let done = run(with(["--data", &folder], wrong)).await.unwrap();
+        let done = run(with(&["--data", &folder], wrong)).await.unwrap();
         assert_eq!(done.status.code(), Some(2), "{wrong:?}");
     }
     central.stop().await;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::{TestCentral, TestKiosk, at, batch, close, first_counter, rate};
+use hailong::domain::access::Role;
 use hailong::domain::line::{By, How};
 use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::transport::{Http, Transport};
@@ -169,17 +170,17 @@ fn a_lived_day_is_made_anew_by_one_command_which_tells_what_differed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_service_makes_anew_for_those_who_have_its_link() {
+async fn a_running_service_makes_anew_for_administrators_alone() {
     let central = TestCentral::start_at(at("2026-11-24 08:00")).await;
     let _kiosks = morning(&central).await;
-    let ask = async |key: &str| {
-        let link = format!("http://{}/?key={key}", central.staff);
-        let ask = move || hailong(&["rebuild", "--server", &link]);
+    let ask = async |place: [String; 4]| {
+        let ask =
+            move || hailong(&[&["rebuild"], &place.each_ref().map(String::as_str)[..]].concat());
         tokio::task::spawn_blocking(ask).await.unwrap()
     };
-    let refused = ask("0123").await;
+    let refused = ask(central.asked_as(Role::Supervisor).await).await;
     assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
-    let done = ask(&central.central.keys.staff.clone()).await;
+    let done = ask(central.asked_as(Role::Administrator).await).await;
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(String::from_utf8(done.stdout).unwrap().contains("are what the journals give"));
     // Its folder is its own.

@@ -20,6 +20,7 @@ use hailong::central::roots::make;
 use hailong::central::service::Central;
 use hailong::central::store::Store;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Unit;
 use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::{Epoch, Hash};
 use hailong::domain::line::{By, How};
@@ -203,7 +204,8 @@ async fn whoever_comes_too_late_is_seen_and_moves_nothing() {
         day: FIRST,
     };
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "đã hỏi quầy".to_owned());
-    let refused = central.central.decide(Decision { what: dated, person, reason }).await;
+    let refused =
+        central.central.decide(Decision { what: dated, person, reason }, Unit::PROVINCE).await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("these days are closed"), "{refused}");
     // What is decided of other days judges all contacts anew, but for those of closed ones.
@@ -215,7 +217,11 @@ async fn whoever_comes_too_late_is_seen_and_moves_nothing() {
         official: None,
     };
     let (person, reason) = ("Lê Thị Hoa".to_owned(), "đi họp".to_owned());
-    central.central.decide(Decision { what: attributed, person, reason }).await.unwrap();
+    central
+        .central
+        .decide(Decision { what: attributed, person, reason }, Unit::PROVINCE)
+        .await
+        .unwrap();
     assert_eq!(central.store().findings().await.unwrap(), findings);
     as_the_journals_give(&central).await;
     assert_eq!(counted(central.store(), FIRST).await, before);
@@ -290,7 +296,7 @@ fn a_summary_that_was_made_after_an_erasure_is_checked_like_any_other() {
     let folder = runtime.block_on(async {
         let (central, _kiosks) = lived().await;
         // The root of the day after the erasure begins with this line.
-        central.store().exported(Hash::NONE).await.unwrap();
+        central.store().exported(Hash::NONE, "lan".to_owned()).await.unwrap();
         let (folder, clock) = central.stop().await;
         // Not served, so that nothing falls due by itself.
         let config = Config { data: folder.path().to_owned(), ..common::sample_config() };
@@ -445,7 +451,8 @@ fn whoever_owns_the_service_erases_no_answer_before_its_time_unseen() {
             day: date(2026, 1, 5),
         };
         let dated = Decision { what, person: person.clone(), reason: reason.clone() };
-        let refused = central.central.decide(dated.clone()).await.unwrap_err().to_string();
+        let refused =
+            central.central.decide(dated.clone(), Unit::PROVINCE).await.unwrap_err().to_string();
         assert!(refused.contains("a day of the last 180 days"), "{refused}");
         central.store().decide(dated).await.unwrap();
         central.store().erase_answers(date(2026, 11, 26), person, reason).await.unwrap();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
 use hailong::central::roots::make;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::batch::Lines;
 use hailong::domain::ids::Hash;
 use hailong::domain::root::{BadRoot, Published, Statement, Tree, proves_line};
@@ -108,7 +109,8 @@ async fn a_root_says_what_was_found_who_was_admitted_and_which_figures_were_publ
     central.clock.set(at("2026-11-25 00:00"));
     make(&central.central).await.unwrap();
     let address = format!("http://{}/api/v1/summary/phu-sa/2026-11-24", central.staff);
-    let request = reqwest::Client::new().get(address).bearer_auth(&*central.central.keys.staff);
+    let request =
+        reqwest::Client::new().get(address).bearer_auth(central.token(Role::Supervisor).await);
     let reply = request.send().await.unwrap().bytes().await.unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&reply).unwrap();
     let roots = published(&central).await;

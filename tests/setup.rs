@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use common::{TestCentral, at, has, sample_config, sample_folder};
 use hailong::clock::{Clock, Sleep, SystemClock};
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::fingerprint::fingerprint;
 use hailong::domain::system_random;
 use hailong::domain::time::At;
@@ -667,11 +668,10 @@ fn a_damaged_file_says_what_to_do_and_a_file_without_service_names_none() {
 #[test]
 fn the_administrators_qr_code_says_address_and_code() {
     let machine = Machine::new();
-    let link =
-        format!("http://{}/?key={}", machine.central.staff, *machine.central.central.keys.staff);
+    let place = machine.runtime.block_on(machine.central.asked_as(Role::Administrator));
     let output = Command::new(env!("CARGO_BIN_EXE_hailong"))
         .args(["admin", "enrol-code", "--office=phu-sa", "--counter=q3", "--kiosk=ps-q3", "--qr"])
-        .args(["--server", &link])
+        .args(&place)
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -11,6 +11,7 @@ use archives::{ALL, Archive};
 use common::{TestCentral, at, has, rate, sample_folder};
 use hailong::central::config::Config;
 use hailong::central::roots::make;
+use hailong::domain::access::Role;
 use hailong::domain::staff_code::{Staff, StaffCodes};
 use hailong::kiosk::configuration::Follower;
 use hailong::kiosk::journal_reader::JournalReader;
@@ -179,7 +180,7 @@ async fn no_archive_page_answer_file_or_message_has_a_hash_of_a_code() {
     desk.stop().unwrap();
     kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
     let of_staff = format!("http://{}", central.staff);
-    let key = central.central.keys.staff.to_string();
+    let key = central.token(Role::Administrator).await;
     let mut answers = 0;
     for (base, path) in [
         (&central.service(), "/"),

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::access::who::Who;
 use super::decide::{DecideError, Erasure};
 use super::export::{self, ExportError};
 use super::problem::Problem;
@@ -47,11 +48,13 @@ pub struct CodeReply {
 
 pub(super) async fn enrolment_code(
     State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
     Json(asked): Json<CodeRequest>,
 ) -> Result<Json<CodeReply>, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     let directory = central
         .directory(&asked.office)
+        .filter(|_| who.has_office(&asked.office))
         .ok_or_else(|| bad(format!("no office {} in central.toml", asked.office)))?;
     if let Some(unknown) = asked.counter.iter().find(|id| directory.counter(id).is_none()) {
         return Err(bad(format!("no counter {unknown} in the office's counters.csv")));
@@ -71,8 +74,11 @@ pub(super) async fn enrolment_code(
     Ok(Json(CodeReply { code, minutes: CODE_MINUTES, service }))
 }
 
-pub(super) async fn matters(State(central): State<Arc<Central>>) -> Result<Json<Matters>, Problem> {
-    Ok(Json(central.store.matters().await?))
+pub(super) async fn matters(
+    State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
+) -> Result<Json<Matters>, Problem> {
+    Ok(Json(central.store.matters().await?.within(who.unit())))
 }
 
 /// Where a decision was taken down.
@@ -86,16 +92,21 @@ pub struct Taken {
 
 pub(super) async fn decide(
     State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
     Json(decision): Json<Decision>,
 ) -> Result<Json<Taken>, Problem> {
-    taken(central.decide(decision).await)
+    // Whoever is named decided it, and this account says so.
+    let person = format!("{} ({})", decision.person, who.person());
+    taken(central.decide(Decision { person, ..decision }, who.unit().clone()).await)
 }
 
 pub(super) async fn erase(
     State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
     Json(asked): Json<Erasure>,
 ) -> Result<Json<Taken>, Problem> {
-    taken(central.erase(asked).await)
+    let person = format!("{} ({})", asked.person, who.person());
+    taken(central.erase(Erasure { person, ..asked }, who.unit()).await)
 }
 
 fn taken(result: Result<(Epoch, u64), DecideError>) -> Result<Json<Taken>, Problem> {
@@ -118,10 +129,11 @@ pub(super) struct ExportQuery {
 /// An archive as it is written, for an auditor.
 pub(super) async fn whole_export(
     State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
     Query(ExportQuery { from, to, opened }): Query<ExportQuery>,
 ) -> Result<Response, Problem> {
     let asked = export::Asked { from, to, opened };
-    let handed = match export::of_service(central, asked).await {
+    let handed = match export::of_service(central, asked, who.person()).await {
         Ok(handed) => handed,
         Err(ExportError::Store(error)) => return Err(error.into()),
         Err(error) => {

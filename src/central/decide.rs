@@ -8,6 +8,7 @@ use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::ServiceError;
 use super::store::{ContactRef, Matters, Store, StoreError};
+use crate::domain::access::Unit;
 use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::decision::{BACK_DAYS, BadDecision, Decision, What};
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
@@ -43,12 +44,14 @@ impl DecideError {
     }
 }
 
-/// Takes a decision; gives the epoch and number of its line, by which it can be withdrawn.
+/// Takes a decision about what is a unit's; gives the epoch and number of its line, by which it can be
+/// withdrawn.
 pub async fn take(
     store: &dyn Store,
     offices: &[Directory],
     decision: Decision,
     today: Date,
+    unit: &Unit,
 ) -> Result<(Epoch, u64), DecideError> {
     decision.check()?;
     if decision.what.has_its_own_way() {
@@ -60,8 +63,9 @@ pub async fn take(
         let why = format!("expected a day of the last {BACK_DAYS} days");
         return Err(DecideError::NotHere(why));
     }
-    let matters = store.matters().await?;
-    if let Some(why) = not_here(&matters, offices, &decision.what) {
+    // What is another unit's is as what is not here.
+    let matters = store.matters().await?.within(unit);
+    if let Some(why) = not_here(&matters, offices, unit, &decision.what) {
         return Err(DecideError::NotHere(why));
     }
     Ok(store.decide(decision).await?)
@@ -71,8 +75,9 @@ pub async fn take(
 pub fn take_in(folder: &std::path::Path, decision: Decision) -> Result<(Epoch, u64), DecideError> {
     let here = Offline::take(folder)?;
     let today = At::new(here.clock.now()).date();
+    let offices = &here.setting.offices;
     here.runtime.block_on(async {
-        let taken = take(&here.store, &here.setting.offices, decision, today).await;
+        let taken = take(&here.store, offices, decision, today, &Unit::PROVINCE).await;
         here.store.close().await?;
         taken
     })
@@ -129,14 +134,25 @@ pub struct Erasure {
     pub reason: String,
 }
 
-/// Erases what was answered in the contact of a check code; gives the line that says so.
-pub async fn erase(store: &dyn Store, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
+/// Erases what was answered in the contact of a check code, if it is a unit's; gives the line that says so.
+/// Whatever was answered by phone lies in the own series, which is of no office.
+pub async fn erase(
+    store: &dyn Store,
+    asked: Erasure,
+    unit: &Unit,
+) -> Result<(Epoch, u64), DecideError> {
     let Erasure { code, words_only, person, reason } = asked;
     let not_here = |why: &dyn std::fmt::Display| DecideError::NotHere(why.to_string());
     let code: CheckCode = code.parse().map_err(|error: NoCheckCode| not_here(&error))?;
     let of = store.contact_of(code).await?;
     let ContactRef { kiosk, epoch, contact } =
         of.ok_or_else(|| not_here(&"no contact of this check code is here"))?;
+    if *unit != Unit::PROVINCE {
+        let of = store.kiosk(&kiosk).await?;
+        if !of.is_some_and(|of| unit.has_office(&of.office)) {
+            return Err(not_here(&"no contact of this check code is here"));
+        }
+    }
     let what = What::Erased { kiosk, epoch, contact, words_only };
     let decision = Decision { what, person, reason };
     decision.check()?;
@@ -147,7 +163,7 @@ pub async fn erase(store: &dyn Store, asked: Erasure) -> Result<(Epoch, u64), De
 pub fn erase_in(folder: &std::path::Path, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
     let here = Offline::take(folder)?;
     here.runtime.block_on(async {
-        let taken = erase(&here.store, asked).await;
+        let taken = erase(&here.store, asked, &Unit::PROVINCE).await;
         here.store.close().await?;
         taken
     })
@@ -186,11 +202,11 @@ pub async fn erase_old_answers(
 }
 
 /// What a decision speaks of and is not here.
-fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<String> {
+fn not_here(matters: &Matters, offices: &[Directory], unit: &Unit, what: &What) -> Option<String> {
     let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
     if let Some(id) = what.kiosk()
         && kiosk(id).is_none()
-        && !(id.is_central() && matches!(what, What::Settled { .. }))
+        && !(id.is_central() && *unit == Unit::PROVINCE && matches!(what, What::Settled { .. }))
     {
         return Some(format!("no kiosk {id} is admitted here"));
     }
@@ -226,7 +242,8 @@ fn not_here(matters: &Matters, offices: &[Directory], what: &What) -> Option<Str
             (!it).then(|| format!("{kiosk} {epoch} {first}–{last} is not what is missing"))
         }
         What::Attributed { office, counter, official, .. } => {
-            let Some(directory) = find(offices, office) else {
+            let known = find(offices, office).filter(|_| unit.has_office(office));
+            let Some(directory) = known else {
                 return Some(format!("no office {office} is here"));
             };
             if directory.counter(counter).is_none() {

@@ -15,6 +15,7 @@ use super::keys::Keys;
 use super::offline::{Offline, OfflineError};
 use super::service::Central;
 use super::store::{Held, Kiosk, Segment, Store, StoreError};
+use crate::domain::access::CONSOLE;
 use crate::domain::archive::{
     About, Batch, Body, ERASED, End, ListedKey, ListedKiosk, Raw, Record, SignedReceipt,
 };
@@ -92,7 +93,7 @@ pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, E
         };
         match source.write(Archive::begin(BufWriter::new(new)), part, asked).await {
             Ok(exported) => {
-                store.exported(exported.sha256).await?;
+                store.exported(exported.sha256, CONSOLE.to_owned()).await?;
                 store.close().await?;
                 Ok(exported)
             }
@@ -113,6 +114,7 @@ pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, E
 pub async fn of_service(
     central: Arc<Central>,
     asked: Asked,
+    person: String,
 ) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, ExportError> {
     let part = Part::of(central.store.as_ref(), asked).await?;
     let (to, handed) = mpsc::channel(2);
@@ -138,7 +140,7 @@ pub async fn of_service(
                 Hash::NONE
             }
         };
-        if let Err(error) = store.exported(hash).await {
+        if let Err(error) = store.exported(hash, person).await {
             tracing::error!(%error, "an export is not noted");
         }
     });

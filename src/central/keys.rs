@@ -44,8 +44,9 @@ struct Stored {
     series: Zeroizing<String>,
     /// HMAC: makes the tokens of phone forms.
     form: Zeroizing<String>,
-    /// What opens the staff's pages.
-    staff: Zeroizing<String>,
+    /// What opened the staff's pages in earlier versions.
+    #[serde(default, rename = "staff", skip_serializing)]
+    _staff: Zeroizing<String>,
     /// Ed25519: signs roots, once it was renewed; the first follows from `series`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     root: Option<Zeroizing<String>>,
@@ -90,13 +91,11 @@ pub struct Keys {
     pub former: Vec<Former>,
     /// Makes the tokens of phone forms.
     pub form: Zeroizing<[u8; 32]>,
-    /// What opens the staff's pages.
-    pub staff: Zeroizing<String>,
-    /// What opens the reports of violations, for a reader outside the office. It follows from the
-    /// form secret, so that a folder of an earlier version has it, too.
-    pub reports: Zeroizing<String>,
-    /// What opens archives with answers, for an auditor. It follows likewise.
-    pub auditor: Zeroizing<String>,
+    /// Seals second factors. It follows from the form secret, so that a folder of an earlier version has
+    /// it, too.
+    pub factors: Zeroizing<[u8; 32]>,
+    /// HMAC: knows browsers again in which somebody signed in. It follows likewise.
+    pub browsers: Zeroizing<[u8; 32]>,
     /// Whether they were drawn for a demo: no real service uses them.
     pub demo: bool,
 }
@@ -216,27 +215,11 @@ impl Keys {
                 None => first_root(&*key(&stored.series)?),
             },
             former: stored.former.iter().map(former).collect::<Result<_, _>>()?,
-            reports: secret_of(&*key(&stored.form)?, b"hailong reports 1"),
-            auditor: secret_of(&*key(&stored.form)?, b"hailong auditor 1"),
+            factors: derived(&*key(&stored.form)?, b"hailong factors 1"),
+            browsers: derived(&*key(&stored.form)?, b"hailong browsers 1"),
             form: key(&stored.form)?,
-            staff: stored.staff.clone(),
             demo: stored.demo,
         })
-    }
-
-    /// Whether `given` is the staff's secret, compared without telling by time how much of it is.
-    pub fn is_staff(&self, given: &str) -> bool {
-        Hash::of(given.as_bytes()) == Hash::of(self.staff.as_bytes())
-    }
-
-    /// Whether `given` is the auditor's secret, compared likewise.
-    pub fn is_auditor(&self, given: &str) -> bool {
-        Hash::of(given.as_bytes()) == Hash::of(self.auditor.as_bytes())
-    }
-
-    /// Whether `given` is the secret of the reports' reader, compared likewise.
-    pub fn is_reports(&self, given: &str) -> bool {
-        Hash::of(given.as_bytes()) == Hash::of(self.reports.as_bytes())
     }
 }
 
@@ -280,11 +263,6 @@ fn first_root(series: &[u8; 32]) -> SigningKey {
     SigningKey::from_bytes(&derived(series, b"hailong root key 1"))
 }
 
-fn secret_of(form: &[u8; 32], info: &[u8]) -> Zeroizing<String> {
-    let bytes: Zeroizing<[u8; 16]> = derived(form, info);
-    Zeroizing::new(data_encoding::HEXLOWER.encode(&*bytes))
-}
-
 fn derived<const N: usize>(secret: &[u8; 32], info: &[u8]) -> Zeroizing<[u8; N]> {
     let mut bytes = Zeroizing::new([0; N]);
     // A 32-byte key and so short an output are lengths that HKDF-SHA256 always takes.
@@ -307,7 +285,7 @@ fn draw_opening() -> Zeroizing<String> {
 
 fn draw(demo: bool) -> Result<Zeroizing<Vec<u8>>, String> {
     let secret = draw_secret;
-    let (receipt, series, form, staff) = (secret(), secret(), secret(), secret());
+    let (receipt, series, form) = (secret(), secret(), secret());
     let stored = Stored {
         opening: draw_opening(),
         receipt,
@@ -315,7 +293,7 @@ fn draw(demo: bool) -> Result<Zeroizing<Vec<u8>>, String> {
         former: Vec::new(),
         series,
         form,
-        staff: Zeroizing::new(staff[..32].to_owned()),
+        _staff: Zeroizing::default(),
         demo,
     };
     serde_json::to_vec_pretty(&stored).map(Zeroizing::new).map_err(|error| error.to_string())

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::access::who::Who;
 use super::problem::Problem;
 use super::report::{ReportError, Setting, in_language};
 use super::service::{Central, DEMO_MARK};
@@ -33,9 +34,11 @@ pub(super) struct Format {
 /// `GET /api/v1/kiosks`, for staff: JSON, or a table in a language.
 pub(super) async fn get(
     State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
     Query(query): Query<Format>,
 ) -> Result<Response, Problem> {
-    let heard = central.store.heard().await?;
+    let mut heard = central.store.heard().await?;
+    heard.retain(|kiosk| who.has_office(&kiosk.office));
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     match query.format.as_deref() {
         None | Some("json") => Ok(Json(heard).into_response()),

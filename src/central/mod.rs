@@ -1,5 +1,6 @@
 //! The central service: takes journals in, counts, and publishes.
 
+pub mod access;
 pub mod address;
 pub mod administration;
 pub mod by_hand;
@@ -30,6 +31,8 @@ pub mod staff;
 pub mod staff_code;
 pub mod store;
 pub mod summary;
+pub mod summary_data;
+pub mod summary_page;
 pub mod table;
 pub mod upkeep;
 pub mod verify;

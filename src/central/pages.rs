@@ -40,6 +40,13 @@ impl Pages {
             ("reports.html", include_str!("../../ui/web/reports.html")),
             ("summary.html", include_str!("../../ui/web/summary.html")),
             ("error.html", include_str!("../../ui/web/error.html")),
+            ("forms.html", include_str!("../../ui/web/forms.html")),
+            ("staff.html", include_str!("../../ui/web/staff.html")),
+            ("sign-in.html", include_str!("../../ui/web/sign-in.html")),
+            ("invited.html", include_str!("../../ui/web/invited.html")),
+            ("account.html", include_str!("../../ui/web/account.html")),
+            ("accounts.html", include_str!("../../ui/web/accounts.html")),
+            ("own.html", include_str!("../../ui/web/own.html")),
         ] {
             templates.add_template(name, source)?;
         }

@@ -27,6 +27,9 @@ pub(super) struct Setting {
     pub offices: Vec<Directory>,
     pub forms: Vec<Form>,
     pub texts: Vec<Texts>,
+    /// Where staff's browsers find the service.
+    #[serde(default)]
+    pub staff_url: String,
 }
 
 impl Setting {
@@ -101,6 +104,10 @@ pub fn keep_setting(config: &Config) -> std::io::Result<()> {
         offices: config.offices.clone(),
         forms: config.forms.iter().cloned().collect(),
         texts: config.texts.clone(),
+        staff_url: config
+            .staff_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.staff.address)),
     };
     let bytes = serde_json::to_vec(&setting).map_err(std::io::Error::other)?;
     let new = config.data.join("setting.new");

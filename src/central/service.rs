@@ -20,6 +20,9 @@ use ed25519_dalek::VerifyingKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::access::account::Account;
+use super::access::accounts_page::invite;
+use super::access::sign_in::SignIns;
 use super::address::below;
 use super::config::Config;
 use super::decide::{DecideError, Erasure};
@@ -34,6 +37,7 @@ use super::store::{
 };
 use super::{check, configuration, decide, door, heartbeat, phone, report, roots, staff, upkeep};
 use crate::clock::{Clock, SystemClock};
+use crate::domain::access::{CONSOLE, Role, Unit};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::condition::MOST_BYTES;
 use crate::domain::decision::Decision;
@@ -164,6 +168,8 @@ pub struct Central {
     pub(super) checking: Gate,
     /// Keeps every source from trying enrolment codes.
     enrolling: Gate,
+    /// Who proves to be whom at the staff's doors.
+    pub sign_ins: SignIns,
     /// Marks answers by phone that come from one source.
     pub marks: Marks,
     /// One proof at a time.
@@ -196,6 +202,7 @@ impl Central {
             staff_pages: Pages::new(config.staff_base())?,
             checking: Gate::new(check::PACE, config.citizens_approach.proxied),
             enrolling: Gate::new(check::PACE, config.citizens_approach.proxied),
+            sign_ins: SignIns::new(config.staff_approach.proxied),
             marks: Marks::new(config.citizens_approach.proxied),
             config,
             clock,
@@ -256,13 +263,17 @@ impl Central {
         self.store.rebuild(Arc::new(reader)).await.map(Some)
     }
 
-    /// Takes a decision, which holds from now on.
-    pub async fn decide(self: &Arc<Self>, decision: Decision) -> Result<(Epoch, u64), DecideError> {
+    /// Takes a decision about what is a unit's, which holds from now on.
+    pub async fn decide(
+        self: &Arc<Self>,
+        decision: Decision,
+        unit: Unit,
+    ) -> Result<(Epoch, u64), DecideError> {
         let central = Arc::clone(self);
         self.change_kiosks(async move {
             let _placing = central.placing.read().await;
             let (store, offices) = (central.store.as_ref(), &central.config.offices);
-            decide::take(store, offices, decision, central.now().date()).await
+            decide::take(store, offices, decision, central.now().date(), &unit).await
         })
         .await?
     }
@@ -282,10 +293,25 @@ impl Central {
         changed.await.map_err(|error| StoreError::Refused(error.to_string()))
     }
 
-    /// Erases an answer by its check code.
-    pub async fn erase(&self, asked: Erasure) -> Result<(Epoch, u64), DecideError> {
+    /// Erases an answer by its check code, if it is a unit's.
+    pub async fn erase(&self, asked: Erasure, unit: &Unit) -> Result<(Epoch, u64), DecideError> {
         let _placing = self.placing.read().await;
-        decide::erase(self.store.as_ref(), asked).await
+        decide::erase(self.store.as_ref(), asked, unit).await
+    }
+
+    /// The path of a link for the first administrator, in the place of one that was made before; none
+    /// when there is an administrator of the province.
+    pub async fn first_link(&self) -> Result<Option<String>, StoreError> {
+        let accounts = self.store.accounts().await?;
+        let is_first = |account: &Account| {
+            let (role, unit) = (account.standing.role, &account.standing.unit);
+            role == Role::Administrator && *unit == Unit::PROVINCE && !account.closed
+        };
+        if accounts.iter().any(is_first) {
+            return Ok(None);
+        }
+        let store = self.store.as_ref();
+        invite(store, None, CONSOLE.to_owned(), self.now()).await.map(Some)
     }
 
     /// What is remembered of kiosks has changed.
@@ -375,11 +401,13 @@ pub fn run(config: Config, backup: Option<&Path>) -> Result<(), ServiceError> {
         let asked_to_end = ending::listen();
         println!("citizens and kiosks  {}", central.config.public_url);
         let staff_url = central.config.staff_url.clone().unwrap_or_else(|| format!("http://{at}"));
-        println!("staff                {staff_url}/?key={}", *central.keys.staff);
-        println!("archives with answers, for an auditor");
-        println!("                     {staff_url}/?key={}", *central.keys.auditor);
-        println!("reports of violations, for a reader outside the office");
-        println!("                     {staff_url}/reports?key={}", *central.keys.reports);
+        println!("staff                {staff_url}");
+        if let Some(path) = central.first_link().await? {
+            println!(
+                "nobody can sign in yet: whoever opens this link first becomes the administrator"
+            );
+            println!("                     {staff_url}{path}");
+        }
         let (end, ended) = watch::channel(false);
         tokio::spawn(async move {
             asked_to_end.await;

@@ -36,9 +36,11 @@ pub async fn keep(central: Arc<Central>) -> Infallible {
     }
 }
 
-/// Erases words and answers whose time is over; once a day is enough.
+/// Erases words and answers whose time is over, and sessions, tokens and links that are; once a day is
+/// enough.
 async fn erase(central: &Central, today: Date) -> Result<(), StoreError> {
     let (store, config) = (central.store.as_ref(), &central.config);
+    store.forget_access(central.now()).await?;
     decide::erase_old_words(store, today, config.keep_words_days).await?;
     decide::erase_old_answers(store, today, config.keep_answers_days).await
 }

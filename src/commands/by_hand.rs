@@ -55,9 +55,9 @@ pub fn export(asked: &crate::KioskExport) -> Result<(), Failure> {
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn import(stick: &Path, place: &crate::Place) -> Result<(), Failure> {
     use hailong::central::by_hand::{Folder, ImportError, NotTaken, import};
-    let done = match &place.server {
-        Some(link) => {
-            let door = running::Door::open(link, place.ca.as_deref())?;
+    let done = match &place.server() {
+        Some(server) => {
+            let door = running::Door::open(server)?;
             import(stick, |batch| door.hand_over(batch), tell)
         }
         None => {
@@ -105,7 +105,6 @@ pub fn import(stick: &Path, place: &crate::Place) -> Result<(), Failure> {
 /// A running service.
 #[cfg(all(feature = "kiosk", feature = "central"))]
 mod running {
-    use std::path::Path;
     use std::time::Duration;
 
     use hailong::central::by_hand::NotTaken;
@@ -138,11 +137,11 @@ mod running {
 
     impl Door {
         /// Knocks with nothing in hand: whether the link is right is known before the first batch.
-        pub fn open(link: &str, ca: Option<&Path>) -> Result<Self, Failure> {
-            let (network, key) = staff::way(link, ca)?;
+        pub fn open(server: &staff::Server) -> Result<Self, Failure> {
+            let (network, key) = staff::way(server)?;
             let runtime = staff::runtime()?;
             let http =
-                Http::with_key(network, key).map_err(|error| Failure::new(INTERNAL, error))?;
+                Http::with_key(network, &key).map_err(|error| Failure::new(INTERNAL, error))?;
             let reply = runtime.block_on(http.carry(Vec::new(), "")).map_err(unreachable)?;
             match reply.status {
                 400 => Ok(Self { http, runtime }),

@@ -141,9 +141,9 @@ fn failed(error: DecideError) -> Failure {
 }
 
 fn read(place: &Place) -> Result<Matters, Failure> {
-    match &place.server {
-        Some(link) => {
-            let said = staff::get(link, place.ca.as_deref(), "/api/v1/matters")?;
+    match &place.server() {
+        Some(server) => {
+            let said = staff::get(server, "/api/v1/matters")?;
             serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))
         }
         None => matters_in(&place.data).map_err(failed),
@@ -189,12 +189,12 @@ fn taken<T: serde::Serialize>(
     asked: T,
     here: Here<T>,
 ) -> Result<Taken, Failure> {
-    let Some(link) = &place.server else {
+    let Some(server) = &place.server() else {
         let (epoch, seq) = here(&place.data, asked).map_err(failed)?;
         return Ok(Taken { epoch, seq });
     };
     let body = serde_json::to_string(&asked).map_err(|error| Failure::new(INTERNAL, error))?;
-    let said = staff::post(link, place.ca.as_deref(), path, body, staff::LONGEST)?;
+    let said = staff::post(server, path, body, staff::LONGEST)?;
     serde_json::from_str(&said).map_err(|error| Failure::new(INTERNAL, error))
 }
 

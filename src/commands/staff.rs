@@ -8,36 +8,47 @@ use super::Failure;
 /// What is answered at once takes no longer.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
-pub fn get(link: &str, ca: Option<&Path>, path: &str) -> Result<String, Failure> {
-    ask(link, ca, path, None, LONGEST)
+/// A running service that is asked as somebody.
+#[cfg_attr(not(feature = "kiosk"), allow(dead_code))]
+pub struct Server<'a> {
+    /// The address at which staff sign in.
+    pub base: &'a str,
+    /// An authority of the office's own.
+    pub ca: Option<&'a Path>,
+    /// The file with a token.
+    pub token: Option<&'a Path>,
+}
+
+impl crate::Place {
+    /// The service named, if one is.
+    pub fn server(&self) -> Option<Server<'_>> {
+        let base = self.server.as_deref()?;
+        Some(Server { base, ca: self.ca.as_deref(), token: self.token.as_deref() })
+    }
+}
+
+pub fn get(server: &Server, path: &str) -> Result<String, Failure> {
+    ask(server, path, None, LONGEST)
 }
 
 pub fn post(
-    link: &str,
-    ca: Option<&Path>,
+    server: &Server,
     path: &str,
     body: String,
     longest: Duration,
 ) -> Result<String, Failure> {
-    ask(link, ca, path, Some(body), longest)
+    ask(server, path, Some(body), longest)
 }
 
 #[cfg(not(feature = "kiosk"))]
-pub fn fetch(
-    _: &str,
-    _: Option<&Path>,
-    _: &str,
-    _: &Path,
-    _: fn(&[u8]) -> bool,
-) -> Result<u64, Failure> {
+pub fn fetch(_: &Server, _: &str, _: &Path, _: fn(&[u8]) -> bool) -> Result<u64, Failure> {
     Err(super::not_in_this_build("kiosk, which brings the network client"))
 }
 
 /// Fetches what is long into a new file, whole or not at all, as its last half kibibyte tells; gives its size.
 #[cfg(feature = "kiosk")]
 pub fn fetch(
-    link: &str,
-    ca: Option<&Path>,
+    server: &Server,
     path: &str,
     out: &Path,
     is_whole: fn(&[u8]) -> bool,
@@ -45,7 +56,7 @@ pub fn fetch(
     use std::io::Write;
 
     use super::{INTERNAL, UNREACHABLE, USAGE};
-    let (network, key) = way(link, ca)?;
+    let (network, token) = way(server)?;
     let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
     let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
     let disk = |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
@@ -54,7 +65,7 @@ pub fn fetch(
     let fetched = runtime.block_on(async {
         // It takes as long as the journals are, but never so long between two parts.
         let request = client.get(network.address(path)).timeout(Duration::from_secs(86_400));
-        let mut reply = request.bearer_auth(key).send().await.map_err(unreachable)?;
+        let mut reply = request.bearer_auth(&token).send().await.map_err(unreachable)?;
         let status = reply.status();
         if !status.is_success() {
             let text = reply.text().await.map_err(unreachable)?;
@@ -93,29 +104,30 @@ fn refused(base: &str, status: reqwest::StatusCode, text: &str) -> Failure {
 }
 
 #[cfg(not(feature = "kiosk"))]
-fn ask(
-    _: &str,
-    _: Option<&Path>,
-    _: &str,
-    _: Option<String>,
-    _: Duration,
-) -> Result<String, Failure> {
+fn ask(_: &Server, _: &str, _: Option<String>, _: Duration) -> Result<String, Failure> {
     Err(super::not_in_this_build("kiosk, which brings the network client"))
 }
 
-/// The way to a staff listener, and the key that opens it.
+/// The way to a staff listener, and the token that opens it.
 #[cfg(feature = "kiosk")]
-pub fn way<'a>(
-    link: &'a str,
-    ca: Option<&Path>,
-) -> Result<(hailong::kiosk::network::Network, &'a str), Failure> {
+pub fn way(server: &Server) -> Result<(hailong::kiosk::network::Network, String), Failure> {
     use super::USAGE;
-    let (base, key) = link.split_once("/?key=").ok_or_else(|| {
-        let expected = "--server: expected the staff link that the service printed at start, \
-                        such as http://127.0.0.1:8081/?key=…";
-        Failure::new(USAGE, expected)
+    let base = server.base.trim_end_matches('/');
+    if base.contains('?') {
+        let expected = "--server: expected the address at which staff sign in, such as \
+                        http://127.0.0.1:8081";
+        return Err(Failure::new(USAGE, expected));
+    }
+    let file = server.token.ok_or_else(|| {
+        let how = format!(
+            "--token: name a file with a token of yours; sign in at {base} and make one under \
+             “Tài khoản của tôi” (My account)"
+        );
+        Failure::new(USAGE, how)
     })?;
-    Ok((trusted(base, ca)?, key))
+    let token = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(USAGE, format!("--token: {}: {error}", file.display())))?;
+    Ok((trusted(base, server.ca)?, token.trim().to_owned()))
 }
 
 #[cfg(feature = "kiosk")]
@@ -135,14 +147,13 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 #[cfg(feature = "kiosk")]
 fn ask(
-    link: &str,
-    ca: Option<&Path>,
+    server: &Server,
     path: &str,
     body: Option<String>,
     longest: Duration,
 ) -> Result<String, Failure> {
-    let (network, key) = way(link, ca)?;
-    ask_as(&network, Some(key), path, body, longest)
+    let (network, token) = way(server)?;
+    ask_as(&network, Some(&token), path, body, longest)
 }
 
 /// What anybody may ask, of the address for citizens.

@@ -7,6 +7,7 @@ mod folder;
 mod front;
 pub mod gallery;
 mod neighbour;
+mod people;
 pub mod plan;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -50,6 +51,7 @@ use clock::DemoClock;
 use folder::Folder;
 use front::Front;
 use neighbour::Neighbour;
+use people::Person;
 use plan::{Action, Event};
 
 /// With a window, the day until 16:30 is hurried through at this speed.
@@ -120,8 +122,8 @@ struct Hall {
     end: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
     service: String,
-    link: String,
-    reports: String,
+    staff: String,
+    people: Vec<Person>,
 }
 
 /// Lives a day.
@@ -157,8 +159,9 @@ pub fn run(options: &Options) -> Result<(), DemoError> {
     let texts = &hall.central.config.texts[0];
     println!("Ngày {} · {}", texts.summary.date(date), hall.directory.office.name);
     println!("  citizens' phones  {}", hall.central.config.public_url);
-    println!("  staff             {}", hall.link);
-    println!("  reports           {}", hall.reports);
+    for person in &hall.people {
+        println!("  {:<16}  {}{}", person.role, hall.staff, person.path);
+    }
     if options.listen.is_some_and(|ip| !ip.is_loopback()) {
         println!("  Phones in the hall reach this machine without TLS: a trial, not an office.");
     }
@@ -241,8 +244,7 @@ fn open_hall(
     let central = runtime.block_on(Central::open(config, as_clock))?;
     let (end, ended) = watch::channel(false);
     let serving = runtime.spawn(serve(Arc::clone(&central), citizens, staff, ended));
-    let link = format!("http://{staff_at}/?key={}", *central.keys.staff);
-    let reports = format!("http://{staff_at}/reports?key={}", *central.keys.reports);
+    let people = runtime.block_on(people::invite(&central, &directory))?;
     Ok(Hall {
         service: format!("http://{citizens_at}"),
         runtime,
@@ -252,8 +254,8 @@ fn open_hall(
         date,
         end,
         serving,
-        link,
-        reports,
+        staff: format!("http://{staff_at}"),
+        people,
     })
 }
 
@@ -449,7 +451,9 @@ fn live_day(
         println!(
             "It is 16:30 and the clock runs as yours does. Rate at the window, scan its code,"
         );
-        println!("look at the day at {}", hall.link);
+        if let Some(supervisor) = hall.people.first() {
+            println!("look at the day at {}{}", hall.staff, supervisor.path);
+        }
         println!("Close the window (or press Ctrl-C) to end the day.");
     }
     Ok(())

@@ -87,6 +87,10 @@ name!(
     /// An office (*Bộ phận Một cửa*).
     OfficeCode
 );
+name!(
+    /// An account at the central service, as its holder types it to sign in.
+    Login
+);
 
 impl KioskId {
     /// The name of the central service's own series.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::decision::Decision;
 use super::ids::{CounterId, Epoch, FormRef, Hash, KioskId, OfficialId};
 use super::time::At;
@@ -42,6 +43,8 @@ pub enum Event {
     Exported,
     /// A named person decided something.
     Decided,
+    /// Somebody did something with an account, or looked at officials' figures.
+    Access,
     /// A kiosk saw a root that follows those that it saw before.
     Root,
     /// A kiosk saw a root that does not.
@@ -197,6 +200,12 @@ pub struct Line {
     /// `decided`: what, by whom and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// `access`, `exported`: the account that did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// `access`: what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     /// Hash of the level's or the reasons' body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Hash>,
@@ -263,6 +272,8 @@ impl Line {
             of_at: None,
             source: None,
             decision: None,
+            person: None,
+            access: None,
             body: None,
             words: None,
         }
@@ -293,6 +304,7 @@ impl Line {
             Event::Started => line.last_run.is_some(),
             Event::Shift => line.counter.is_some(),
             Event::Decided => line.decision.is_some(),
+            Event::Access => line.person.is_some() && line.access.is_some(),
             _ => true,
         };
         if complete { Ok(line) } else { Err(BadLine::KeyMissing) }

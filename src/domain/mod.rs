@@ -1,7 +1,9 @@
 //! Pure rules and bytes, shared by kiosk and central service. Nothing here reads a file, a clock
 //! or the network; randomness is handed in.
 
+pub mod access;
 pub mod archive;
+pub mod attempts;
 pub mod batch;
 pub mod calendar;
 pub mod check;
@@ -23,6 +25,7 @@ pub mod root;
 pub mod seal;
 pub mod series;
 pub mod signals;
+pub mod slow_hash;
 pub mod staff_code;
 pub mod statistics;
 pub mod summary;

@@ -14,69 +14,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use rand::{CryptoRng, RngExt};
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::ids::{BadName, OfficialId};
+use super::slow_hash::{Hidden, slow_hash};
 
 /// Digits of a code.
 pub const DIGITS: usize = 8;
 /// Stands before the code on a badge.
 pub const BADGE: &str = "HL:";
 
-/// Argon2id with 19 MiB, three passes and one lane: RFC 9106 with the least memory that OWASP's sheet on
-/// password storage asks for, and one pass more. 40 ms on the processor that this was measured on, two to
-/// three times as long on a slow kiosk's, and little memory beside what the screens need. Other ones are another kind of hash, and
-/// need another key in what the kiosk is told.
-const PARAMS: Params = match Params::new(19 * 1024, 3, 1, Some(32)) {
-    Ok(params) => params,
-    Err(_) => panic!("these parameters are allowed"), // ok: at compile time
-};
-
-/// Bytes in hexadecimal that are shown to nobody by mistake.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hidden<const N: usize>([u8; N]);
-
 /// What an office's codes are hashed with, drawn once.
 pub type Salt = Hidden<16>;
 /// The hash of a code.
 pub type CodeHash = Hidden<32>;
-
-impl<const N: usize> fmt::Debug for Hidden<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// What is not so many bytes in hexadecimal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0} lower hex digits")]
-pub struct NotHex(usize);
-
-impl<const N: usize> FromStr for Hidden<N> {
-    type Err = NotHex;
-    fn from_str(text: &str) -> Result<Self, NotHex> {
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(NotHex(2 * N))
-    }
-}
-
-impl<const N: usize> TryFrom<String> for Hidden<N> {
-    type Error = NotHex;
-    fn try_from(text: String) -> Result<Self, NotHex> {
-        text.parse()
-    }
-}
-
-impl<const N: usize> From<Hidden<N>> for String {
-    fn from(Hidden(bytes): Hidden<N>) -> String {
-        data_encoding::HEXLOWER.encode(&bytes)
-    }
-}
 
 /// Whom a code belongs to, written as the official's code in the roster, or `technician`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,7 +81,7 @@ pub struct StaffCodes {
 
 impl Default for StaffCodes {
     fn default() -> Self {
-        Self { salt: Hidden([0; 16]), hashes: BTreeMap::new() }
+        Self { salt: Hidden::NONE, hashes: BTreeMap::new() }
     }
 }
 
@@ -159,10 +112,10 @@ impl StaffCodes {
         if self.is_empty() {
             return None;
         }
-        let hash = self.hash(&*digits(code)?).ok()?;
+        let hash = slow_hash(&self.salt, &*digits(code)?).ok()?;
         let mut found = None;
         for (who, known) in &self.hashes {
-            if bool::from(known.0.ct_eq(&*hash)) {
+            if known.is(&hash) {
                 found = Some(who);
             }
         }
@@ -180,25 +133,17 @@ impl StaffCodes {
         random: &mut R,
     ) -> Result<Zeroizing<String>, argon2::Error> {
         if self.is_empty() {
-            random.fill_bytes(&mut self.salt.0);
+            self.salt = Hidden::draw(random);
         }
         loop {
             let code = Zeroizing::new(format!("{:08}", random.random_range(0..100_000_000_u32)));
-            let hash = Hidden(*self.hash(code.as_bytes())?);
+            let hash = slow_hash(&self.salt, code.as_bytes())?;
             // One code is one person's; not even the one that they had comes again.
             if !self.hashes.values().any(|known| *known == hash) {
                 self.hashes.insert(who, hash);
                 return Ok(code);
             }
         }
-    }
-
-    fn hash(&self, code: &[u8]) -> Result<Zeroizing<[u8; 32]>, argon2::Error> {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS);
-        let mut memory = Zeroizing::new(vec![Block::default(); PARAMS.block_count()]);
-        let mut hash = Zeroizing::new([0; 32]);
-        argon2.hash_password_into_with_memory(code, &self.salt.0, &mut *hash, &mut **memory)?;
-        Ok(hash)
     }
 }
 
@@ -267,14 +212,5 @@ mod tests {
             assert!(text.contains(&hidden) && !format!("{codes:?}").contains(&hidden));
         }
         assert!(!text.contains(&"0".repeat(32)), "the salt is drawn");
-    }
-
-    /// What another build computes has to be the same; this one is also what OpenSSL computes.
-    #[test]
-    fn a_hash_is_what_it_always_was() {
-        let codes = StaffCodes::new(Hidden(*b"muoi cua van pho"), BTreeMap::new());
-        let hash = Hidden(*codes.hash(b"12345678").unwrap());
-        let known = "a1e43dcd34f5ffc4cbca8a93afc487b3bce5f40cc0b8d45dbe208fa7ef8922b7";
-        assert_eq!(String::from(hash), known);
     }
 }

@@ -8,9 +8,9 @@ use tokio::sync::{Notify, oneshot};
 
 use super::desk::Desk;
 use super::duty::Duty;
-use super::staff::Attempts;
 use super::visit::{Input, Record};
 use super::witness::Seen;
+use crate::domain::attempts::Attempts;
 use crate::domain::enrolment::Enrolled;
 use crate::domain::ids::{CounterId, OfficialId};
 

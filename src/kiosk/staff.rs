@@ -6,10 +6,10 @@
 //! - Wrong codes slow down what follows, also after a restart, and each is recorded.
 //! - Untouched, it goes away by itself.
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::typing::Stroke;
+use crate::domain::attempts::Attempts;
 use crate::domain::ids::{CounterId, OfficialId};
 use crate::domain::staff_code::{DIGITS, Staff as Who};
 use crate::domain::time::At;
@@ -20,56 +20,6 @@ pub const CODE_MS: u64 = 30_000;
 pub const MAINTENANCE_MS: u64 = 300_000;
 /// So long it says that an official was confirmed.
 pub const CONFIRMED_MS: u64 = 6_000;
-
-/// So many wrong codes in a row cost no time.
-const FREE: u32 = 3;
-/// The wait after the next one, doubled by each that follows, and the longest, in seconds.
-const FIRST_WAIT_S: i64 = 30;
-const LONGEST_WAIT_S: i64 = 900;
-/// So long after the last wait, wrong codes of before are forgotten, in seconds.
-const FORGOTTEN_S: i64 = 3_600;
-
-/// Wrong codes in a row, as they are kept on the disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempts {
-    /// How many.
-    wrong: u32,
-    /// When the last one was.
-    last: Option<At>,
-}
-
-impl Attempts {
-    fn wait_s(&self) -> i64 {
-        match self.wrong.checked_sub(FREE + 1) {
-            None => 0,
-            Some(more) => FIRST_WAIT_S.saturating_mul(1 << more.min(16)).min(LONGEST_WAIT_S),
-        }
-    }
-
-    /// A clock that was put back begins the wait anew, and makes nobody wait for the time that it was ahead.
-    fn follow(&mut self, now: At) {
-        if self.last.is_some_and(|last| last > now) {
-            self.last = Some(now);
-        }
-    }
-
-    /// Seconds until another code is taken.
-    pub fn left_s(&self, now: At) -> i64 {
-        let Some(last) = self.last else { return 0 };
-        let passed = now.timestamp().as_second() - last.timestamp().as_second();
-        (self.wait_s() - passed).clamp(0, self.wait_s())
-    }
-
-    /// A code was wrong.
-    pub fn wrong(&mut self, now: At) {
-        let since = |last: At| now.timestamp().as_second() - last.timestamp().as_second();
-        if self.last.is_some_and(|last| since(last) > self.wait_s() + FORGOTTEN_S) {
-            self.wrong = 0;
-        }
-        self.wrong = self.wrong.saturating_add(1);
-        self.last = Some(now);
-    }
-}
 
 /// What is on the staff's side of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -385,6 +335,7 @@ fn only(counters: &[CounterId]) -> Option<CounterId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attempts::LONGEST_WAIT_S;
 
     fn at(text: &str) -> At {
         format!("2026-11-24T{text}.000+07:00").try_into().unwrap()

@@ -1,5 +1,6 @@
 //! Without any script: a rating and the summary by keyboard alone, a rating by touch.
 
+use hailong::domain::access::Role;
 use hailong::domain::form::Reader;
 use thirtyfour::Key;
 
@@ -79,7 +80,7 @@ async fn the_summary_is_moved_through_by_keyboard_alone_without_any_script() {
     let central = TestCentral::start_at(at("2026-11-24 08:15")).await;
     let here = format!("http://{}", central.staff);
     browser.width(1_440).await;
-    browser.open(&format!("{here}/?key={}", *central.central.keys.staff)).await;
+    browser.open(&format!("{here}{}", central.link(Role::Administrator).await)).await;
     browser.tab_to("[hreflang=en]").await;
     browser.key(Key::Enter).await;
     browser.comes("//h1[.='Tuesday, 24/11/2026']").await;

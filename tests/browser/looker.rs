@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use hailong::domain::access::Role;
 use thirtyfour::Key;
 
 use crate::common::TestCentral;
@@ -35,6 +36,12 @@ impl Looker {
             browser.command("Page.addScriptToEvaluateOnNewDocument", script).await;
         }
         Some(Self { browser, engine, shots, found: Vec::new(), looks: 0 })
+    }
+
+    /// Signs in as somebody of the whole province, in the place of whoever was.
+    pub async fn enter(&self, central: &TestCentral, role: Role) {
+        let path = central.link(role).await;
+        self.browser.open(&format!("http://{}{path}", central.staff)).await;
     }
 
     /// Looks at the page of an address in every language.

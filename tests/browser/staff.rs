@@ -1,5 +1,7 @@
 //! What staff see: summaries of days of every kind, reports, and why there is none.
 
+use hailong::domain::access::Role;
+
 use crate::common::{TestCentral, at};
 use crate::looker::Looker;
 use crate::office::{Counter, all_send, answered};
@@ -62,12 +64,12 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     let (central, mut counters) = before_the_day().await;
     let here = format!("http://{}", central.staff);
     let day = format!("{here}/summary/phu-sa/2026-11-24");
-    looker.look_at("refused", &day).await;
-    looker.says("Not permitted").await;
-    looker.browser.open(&format!("{here}/?key={}", *central.central.keys.staff)).await;
-    looker.browser.open(&format!("{here}/reports?key={}", *central.central.keys.reports)).await;
+    looker.look_at("sign-in", &day).await;
+    looker.says("Ask an administrator for a link").await;
+    looker.enter(&central, Role::Reader).await;
     looker.look_at("reports-none", &format!("{here}/reports")).await;
     looker.says("No reports yet.").await;
+    looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-missing", &format!("{here}/summary/phu-sa/tomorrow")).await;
     looker.says("The time is not valid.").await;
     looker.look_at("day-none-yet", &day).await;
@@ -77,12 +79,15 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     central.clock.set(at("2026-11-24 08:00"));
     counters[0].rated(12, "hai_long", &["nhanh_gon"]);
     all_send(&central, &counters[..1], "2026-11-24 08:10").await;
+    looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-some", &day).await;
     looker.says("10 / 10").await;
     lived(&central, &mut counters).await;
+    looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-open", &day).await;
     looker.says("Provisional figures as of").await;
     central.clock.set(at("2026-11-24 17:00"));
+    looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-incomplete", &day).await;
     looker.says("devices still to send data: 6").await;
     looker.says("was not running from").await;
@@ -97,12 +102,14 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     counters[0].send().await;
     let unsent = counters[1].later();
     answered(&unsent, "level=hai_long&reason=phan_anh&words=Không nhận hồ sơ.").await;
+    looker.enter(&central, Role::Reader).await;
     looker.look_at("reports", &format!("{here}/reports")).await;
     looker.says("Reports: 3").await;
     for counter in &mut counters {
         counter.stop();
     }
     all_send(&central, &counters, "2026-11-25 00:10").await;
+    looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-complete", &day).await;
     looker.says("All data from the counters received").await;
     looker.says("of which already rated at the counter").await;

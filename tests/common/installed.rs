@@ -7,7 +7,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hailong::central::access::account_page::draw_token;
+use hailong::central::access::accounts_page::new_account;
+use hailong::central::config::Config;
+use hailong::central::service::Central;
+use hailong::clock::SystemClock;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::{CONSOLE, Right, Role, Standing, Unit};
+use hailong::domain::ids::Login;
 use hailong::domain::system_random;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::Identity;
@@ -77,7 +84,8 @@ impl Installed {
     ) -> TestKiosk {
         let name = format!("ps-{counter}");
         let code = hailong(&["admin", "enrol-code", "--office", "phu-sa"])
-            .args(["--server", &service.link, "--counter", counter, "--kiosk", &name])
+            .args(&service.asked)
+            .args(["--counter", counter, "--kiosk", &name])
             .output()
             .unwrap();
         assert!(code.status.success(), "{}", String::from_utf8_lossy(&code.stderr));
@@ -88,8 +96,39 @@ impl Installed {
         TestKiosk { folder, identity, clock: Arc::clone(clock), service: self.citizens() }
     }
 
+    /// A file with a token of an administrator, who is there before the first start.
+    fn token(&self) -> String {
+        let file = self.folder.path().join("token");
+        let name = file.to_str().unwrap().to_owned();
+        if file.exists() {
+            return name;
+        }
+        let config = Config::read(&self.config()).unwrap();
+        let begin = async || {
+            let central = Central::open(config, Arc::new(SystemClock::start())).await.unwrap();
+            let login: Login = "quan-tri".parse().unwrap();
+            let standing = Standing::new(Role::Administrator, Unit::PROVINCE);
+            let may = |right: &Right| right.is_for_tokens() && standing.may(*right);
+            let rights = Right::ALL.into_iter().filter(may).collect();
+            let account = new_account(login.clone(), "Lê Thị Hoa", standing.clone(), central.now());
+            central.store.add_account(account, CONSOLE.to_owned()).await.unwrap();
+            let (token, text) = draw_token(central.now(), login, "test", rights, 30);
+            central.store.keep_token(token).await.unwrap();
+            central.store.close().await.unwrap();
+            text
+        };
+        // Whoever asks may be on a runtime of their own.
+        let text = std::thread::scope(|threads| {
+            let runtime = || tokio::runtime::Runtime::new().unwrap().block_on(begin());
+            threads.spawn(runtime).join().unwrap()
+        });
+        std::fs::write(&file, text).unwrap();
+        name
+    }
+
     /// Starts it under another program; none if it ends before it listens.
     pub fn start_under(&self, under: &[&str]) -> Option<Service> {
+        let token = self.token();
         let began = Instant::now();
         let mut command = match under {
             [] => hailong(&[]),
@@ -117,7 +156,10 @@ impl Installed {
         }
         let ready_after = began.elapsed();
         match link {
-            Some(link) => Some(Service { child, link, _stdout: stdout, ready_after }),
+            Some(link) => {
+                let asked = ["--server".to_owned(), link, "--token".to_owned(), token];
+                Some(Service { child, asked, _stdout: stdout, ready_after })
+            }
             None => {
                 child.wait().unwrap();
                 None
@@ -129,7 +171,8 @@ impl Installed {
 /// A running central service. Dropped, it is killed.
 pub struct Service {
     child: std::process::Child,
-    pub link: String,
+    /// What a command is told to ask it as an administrator.
+    pub asked: [String; 4],
     // Held open, so that the service can go on printing.
     _stdout: BufReader<std::process::ChildStdout>,
     pub ready_after: Duration,

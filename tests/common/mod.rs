@@ -10,16 +10,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hailong::central::access::account_page::draw_token;
+use hailong::central::access::accounts_page::new_account;
+use hailong::central::access::sign_in::begin;
+use hailong::central::access::who::SESSION;
 use hailong::central::config::Config;
 use hailong::central::service::{Central, serve};
 use hailong::central::store::{Answered, PhoneForm, Store};
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::{CONSOLE, Right, Role, Standing, Unit};
 use hailong::domain::batch::{Packed, Parts, pack};
 use hailong::domain::check::CheckCode;
 use hailong::domain::enrolment::Counters;
 use hailong::domain::form::Form;
-use hailong::domain::ids::{CounterId, Hash, KioskId};
+use hailong::domain::ids::{CounterId, Hash, KioskId, Login};
 use hailong::domain::line::{By, Event, How, Line};
 use hailong::domain::procedure::Procedure;
 use hailong::domain::seal::Answer;
@@ -40,7 +45,7 @@ use hailong::kiosk::procedures::Procedures;
 use hailong::kiosk::recorder::Recorder;
 use hailong::kiosk::sender::Sender;
 use hailong::kiosk::transport::{Http, Transport};
-use hailong::kiosk::uploader::{Standing, Uploader};
+use hailong::kiosk::uploader::{Standing as Sent, Uploader};
 use hailong::kiosk::visit::{Input, Record, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting};
 use hailong::listener::{Bounds, Listener, Tls};
@@ -210,6 +215,61 @@ impl TestCentral {
 
     pub fn store(&self) -> &dyn Store {
         self.central.store.as_ref()
+    }
+
+    /// An account of a standing, which is added unless it is there.
+    pub async fn account(&self, standing: Standing) -> Login {
+        let unit = standing.unit.0.as_ref().map_or("tinh", |office| office.as_str());
+        let login: Login = format!("{}-{unit}", standing.role).parse().expect("a login");
+        let account = new_account(login.clone(), "Trần Thị Mận", standing, self.central.now());
+        self.store().add_account(account, CONSOLE.to_owned()).await.expect("added");
+        login
+    }
+
+    /// What a browser sends in which somebody of the whole province signed in.
+    pub async fn cookie(&self, role: Role) -> String {
+        self.cookie_of(Standing::new(role, Unit::PROVINCE)).await
+    }
+
+    pub async fn cookie_of(&self, standing: Standing) -> String {
+        let login = self.account(standing).await;
+        let secret = begin(&self.central, &login).await.expect("signed in");
+        format!("{SESSION}={}", *secret)
+    }
+
+    /// A link that signs a browser in.
+    pub async fn link(&self, role: Role) -> String {
+        let login = self.account(Standing::new(role, Unit::PROVINCE)).await;
+        self.central.sign_ins.open_door(login)
+    }
+
+    /// A token with all rights of somebody of the whole province.
+    pub async fn token(&self, role: Role) -> String {
+        self.token_of(Standing::new(role, Unit::PROVINCE)).await
+    }
+
+    pub async fn token_of(&self, standing: Standing) -> String {
+        let may = |right: &Right| right.is_for_tokens() && standing.may(*right);
+        let rights = Right::ALL.into_iter().filter(may).collect();
+        let login = self.account(standing.clone()).await;
+        let name = self.store().tokens(&login).await.expect("tokens").len().to_string();
+        let (token, text) = draw_token(self.central.now(), login, &name, rights, 366);
+        self.store().keep_token(token).await.expect("kept");
+        text
+    }
+
+    /// What a command is told to ask as somebody of the whole province.
+    pub async fn asked_as(&self, role: Role) -> [String; 4] {
+        let token = self.token(role).await;
+        let base = format!("http://{}", self.staff);
+        ["--server".to_owned(), base, "--token".to_owned(), self.token_file(&token)]
+    }
+
+    /// A file that holds a token.
+    pub fn token_file(&self, token: &str) -> String {
+        let file = self.folder.path().join(format!("token-{}", Hash::of(token.as_bytes())));
+        std::fs::write(&file, token).expect("written");
+        file.to_str().expect("a path in UTF-8").to_owned()
     }
 
     /// Where kiosks and phones find it.
@@ -388,7 +448,7 @@ impl Drop for TestDoor {
 /// An uploader at work; ended when dropped.
 pub struct Sending {
     pub more: Arc<Notify>,
-    pub standing: watch::Receiver<Standing>,
+    pub standing: watch::Receiver<Sent>,
     clock: Arc<DemoClock>,
     task: JoinHandle<std::convert::Infallible>,
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hailong::domain::access::Role;
 use hailong::domain::batch::{Header, Lines, Packed, sign};
 use hailong::domain::condition;
 use hailong::domain::ids::Hash;
@@ -37,6 +38,8 @@ struct Scene {
     kiosk: TestKiosk,
     packed: Packed,
     ticket: String,
+    token: String,
+    cookie: String,
 }
 
 impl Scene {
@@ -54,13 +57,14 @@ impl Scene {
         drop(desk);
         let journal = JournalReader::open(&kiosk.path()).unwrap();
         let packed = batch(&kiosk, &journal, 1..=last);
-        Self { central, kiosk, packed, ticket }
+        let token = central.token(Role::Administrator).await;
+        let cookie = central.cookie(Role::Administrator).await;
+        Self { central, kiosk, packed, ticket, token, cookie }
     }
 
     /// What is asked rightly at each door: whether of staff, and the bytes.
     fn requests(&self) -> Vec<(bool, Vec<u8>)> {
-        let staff = &*self.central.central.keys.staff;
-        let reports = &*self.central.central.keys.reports;
+        let (staff, cookie) = (&self.token, &self.cookie);
         let ticket = &self.ticket;
         let signature = &self.packed.signature;
         let get = |path: &str, more: &str| {
@@ -78,7 +82,8 @@ impl Scene {
         let form = "application/x-www-form-urlencoded";
         let json = "application/json";
         let bearer = format!("authorization: Bearer {staff}\r\n");
-        let cookie = format!("cookie: hailong_staff={staff}\r\naccept: text/html\r\n");
+        let cookie = format!("cookie: {cookie}\r\naccept: text/html\r\n");
+        let cookie_line = cookie.clone();
         let words = b"token=AAAA&level=hai_long&reason=cho_lau&words=C%E1%BA%A3m+%C6%A1n&lang=en";
         let code = br#"{"kiosk":"ps-q9","office":"phu-sa","counter":["q1","q2"]}"#;
         let enrol = &crate::targets::seeds("enrolment")[0];
@@ -101,8 +106,13 @@ impl Scene {
             (false, get("/?lang=vi", "x-forwarded-for: 203.0.113.7\r\n")),
             (true, get("/summary/phu-sa/2026-11-24?lang=en", &cookie)),
             (true, get("/api/v1/summary/only/2026-11-24?format=table&lang=vi", &bearer)),
-            (true, get(&format!("/?key={staff}"), "accept: text/html\r\n")),
-            (true, get(&format!("/reports?key={reports}"), "")),
+            (true, get("/sign-in?next=/account", "accept: text/html\r\n")),
+            (true, post("/sign-in", form, "", b"login=lan&password=con+meo&code=&next=%2F")),
+            (true, get("/invited/AAAA", "accept: text/html\r\n")),
+            (true, post("/account", form, &cookie_line, b"form=00&do=token&name=x&days=9")),
+            (true, get("/accounts", &cookie_line)),
+            (true, get("/enter/AAAA", "")),
+            (true, get("/reports", &bearer)),
             (false, get("/procedures/00ff.json", "")),
             (false, post("/api/v1/heartbeat/ps-q3", json, &beat, heartbeat)),
             (true, get("/api/v1/kiosks?format=table&lang=en", &bearer)),
@@ -280,7 +290,7 @@ async fn a_kiosk_that_signs_rubbish_harms_nobody_else() {
     let central = &scene.central;
     let reply = client
         .get(format!("http://{}/api/v1/summary/phu-sa/2026-11-24", central.staff))
-        .bearer_auth(&*central.central.keys.staff)
+        .bearer_auth(&scene.token)
         .send()
         .await
         .unwrap();

@@ -164,7 +164,8 @@ async fn enrolment_codes_cannot_be_tried_out() {
     const TRIES: usize = 300;
     let installed = Installed::new();
     let service = installed.start();
-    let code = hailong(&["admin", "enrol-code", "--office", "phu-sa", "--server", &service.link])
+    let code = hailong(&["admin", "enrol-code", "--office", "phu-sa"])
+        .args(&service.asked)
         .args(["--counter", "q5", "--kiosk", "ps-q5"])
         .output()
         .unwrap();

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use hailong::central::source::{Approach, Pace};
+use hailong::domain::access::Role;
 use hailong::kiosk::network::client;
 use hailong::listener::Bounds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,7 +110,7 @@ async fn heads_and_bodies_that_are_too_large_are_answered_so() {
 
     let client = client().unwrap();
     let staff = format!("http://{}", central.staff);
-    let key = central.central.keys.staff.to_string();
+    let key = central.token(Role::Administrator).await;
     let mib = 1024 * 1024;
     for (address, most) in [
         (format!("{}/R/AAAA", central.service()), 64 * 1024),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hailong::central::config::Config;
 use hailong::demo::clock::DemoClock;
+use hailong::domain::access::Role;
 use hailong::domain::line::By;
 use hailong::kiosk::network::{Network, Proxy};
 use hailong::kiosk::transport::Http;
@@ -113,7 +114,7 @@ async fn everything_works_below_base_paths_that_a_reverse_proxy_forwards_as_they
     }
 
     let staff_url = central.central.config.staff_url.clone().unwrap();
-    let link = format!("{staff_url}/?key={}", *central.central.keys.staff);
+    let link = format!("{staff_url}{}", central.link(Role::Supervisor).await);
     let reply = phone.get(link).send().await.unwrap();
     assert_eq!(reply.status(), 303);
     assert_eq!(reply.headers()[LOCATION], "/hai-long/");
@@ -126,15 +127,18 @@ async fn everything_works_below_base_paths_that_a_reverse_proxy_forwards_as_they
     let day = format!("http://127.0.0.1:{port}{day}");
     let page = resources(&phone, &day, cookie, &staff_url).await;
     assert!(page.contains("/hai-long/summary/phu-sa/2026-11-23"), "the day before");
-    let link = format!("{staff_url}/reports?key={}", *central.central.keys.reports);
+    let link = format!("{staff_url}{}", central.link(Role::Reader).await);
     let reply = phone.get(link).send().await.unwrap();
-    assert_eq!(reply.headers()[LOCATION], "/hai-long/reports");
+    assert_eq!(reply.headers()[LOCATION], "/hai-long/");
     let set = reply.headers()[SET_COOKIE].to_str().unwrap();
     let reports = format!("{staff_url}/reports");
     resources(&phone, &reports, set.split(';').next().unwrap(), &staff_url).await;
     let refused = phone.get(day).header("accept", "text/html").send().await.unwrap();
-    assert_eq!(refused.status(), 401);
-    assert!(refused.text().await.unwrap().contains("\"/hai-long/style.css\""));
+    assert_eq!(refused.status(), 303);
+    let there = refused.headers()[LOCATION].to_str().unwrap();
+    assert_eq!(there, "/hai-long/sign-in?next=/summary/phu-sa/2026-11-24");
+    let page = phone.get(format!("http://127.0.0.1:{port}{there}")).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("\"/hai-long/style.css\""));
 }
 
 #[tokio::test]
@@ -165,8 +169,8 @@ async fn a_listener_with_tls_of_a_private_authority_is_reached_through_a_proxy_w
         "the proxy sees where to, and nothing else: {seen:?}"
     );
 
-    let key = &central.central.keys.staff;
-    let link = format!("https://localhost:{}/hai-long/?key={}", central.staff.port(), **key);
+    let path = central.link(Role::Supervisor).await;
+    let link = format!("https://localhost:{}/hai-long{path}", central.staff.port());
     let reply = phone.get(link).send().await.unwrap();
     let set = reply.headers()[SET_COOKIE].to_str().unwrap();
     assert!(set.ends_with("; Secure"), "{set}");
@@ -266,13 +270,15 @@ async fn the_program_goes_the_way_that_its_file_says_and_no_other() {
     );
     let config = kiosk_config(&lines);
     let staff = central.staff.port();
-    let link = format!("https://localhost:{staff}/?key={}", *central.central.keys.staff);
+    let place = format!("https://localhost:{staff}");
+    let token = central.token_file(&central.token(Role::Administrator).await);
     let mut ask = hailong(&["admin", "enrol-code", "--office=phu-sa", "--counter=q3"]);
-    ask.args(["--kiosk=ps-q3", "--server", &link]);
+    ask.args(["--kiosk=ps-q3", "--server", &place, "--token", &token]);
     let (code, _, complained) = output_of(ask).await;
     assert_eq!(code, Some(4), "the certificate is not trusted by itself: {complained}");
     let mut ask = hailong(&["admin", "enrol-code", "--office=phu-sa", "--counter=q3"]);
-    ask.args(["--kiosk=ps-q3", "--server", &link, "--ca"]).arg(authority.file());
+    ask.args(["--kiosk=ps-q3", "--server", &place, "--token", &token, "--ca"])
+        .arg(authority.file());
     let (_, code, complained) = output_of(ask).await;
     assert_eq!(code.trim().len(), 10, "{complained}");
     let (_, said, complained) = enrol_by_program(&config, code.trim()).await;

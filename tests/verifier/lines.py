@@ -46,7 +46,8 @@ KINDS = {
     "touches": lambda value: type(value) is int and 0 <= value < 2**32,
     "step_ms": lambda value: type(value) is int, "digest": word("[0-9a-f]{64}"), "office": word(),
     "of_kiosk": word(NAME), "of_epoch": word(), "of_seq": number, "of_at": is_moment,
-    "source": word(), "body": word("[0-9a-f]{64}"), "words": word("[0-9a-f]{64}"),
+    "source": word(), "person": word(), "access": lambda value: isinstance(value, dict),
+    "body": word("[0-9a-f]{64}"), "words": word("[0-9a-f]{64}"),
 }  # fmt: skip
 NEEDS = {
     "started": ("last_run",),
@@ -54,6 +55,7 @@ NEEDS = {
     "contact": ("counter", "form", "by"),
     "changed": ("contact", "body"),
     "closed": ("contact", "how", "body"),
+    "access": ("person", "access"),
 }
 BY_PHONE = ("of_kiosk", "of_epoch", "of_seq", "of_at", "body")
 

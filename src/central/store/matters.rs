@@ -1,9 +1,12 @@
 //! What a person should look at, how it stands, and what was decided about it.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::decision::Decision;
+use crate::domain::access::Unit;
+use crate::domain::decision::{Decision, What};
 use crate::domain::enrolment::Counters;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::time::At;
@@ -110,6 +113,32 @@ pub struct Matters {
     pub findings: Vec<FindingMatter>,
     /// Decisions, in the order taken.
     pub decisions: Vec<Decided>,
+}
+
+impl Matters {
+    /// What of it is of a unit's offices.
+    pub fn within(mut self, unit: &Unit) -> Self {
+        if *unit == Unit::PROVINCE {
+            return self;
+        }
+        self.kiosks.retain(|kiosk| unit.has_office(&kiosk.office));
+        let ids: BTreeSet<String> = self.kiosks.iter().map(|kiosk| kiosk.id.to_string()).collect();
+        self.holes.retain(|hole| ids.contains(hole.kiosk.as_str()));
+        self.findings.retain(|matter| ids.contains(&matter.finding.kiosk));
+        let mut own = BTreeSet::new();
+        self.decisions.retain(|one| {
+            let of_unit = match &one.decision.what {
+                What::Attributed { office, .. } => unit.has_office(office),
+                What::Withdrawn { epoch, seq } => own.contains(&(*epoch, *seq)),
+                what => what.kiosk().is_some_and(|kiosk| ids.contains(kiosk.as_str())),
+            };
+            if of_unit {
+                own.insert((one.epoch, one.seq));
+            }
+            of_unit
+        });
+        self
+    }
 }
 
 /// How a kiosk stands.

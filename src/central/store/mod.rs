@@ -5,6 +5,7 @@
 //! everything a summary needs per day is already counted. Duplicates are decided by position and
 //! bytes; no random key is indexed.
 
+pub mod access;
 mod matters;
 pub mod sqlite;
 
@@ -432,7 +433,7 @@ pub struct ContactNumber {
 
 /// The store of the central service.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: access::AccessStore {
     /// Keeps an enrolment code.
     async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError>;
 
@@ -582,8 +583,8 @@ pub trait Store: Send + Sync + 'static {
     /// Hash of the findings, as roots have it.
     async fn findings_hash(&self) -> Result<Hash, StoreError>;
 
-    /// Notes in the own series that journals were exported into an archive of this hash.
-    async fn exported(&self, archive: Hash) -> Result<(), StoreError>;
+    /// Notes in the own series that a person exported journals into an archive of this hash.
+    async fn exported(&self, archive: Hash, person: String) -> Result<(), StoreError>;
 
     /// The latest `most` roots, the latest first.
     async fn roots(&self, most: usize) -> Result<Vec<Root>, StoreError>;

@@ -39,6 +39,9 @@ impl Writer {
                 if let (Event::Decided, Some(decision)) = (line.event, &line.decision) {
                     self.decide(line, decision, touched)?;
                 }
+                if line.event == Event::Access {
+                    self.access(line)?;
+                }
                 continue;
             }
             let Some(office) = &state.office else { continue };

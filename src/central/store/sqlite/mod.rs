@@ -8,6 +8,7 @@
 //! - After a failed commit the file is closed and opened again and its last segment is checked
 //!   before anything more is acknowledged.
 
+mod access;
 mod branches;
 mod clocks;
 mod codes;
@@ -533,8 +534,9 @@ impl Store for SqliteStore {
         self.read(|db| Ok(Hash::of_lines(&reading::findings_dump(db)?))).await
     }
 
-    async fn exported(&self, archive: Hash) -> Result<(), StoreError> {
-        let line = Line { digest: Some(archive), ..Line::draft(Event::Exported) };
+    async fn exported(&self, archive: Hash, person: String) -> Result<(), StoreError> {
+        let (digest, person) = (Some(archive), Some(person));
+        let line = Line { digest, person, ..Line::draft(Event::Exported) };
         self.write(move |writer| writer.note(vec![(line, vec![])])).await
     }
 

@@ -463,6 +463,7 @@ pub(super) fn other_dump(db: &Connection) -> Result<Vec<String>, StoreError> {
         "SELECT 'ticket', kiosk, prefix, seq, day, level, reasons, source FROM phone",
         "SELECT 'gap', kiosk, alive, started FROM gap",
         "SELECT 'retired', id, retired FROM kiosk WHERE retired IS NOT NULL",
+        "SELECT 'look', office, at, person, first, last, view FROM look",
     ] {
         dump(db, sql, [], &mut lines)?;
     }

@@ -24,7 +24,7 @@ use crate::domain::ids::{Hash, KioskId};
 use crate::domain::line::Line;
 
 /// What follows from the stored batches. Kiosks, codes and batches do not.
-const DERIVED: [&str; 13] = [
+const DERIVED: [&str; 14] = [
     "branch",
     "range",
     "clock_step",
@@ -38,6 +38,7 @@ const DERIVED: [&str; 13] = [
     "gap",
     "finding",
     "decision",
+    "look",
 ];
 /// Batches placed in one transaction.
 const AT_ONCE: usize = 64;

@@ -22,6 +22,7 @@ const SCHEMA: Schema = Schema {
         CARRIED,
         COUNTER_WORDS,
         HEARTBEATS,
+        ACCESS,
     ],
     unnumbered: false,
 };
@@ -298,6 +299,41 @@ const HEARTBEATS: &str = "
         received  TEXT NOT NULL,
         condition TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Accounts and what proves who somebody is; and looks at officials' figures, from lines of the own series.
+const ACCESS: &str = "
+    CREATE TABLE account (
+        login   TEXT PRIMARY KEY,
+        account TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- Secrets are here by their SHA-256: they are drawn at random.
+    CREATE TABLE session (
+        secret BLOB PRIMARY KEY,
+        login  TEXT NOT NULL,
+        begun  TEXT NOT NULL,
+        used   TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE token (
+        secret BLOB PRIMARY KEY,
+        login  TEXT NOT NULL,
+        token  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- Links to set a password; without a login that of the first administrator.
+    CREATE TABLE invitation (
+        secret BLOB PRIMARY KEY,
+        login  TEXT,
+        until  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE look (
+        office TEXT NOT NULL,
+        at     TEXT NOT NULL,
+        person TEXT NOT NULL,
+        first  TEXT NOT NULL,
+        last   TEXT NOT NULL,
+        view   TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX look_office ON look (office, at);
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.
