@@ -86,7 +86,7 @@ fn misfits(shot: &Shot<'_>) -> Vec<String> {
 }
 
 /// What a finger may press in low mode and does not stand in the lower half. The whole page may be pressed
-/// where a touch anywhere does; the languages stay in the header, and on first pages stand below, too.
+/// where a touch anywhere does; the languages stay in the header, and where there is most to read stand below, too.
 fn too_high(shot: &Shot<'_>) -> Vec<String> {
     let size = shot.window.size();
     let (half, header) = (size.height as f32 / 2., size.height as f32 * 0.14);
