@@ -247,13 +247,14 @@ texts! {
     FleetTexts {
         title, kiosk, counters, state, last, queue, oldest, version, disk, clock, trouble, never, in_use, silent,
         suspended, retired, clock_right, clock_ahead, clock_behind, total,
+        none, unconfirmed, manage, words_ask, words_compared, confirm, confirmed_said, suspend, suspended_said, resume, resumed_said, retire, retired_said, reason, reason_shape, no_kiosk, enrol, enrol_help, enrol_make, enrol_shape, enrol_refused, kiosk_name, kiosk_name_help, code_for, code_made, code_address, code_qr, code_valid,
     }
 }
 
 texts! {
     /// What the pages for signing in and for accounts say.
     AccessTexts {
-        nav, nav_summary, nav_own, nav_reports, nav_accounts, sign_in, sign_out, login, login_help, password,
+        nav, nav_summary, nav_own, nav_reports, nav_fleet, nav_accounts, sign_in, sign_out, login, login_help, password,
         code, code_help, wrong, code_needed, wait, forgot, invited_title, invited_first_title,
         invited_first_text, name, new_password, again, password_rule, password_length, password_common,
         password_differs, password_set, set_password, link_gone, link_gone_text, login_shape, login_used,

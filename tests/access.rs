@@ -73,8 +73,8 @@ fn asked(path: &str, office: &str) -> Vec<(Method, String, &'static str, &'stati
     let json = "application/json";
     let get = |path: &str| (Method::GET, path.to_owned(), "", "");
     match path.as_str() {
-        "/account" | "/accounts" => {
-            vec![get(&path), (Method::POST, path.clone(), form, "do=nothing")]
+        "/account" | "/accounts" | "/fleet" => {
+            vec![get(&path), (Method::POST, path.clone(), form, "do=")]
         }
         "/summary/phu-sa" | "/summary/dong-tien" => {
             vec![get(&format!("{path}?from=2026-11-23&to=2026-11-24"))]
@@ -609,7 +609,7 @@ async fn a_second_factor_is_asked_for_and_no_code_is_taken_twice() {
     assert!(page.contains(&by_hand) && page.contains("<svg class=\"qr\""), "{page}");
     // What the app on a phone shows.
     let secret = totp_rs::Secret::try_from_base32(by_hand.replace(' ', "")).unwrap();
-    let app = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
+    let app = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let code_at = |second: i64| app.generate(second as u64).to_string();
     let now = central.central.now().timestamp().as_second();
     let right = code_at(now);
@@ -720,4 +720,88 @@ async fn whoever_is_led_to_sign_in_is_led_back_and_never_away() {
             assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_enrols_suspends_and_retires_a_kiosk_on_its_page_and_a_supervisor_only_looks()
+ {
+    let central = two_offices().await;
+    let cookie = central.cookie_of(Standing::new(Role::Administrator, unit(OFFICES[0]))).await;
+    let form = form_of(&central, &cookie).await;
+    let act = async |fields: &[(&str, &str)]| {
+        let all = [&[("form", form.as_str())], fields].concat();
+        send(&central, "/fleet", &cookie, &all).await
+    };
+    // A code for two counters of the office admits one kiosk.
+    let enrol = [("do", "enrol"), ("kiosk", "PS-hall"), ("office", "phu-sa")];
+    let at =
+        [("counter_phu-sa/q1", "1"), ("counter_phu-sa/q2", "1"), ("counter_dong-tien/q3", "1")];
+    let (status, _, page) = act(&[&enrol[..], &at].concat()).await;
+    assert_eq!(status, 200, "{page}");
+    let (_, rest) = page.split_once("big-code\">").expect("a code");
+    let code = rest.split('<').next().unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut random = hailong::domain::system_random();
+    let mut identity =
+        hailong::kiosk::identity::Identity::load_or_create(folder.path(), &mut random).unwrap();
+    hailong::kiosk::enrolment::enrol(&central.service(), code, &mut identity).await.unwrap();
+    let enrolled = identity.enrolled.as_ref().unwrap();
+    assert_eq!(
+        (enrolled.kiosk.as_str(), enrolled.counters.to_string()),
+        ("ps-hall", "q1,q2".into())
+    );
+    for wrong in [
+        [("do", "enrol"), ("kiosk", ""), ("office", "phu-sa"), ("counter_phu-sa/q1", "1")],
+        [("do", "enrol"), ("kiosk", "ps-x"), ("office", "phu-sa"), ("counter_dong-tien/q1", "1")],
+        [
+            ("do", "enrol"),
+            ("kiosk", "ps-x"),
+            ("office", "dong-tien"),
+            ("counter_dong-tien/q1", "1"),
+        ],
+        [("do", "enrol"), ("kiosk", "ps-q3"), ("office", "phu-sa"), ("counter_phu-sa/q1", "1")],
+    ] {
+        assert_eq!(act(&wrong).await.0, 422, "{wrong:?}");
+    }
+
+    let standing = async || {
+        let matters = central.store().matters().await.unwrap();
+        let one = matters.kiosks.into_iter().find(|one| one.id.as_str() == "ps-q3").unwrap();
+        (serde_json::to_value(&one.standing).unwrap(), one.confirmed)
+    };
+    assert_eq!(standing().await, (Value::from("in_use"), false));
+    assert_eq!(act(&[("do", "confirm"), ("kiosk", "ps-q3")]).await.0, 200);
+    assert!(standing().await.1);
+    let why = |what| [("do", what), ("kiosk", "ps-q3"), ("reason", "màn hình vỡ")];
+    assert_eq!(act(&[("do", "suspend"), ("kiosk", "ps-q3")]).await.0, 422, "why?");
+    assert_eq!(act(&why("suspend")).await.0, 200);
+    assert_eq!(standing().await.0, "suspended");
+    assert_eq!(act(&why("resume")).await.0, 200);
+    assert_eq!(standing().await.0, "in_use");
+    assert_eq!(act(&why("retire")).await.0, 200);
+    assert_eq!(standing().await.0["retired"]["since"], "2026-11-25");
+    let matters = central.store().matters().await.unwrap();
+    let last = &matters.decisions.last().unwrap().decision;
+    assert_eq!(
+        (last.person.as_str(), last.reason.as_str()),
+        ("Trần Thị Mận (administrator-phu-sa)", "màn hình vỡ")
+    );
+
+    // Whoever may only look is shown no button, and sends in vain.
+    let supervisor = central.cookie_of(Standing::new(Role::Supervisor, unit(OFFICES[0]))).await;
+    let form = form_of(&central, &supervisor).await;
+    let address = format!("http://{}/fleet", central.staff);
+    let reply = client().unwrap().get(&address).header(COOKIE, &supervisor).send().await.unwrap();
+    let page = reply.text().await.unwrap();
+    assert!(page.contains("ps-hall") && !page.contains("Tạo mã đăng ký"), "{page}");
+    for what in ["enrol", "suspend", "confirm"] {
+        let fields = [("form", form.as_str()), ("do", what), ("kiosk", "ps-hall"), ("reason", "x")];
+        assert_eq!(send(&central, "/fleet", &supervisor, &fields).await.0, 403, "{what}");
+    }
+    let other = central.cookie_of(Standing::new(Role::Administrator, unit(OFFICES[1]))).await;
+    let form = form_of(&central, &other).await;
+    let fields =
+        [("form", form.as_str()), ("do", "suspend"), ("kiosk", "ps-hall"), ("reason", "x")];
+    let (status, _, page) = send(&central, "/fleet", &other, &fields).await;
+    assert!(status == 422 && !page.contains("class=\"kiosk"), "{page}");
 }

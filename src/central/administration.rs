@@ -51,6 +51,15 @@ pub(super) async fn enrolment_code(
     Extension(who): Extension<Arc<Who>>,
     Json(asked): Json<CodeRequest>,
 ) -> Result<Json<CodeReply>, Problem> {
+    offer_code(&central, &who, asked).await.map(Json)
+}
+
+/// Makes a code for whoever asks, if the office is theirs to ask for.
+pub(super) async fn offer_code(
+    central: &Central,
+    who: &Who,
+    asked: CodeRequest,
+) -> Result<CodeReply, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     let directory = central
         .directory(&asked.office)
@@ -71,7 +80,7 @@ pub(super) async fn enrolment_code(
     }
     let code = central.offer(asked.kiosk, asked.office, asked.counter).await?;
     let service = central.config.public_url.clone();
-    Ok(Json(CodeReply { code, minutes: CODE_MINUTES, service }))
+    Ok(CodeReply { code, minutes: CODE_MINUTES, service })
 }
 
 pub(super) async fn matters(

@@ -99,12 +99,35 @@ fn table(heard: &[Heard], offices: &[Directory], texts: &Texts, now: At) -> Stri
 }
 
 /// Whether nothing was heard of a kiosk in use for long.
-fn is_silent(one: &Heard, now: At) -> bool {
+pub(super) fn is_silent(one: &Heard, now: At) -> bool {
     let quiet = |last: At| last.plus_minutes(SILENT_MINUTES) < now;
     one.standing == Standing::InUse && one.last().is_none_or(quiet)
 }
 
-fn row(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> [String; 10] {
+/// What is known of a kiosk, in words; “–” where nothing is.
+pub(super) struct Told {
+    /// The counters it serves.
+    pub counters: String,
+    /// Whether it is in use, and heard.
+    pub state: String,
+    /// When it was heard last.
+    pub last: String,
+    /// How many lines wait there.
+    pub queue: String,
+    /// Since when.
+    pub oldest: String,
+    /// Its program's version.
+    pub version: String,
+    /// Room left on its disk.
+    pub disk: String,
+    /// How its machine's clock goes.
+    pub clock: String,
+    /// What stands in its way.
+    pub trouble: String,
+}
+
+/// Puts into words what is known of a kiosk.
+pub(super) fn told(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> Told {
     let t = &texts.fleet;
     let directory = offices.iter().find(|directory| directory.office.code == one.office);
     let number = |id| directory.and_then(|directory| directory.counter(id)).map(|one| one.number);
@@ -122,18 +145,24 @@ fn row(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> [String; 1
     let condition = one.heartbeat.as_ref().map(|heartbeat| &heartbeat.condition);
     let of =
         |tell: &dyn Fn(&Condition) -> Option<String>| condition.and_then(tell).unwrap_or_else(none);
-    [
-        format!("{} ({})", one.id, one.office),
-        counters.join(", "),
-        state.clone(),
-        one.last().map_or_else(|| t.never.clone(), moment),
-        of(&|told| Some(told.queue.to_string())),
-        of(&|told| told.oldest_unsent.map(moment)),
-        of(&|told| Some(told.version.clone())),
-        of(&|told| told.disk_free.map(|bytes| size(bytes, &texts.summary.decimal_mark))),
-        of(&|told| told.clock_offset_ms.map(|ms| clock(ms, t))),
-        of(&|told| told.trouble.clone()),
-    ]
+    Told {
+        counters: counters.join(", "),
+        state: state.clone(),
+        last: one.last().map_or_else(|| t.never.clone(), moment),
+        queue: of(&|told| Some(told.queue.to_string())),
+        oldest: of(&|told| told.oldest_unsent.map(moment)),
+        version: of(&|told| Some(told.version.clone())),
+        disk: of(&|told| told.disk_free.map(|bytes| size(bytes, &texts.summary.decimal_mark))),
+        clock: of(&|told| told.clock_offset_ms.map(|ms| clock(ms, t))),
+        trouble: of(&|told| told.trouble.clone()),
+    }
+}
+
+fn row(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> [String; 10] {
+    let name = format!("{} ({})", one.id, one.office);
+    let Told { counters, state, last, queue, oldest, version, disk, clock, trouble } =
+        told(one, offices, texts, now);
+    [name, counters, state, last, queue, oldest, version, disk, clock, trouble]
 }
 
 /// “12,3 GB”.

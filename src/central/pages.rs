@@ -46,6 +46,7 @@ impl Pages {
             ("invited.html", include_str!("../../ui/web/invited.html")),
             ("account.html", include_str!("../../ui/web/account.html")),
             ("accounts.html", include_str!("../../ui/web/accounts.html")),
+            ("fleet.html", include_str!("../../ui/web/fleet.html")),
             ("own.html", include_str!("../../ui/web/own.html")),
         ] {
             templates.add_template(name, source)?;

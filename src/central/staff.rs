@@ -18,7 +18,7 @@ use super::access::{account_page, accounts_page, invited_page, own_page, sign_in
 use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, file, time_limit};
-use super::{administration, kiosks, service, summary_data, summary_page};
+use super::{administration, fleet_page, kiosks, service, summary_data, summary_page};
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
 use crate::domain::form::Reader;
@@ -68,6 +68,7 @@ pub const DOORS: &[Door] = &[
     door("/summary/{office}/{period}", Right::Figures, || get(summary_page::page)),
     door("/api/v1/summary/{office}/{period}", Right::Figures, || get(summary_data::api)),
     door("/reports", Right::Reports, || get(reports)),
+    door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
     door("/api/v1/kiosks", Right::Fleet, || get(kiosks::get)),
     door("/api/v1/matters", Right::Matters, || get(administration::matters)),
     door("/api/v1/enrolment-codes", Right::Enrol, || post(administration::enrolment_code)),
@@ -145,6 +146,7 @@ fn reader(central: &Central, texts: &Texts, who: &Who, page: &str) -> Value {
         (Right::Figures, &t.nav_summary, "/", "summary.html"),
         (Right::OwnFigures, &t.nav_own, "/own", "own.html"),
         (Right::Reports, &t.nav_reports, "/reports", "reports.html"),
+        (Right::Fleet, &t.nav_fleet, "/fleet", "fleet.html"),
         (Right::Accounts, &t.nav_accounts, "/accounts", "accounts.html"),
     ];
     let links = links.into_iter().filter(|(right, ..)| who.may(*right));

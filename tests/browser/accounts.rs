@@ -81,6 +81,15 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     let invited = link.attr("href").await.unwrap().unwrap();
     looker.look_at("invited", &format!("{here}{invited}")).await;
     looker.says("phuong-hoang").await;
+    // Kiosks: one that is silent, one that nobody has heard of yet.
+    central.kiosk("q1").await;
+    looker.look_at("fleet", &format!("{here}/fleet")).await;
+    looker.says("2 kiosks").await;
+    type_into(&looker.browser, "kiosk", "ps-hall").await;
+    looker.browser.press("#c-phu-sa-q5").await;
+    looker.browser.send().await;
+    looker.look("fleet-code", "en").await;
+    looker.says("Enrolment code for ps-hall").await;
     // One's own account: a second factor, a token.
     looker.look_at("account", &format!("{here}/account")).await;
     let begin = "#t-factor ~ form button.send";
@@ -91,7 +100,7 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     let login = "quan-tri".parse().unwrap();
     let shared = Shared::open(&central.central.keys.factors, &login, &sealed).unwrap();
     let secret = totp_rs::Secret::try_from_base32(shared.by_hand().replace(' ', "")).unwrap();
-    let app = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
+    let app = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let now = central.central.now().timestamp().as_second();
     let code = app.generate(now as u64).to_string();
     let field = looker.browser.driver.find(By::Css("#f-confirm")).await.unwrap();

@@ -18,6 +18,7 @@ use super::sign_in::Refusal;
 use super::sign_in_page::{busy, refused};
 use super::who::{TOKEN, Who};
 use crate::central::pages::Asked;
+use crate::central::qr_svg::Drawn;
 use crate::central::service::Central;
 use crate::central::staff::render;
 use crate::central::store::StoreError;
@@ -31,8 +32,8 @@ use crate::texts::{Texts, fill};
 struct Told {
     said: Option<String>,
     wrong: bool,
-    /// What an app is given: the sealed secret, as typed by hand, side and path of its code.
-    factor: Option<(String, String, usize, String)>,
+    /// What an app is given: the sealed secret, as typed by hand, and its code.
+    factor: Option<(String, String, Drawn)>,
     recovery: Vec<String>,
     token: Option<String>,
 }
@@ -84,7 +85,7 @@ async fn account_page(central: &Central, texts: &Texts, who: &Who, told: Told) -
         .map(|right| json!({ "code": right.to_string(), "name": t.right(right) }))
         .collect();
     let status = if told.wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let factor = told.factor.map(|(sealed, by_hand, side, path)| {
+    let factor = told.factor.map(|(sealed, by_hand, Drawn { side, path })| {
         json!({ "sealed": sealed, "by_hand": by_hand, "side": side, "path": path })
     });
     let context = json!({
@@ -191,8 +192,8 @@ async fn set_password<'a>(
 
 fn begin_factor(central: &Central, texts: &Texts, who: &Who) -> Result<Told, StoreError> {
     let drawn = Shared::draw(&who.account.login).and_then(|shared| {
-        let (side, path) = shared.qr()?;
-        Some((shared.sealed(&central.keys.factors)?, shared.by_hand(), side, path))
+        let qr = shared.qr()?;
+        Some((shared.sealed(&central.keys.factors)?, shared.by_hand(), qr))
     });
     Ok(match drawn {
         Some(factor) => Told { factor: Some(factor), ..Told::default() },
@@ -211,8 +212,7 @@ async fn set_factor<'a>(
         return Ok(Told::wrong(&texts.access.form_old));
     };
     let Some(step) = shared.step_of(field("code"), central.now().timestamp().as_second()) else {
-        let again =
-            shared.qr().map(|(side, path)| (sealed.to_owned(), shared.by_hand(), side, path));
+        let again = shared.qr().map(|qr| (sealed.to_owned(), shared.by_hand(), qr));
         return Ok(Told { factor: again, ..Told::wrong(&texts.access.factor_wrong) });
     };
     let (recovery, hashes) = draw_recovery();

@@ -3,11 +3,11 @@
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
-use qrcode::{Color, EcLevel, QrCode};
 use rand::Rng;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
+use crate::central::qr_svg::{Drawn, draw};
 use crate::domain::ids::{Hash, Login};
 use crate::domain::system_random;
 
@@ -16,7 +16,7 @@ pub const RECOVERY_CODES: usize = 8;
 /// Bytes of the nonce in front of what is sealed.
 const NONCE: usize = 24;
 /// The name under which an app lists the codes.
-const ISSUER: &str = "Hai Long";
+const ISSUER: &str = "HaiLong";
 
 /// A secret that an app and this service share.
 pub struct Shared {
@@ -33,10 +33,7 @@ impl Shared {
     }
 
     fn of(login: &Login, secret: [u8; 20]) -> Option<Self> {
-        let builder = Builder::new()
-            .with_secret(Secret::new(Box::new(secret)))
-            .with_account_name(login.as_str())
-            .with_issuer(Some(ISSUER));
+        let builder = Builder::new().with_secret(Secret::new(Box::new(secret)));
         Some(Self { login: login.clone(), totp: builder.build().ok()? })
     }
 
@@ -65,24 +62,26 @@ impl Shared {
         self.totp.check(&typed(code), u64::try_from(second).ok()?)
     }
 
+    fn secret(&self) -> String {
+        data_encoding::BASE32_NOPAD.encode(self.totp.secret().as_bytes())
+    }
+
     /// What an app types in by hand, in groups of four.
     pub fn by_hand(&self) -> String {
-        let text = data_encoding::BASE32_NOPAD.encode(self.totp.secret().as_bytes());
-        text.as_bytes()
+        self.secret()
+            .as_bytes()
             .chunks(4)
             .map(|group| String::from_utf8_lossy(group).into_owned())
             .collect::<Vec<_>>()
             .join(" ")
     }
 
-    /// What an app scans: the side of a QR code in modules, and its dark ones as an SVG path.
-    pub fn qr(&self) -> Option<(usize, String)> {
-        let address = Zeroizing::new(self.totp.to_url().ok()?);
-        let code = QrCode::with_error_correction_level(address.as_bytes(), EcLevel::M).ok()?;
-        let side = code.width();
-        let dark = code.to_colors().into_iter().enumerate().filter(|(_, one)| *one == Color::Dark);
-        let path = dark.map(|(at, _)| format!("M{} {}h1v1h-1z", at % side, at / side));
-        Some((side, path.collect()))
+    /// What an app scans.
+    pub fn qr(&self) -> Option<Drawn> {
+        // A login has no letter that an address would have to spell otherwise.
+        let (login, secret) = (&self.login, Zeroizing::new(self.secret()));
+        let address = format!("otpauth://totp/{ISSUER}:{login}?secret={}&issuer={ISSUER}", *secret);
+        draw(Zeroizing::new(address).as_bytes())
     }
 }
 

@@ -161,7 +161,7 @@ pub(super) fn in_language_path(central: &Central, texts: &Texts, path: &str) -> 
 }
 
 /// The store did not answer.
-pub(super) fn busy(central: &Central, texts: &Texts, error: &StoreError) -> Response {
+pub(in crate::central) fn busy(central: &Central, texts: &Texts, error: &StoreError) -> Response {
     tracing::error!(%error, "an account's page");
     refuse(central, texts, None, true, StatusCode::SERVICE_UNAVAILABLE)
 }
