@@ -113,7 +113,7 @@ pub(super) async fn page(
     // What is seen last of a period that is not over is today.
     let day = period.to().min(today).max(period.from());
     let t = &texts.summary;
-    let views = views(t, day, period, &address);
+    let views = views(t, day, period, address);
     let days: Vec<serde_json::Value> = (summary.by_day.iter())
         .map(|one| {
             let (short, day) = (t.date(one.date), Period::day(one.date));
