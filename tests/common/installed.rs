@@ -104,6 +104,7 @@ impl Installed {
             return name;
         }
         let config = Config::read(&self.config()).unwrap();
+        std::fs::create_dir_all(&config.data).unwrap();
         let begin = async || {
             let central = Central::open(config, Arc::new(SystemClock::start())).await.unwrap();
             let login: Login = "quan-tri".parse().unwrap();
