@@ -376,6 +376,14 @@ async fn the_first_administrator_begins_by_a_link_that_works_once_and_hands_over
     let path = central.central.first_link().await.unwrap().expect("nobody is here yet");
     // A link that was made anew takes the place of the one before.
     let newer = central.central.first_link().await.unwrap().unwrap();
+    let here = central.account(Standing::new(Role::Supervisor, unit(OFFICES[0]))).await;
+    let taken =
+        [("name", "Ai đó"), ("login", here.as_str()), ("password", SENTENCE), ("again", SENTENCE)];
+    let (status, _, page) = send(&central, &newer, "", &taken).await;
+    assert!(
+        status == 422 && page.contains("đã có người dùng"),
+        "not as somebody who is here: {page}"
+    );
     let fields = [("name", "Lê Văn Quang"), ("login", "quan-tri"), ("password", SENTENCE)];
     let with = |again: &'static str| [&fields[..], &[("again", again)]].concat();
     assert_eq!(send(&central, &path, "", &with(SENTENCE)).await.0, 404);
@@ -442,6 +450,7 @@ async fn the_first_administrator_begins_by_a_link_that_works_once_and_hands_over
     assert_eq!(
         told,
         [
+            "console granted supervisor-phu-sa",
             "console granted quan-tri",
             "quan-tri password_set quan-tri",
             "quan-tri granted hang",
@@ -483,7 +492,7 @@ async fn an_administrator_of_an_office_gives_nothing_that_reaches_further() {
     }
     assert!(central.store().account(&"ai-do".parse().unwrap()).await.unwrap().is_none());
     for login in ["supervisor-dong-tien", "auditor-tinh", "nobody"] {
-        for act in ["link", "close", "factor", "grant"] {
+        for act in ["link", "close", "factor"] {
             let fields =
                 [("form", form.as_str()), ("do", act), ("login", login), ("role", "supervisor")];
             let (status, _, page) = send(&central, "/accounts", &cookie, &fields).await;
@@ -528,10 +537,20 @@ async fn wrong_passwords_slow_down_strangers_and_not_whoever_signed_in_here_befo
     assert_eq!(send(&central, "/sign-in", &forged, &typed(SENTENCE)).await.0, 429);
     central.clock.set(at("2026-11-25 14:01"));
     assert_eq!(send(&central, "/sign-in", "", &typed(SENTENCE)).await.0, 303);
-    // A login that there is not is answered as one that there is.
+    // A login that there is not is answered as one that there is, and slowed down as one.
     let nobody = [("login", "nobody"), ("password", SENTENCE)];
-    let (status, _, page) = send(&central, "/sign-in", "", &nobody).await;
-    assert!(status == 401 && page.contains("chưa đúng"), "{page}");
+    for _ in 0..4 {
+        let (status, _, page) = send(&central, "/sign-in", "", &nobody).await;
+        assert!(status == 401 && page.contains("chưa đúng"), "{page}");
+    }
+    assert_eq!(send(&central, "/sign-in", "", &nobody).await.0, 429);
+    // Many at once are no more tries than one after the other.
+    central.clock.set(at("2026-11-25 16:00"));
+    let wrong = typed("con mèo trèo cây me");
+    let tries = (0..12).map(|_| send(&central, "/sign-in", "", &wrong));
+    let all = futures_util::future::join_all(tries).await;
+    let judged = all.iter().filter(|(status, ..)| *status == 401).count();
+    assert!((4..=5).contains(&judged), "{judged} were judged: four, and one beside");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -614,9 +633,12 @@ async fn a_second_factor_is_asked_for_and_no_code_is_taken_twice() {
     let now = central.central.now().timestamp().as_second();
     let right = code_at(now);
     let wrong = if right == "000000" { "000001" } else { "000000" };
-    let confirm = [("do", "confirm"), ("sealed", sealed.as_str())];
+    let confirm = [("do", "confirm"), ("sealed", sealed.as_str()), ("current", SENTENCE)];
     let (status, _, page) = account(&[&confirm[..], &[("code", wrong)]].concat()).await;
     assert!(status == 422 && page.contains(&by_hand), "the same one, to try again: {page}");
+    let unknown = [("do", "confirm"), ("sealed", sealed.as_str()), ("current", "hoa sen nở")];
+    let (status, _, page) = account(&[&unknown[..], &[("code", &right)]].concat()).await;
+    assert!(status == 422 && page.contains(&by_hand), "not by whoever finds a session: {page}");
     let (status, _, page) = account(&[&confirm[..], &[("code", &right)]].concat()).await;
     assert_eq!(status, 200, "{page}");
     let recovery: Vec<String> = page
@@ -628,6 +650,11 @@ async fn a_second_factor_is_asked_for_and_no_code_is_taken_twice() {
         .map(|rest| rest.split('<').next().unwrap().to_owned())
         .collect();
     assert_eq!(recovery.len(), 8);
+    let (status, _, page) = account(&[&confirm[..], &[("code", &right)]].concat()).await;
+    assert!(
+        status == 422 && !page.contains("class=\"recovery\""),
+        "not in the place of one: {page}"
+    );
 
     let (status, _, page) = sign_in("").await;
     assert!(status == 401 && page.contains("đã bật xác thực hai lớp"), "{page}");
@@ -640,6 +667,12 @@ async fn a_second_factor_is_asked_for_and_no_code_is_taken_twice() {
     assert_eq!(sign_in(&recovery[3].to_lowercase()).await.0, 303);
     central.clock.set(at("2026-11-25 14:10"));
     assert_eq!(sign_in(&recovery[3]).await.0, 401, "each once");
+    // A link to set a password is no way around it.
+    let now = central.central.now();
+    let path = invite(central.store(), Some(login.clone()), CONSOLE.to_owned(), now).await.unwrap();
+    let set = [("password", SENTENCE), ("again", SENTENCE)];
+    let (status, cookies, _) = send(&central, &path, "", &set).await;
+    assert_eq!((status, cookies.len()), (303, 0), "led to sign in");
     // Nothing of it lies in the database to be read.
     let file = central.folder.path().join("central.db");
     let bytes = [

@@ -134,7 +134,6 @@ pub(super) fn render(
     context["languages"] = other_languages(&central.config, texts);
     context["t"] = json!(texts.summary);
     context["a"] = json!(texts.access);
-    context["here"] = json!(in_language(central, texts, ""));
     context["who"] = who.map_or(Value::Null, |who| reader(central, texts, who, name));
     central.staff_pages.page(status, name, context)
 }

@@ -105,6 +105,8 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     let code = app.generate(now as u64).to_string();
     let field = looker.browser.driver.find(By::Css("#f-confirm")).await.unwrap();
     field.send_keys(&code).await.unwrap();
+    let field = looker.browser.driver.find(By::Css("#f-c-current")).await.unwrap();
+    field.send_keys(SENTENCE).await.unwrap();
     touch(&looker.browser, "#t-factor ~ form button.send").await;
     looker.says("Recovery codes").await;
     looker.look("account-recovery", "en").await;

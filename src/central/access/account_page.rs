@@ -175,10 +175,7 @@ async fn set_password<'a>(
     if let Err(told) = knows(central, texts, who, (field("current"), field("code"))).await? {
         return Ok(told);
     }
-    let password = match central.sign_ins.hash(field("password")).await {
-        Ok(password) => password,
-        Err(refusal) => return Ok(Told::wrong(refused(texts, &refusal).1)),
-    };
+    let password = central.sign_ins.hash(field("password")).await?;
     let of = login.clone();
     let change = move |account: &mut Account| {
         account.password = Some(password);
@@ -211,18 +208,32 @@ async fn set_factor<'a>(
     let Some(shared) = Shared::open(&central.keys.factors, login, sealed) else {
         return Ok(Told::wrong(&texts.access.form_old));
     };
-    let Some(step) = shared.step_of(field("code"), central.now().timestamp().as_second()) else {
-        let again = shared.qr().map(|qr| (sealed.to_owned(), shared.by_hand(), qr));
-        return Ok(Told { factor: again, ..Told::wrong(&texts.access.factor_wrong) });
+    let again = |told| {
+        let factor = shared.qr().map(|qr| (sealed.to_owned(), shared.by_hand(), qr));
+        Ok(Told { factor, ..told })
     };
+    let Some(step) = shared.step_of(field("code"), central.now().timestamp().as_second()) else {
+        return again(Told::wrong(&texts.access.factor_wrong));
+    };
+    // Whoever finds a session open locks nobody out of their account with a phone of their own.
+    if let Err(told) = knows(central, texts, who, (field("current"), "")).await? {
+        return again(told);
+    }
     let (recovery, hashes) = draw_recovery();
     let factor = Factor { sealed: sealed.to_owned(), last_step: step, recovery: hashes };
     let of = login.clone();
     let change = move |account: &mut Account| {
+        // One that is set is removed first, which asks for a code of its own.
+        if account.factor.is_some() {
+            return None;
+        }
         account.factor = Some(factor);
         Some(vec![Access::FactorSet { login: of }])
     };
-    central.store.change_account(login.clone(), login.to_string(), Box::new(change)).await?;
+    let by = login.to_string();
+    if central.store.change_account(login.clone(), by, Box::new(change)).await?.is_none() {
+        return Ok(Told::wrong(&texts.access.form_old));
+    }
     Ok(Told { recovery, ..Told::good(&texts.access.factor_set) })
 }
 

@@ -146,7 +146,7 @@ pub async fn change(
     let texts = asked.texts(&central.config);
     let done = match typed.get("do").map(String::as_str) {
         Some("add") => add(&central, texts, &who, &typed).await,
-        Some(what @ ("link" | "close" | "reopen" | "factor" | "grant")) => {
+        Some(what @ ("link" | "close" | "reopen" | "factor")) => {
             match managed(&central, &who, &typed).await {
                 Ok(Some(account)) => change_one(&central, texts, &who, account, what, &typed).await,
                 // One of another unit is as one that is not there.
@@ -251,7 +251,7 @@ async fn change_one(
         let path = invite(store, Some(login), who.person(), central.now()).await?;
         return Ok(Told { link: Some((account.name, path)), ..done(&t.link_made) });
     }
-    // Whoever closed their own account, or took their own rights, could not take it back.
+    // Whoever closed their own account could not take it back.
     if is_own {
         return Ok(Told::wrong(&t.not_own, typed));
     }
@@ -272,31 +272,17 @@ async fn change_one(
             }),
             &t.reopened_said,
         ),
-        "factor" => (
+        _ => (
             Box::new(|account| {
                 account.factor = None;
                 Some(vec![Access::FactorRemoved { login: of }])
             }),
             &t.factor_removed,
         ),
-        _ => {
-            let standing = match standing_of(central, texts, who, typed) {
-                Ok(standing) => standing,
-                Err(said) => return Ok(Told::wrong(said, &BTreeMap::new())),
-            };
-            let given = standing.clone();
-            (
-                Box::new(move |account| {
-                    account.standing = given;
-                    Some(vec![Access::Granted { login: of, standing }])
-                }),
-                &t.granted_said,
-            )
-        }
     };
     central.store.change_account(login.clone(), who.person(), change).await?;
-    if matches!(what, "close" | "grant") {
-        // What was begun as somebody else ends.
+    if what == "close" {
+        // What was begun under it ends.
         central.store.end_sessions(login.clone(), None).await?;
         central.store.end_tokens(login, None, who.person()).await?;
     }

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::account_page::draw_token;
 use super::accounts_page::{invite, new_account};
 use crate::central::offline::{Offline, OfflineError};
+use crate::central::service::ServiceError;
 use crate::central::store::access::AccessStore;
 use crate::central::store::{Store, StoreError};
 use crate::domain::access::{Access, BadStanding, CONSOLE, Right, Standing};
@@ -18,10 +19,14 @@ use crate::domain::time::At;
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// The folder.
-    #[error(
-        "{0}; while the service runs, sign in as an administrator: “Tài khoản” (Accounts) does the same"
-    )]
+    #[error(transparent)]
     Offline(#[from] OfflineError),
+    /// The service runs.
+    #[error(
+        "{0} is in use by a running hailong: sign in there as an administrator, “Tài khoản” (Accounts) \
+         does the same"
+    )]
+    InUse(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -39,7 +44,7 @@ impl ConsoleError {
         match self {
             Self::Offline(error) => error.is_usage(),
             Self::Store(_) => false,
-            Self::Standing(_) | Self::NotHere(_) => true,
+            Self::InUse(_) | Self::Standing(_) | Self::NotHere(_) => true,
         }
     }
 }
@@ -48,7 +53,10 @@ fn with<T>(
     folder: &Path,
     work: impl AsyncFnOnce(&Offline) -> Result<T, ConsoleError>,
 ) -> Result<T, ConsoleError> {
-    let here = Offline::take(folder)?;
+    let here = Offline::take(folder).map_err(|error| match error {
+        OfflineError::Service(ServiceError::InUse(folder)) => ConsoleError::InUse(folder),
+        other => other.into(),
+    })?;
     here.runtime.block_on(async {
         let done = work(&here).await;
         here.store.close().await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,11 +13,10 @@ use super::account::{
     Account, Invitation, LEAST_LETTERS, LONGEST_NAME, MOST_LETTERS, Weak, check_password,
 };
 use super::accounts_page::new_account;
-use super::sign_in::Refusal;
 use super::sign_in_page::{busy, in_language_path, welcome};
 use crate::central::pages::Asked;
 use crate::central::service::Central;
-use crate::central::staff::render;
+use crate::central::staff::{in_language, render};
 use crate::central::store::StoreError;
 use crate::domain::access::{Access, CONSOLE, Role, Standing, Unit};
 use crate::domain::ids::{Hash, Login};
@@ -124,17 +123,21 @@ pub async fn accepted(
             Err(said) => return again(said),
         },
     };
+    if found.login.is_none() {
+        // Nobody begins as somebody who is here already.
+        match central.store.account(&login).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return again(texts.access.login_used.clone()),
+            Err(error) => return busy(&central, texts, &error),
+        }
+    }
     if let Some(said) = weak(texts, &login, &typed.password, &typed.again) {
         return again(said);
     }
     let set = async {
-        let password = match central.sign_ins.hash(&typed.password).await {
-            Ok(password) => password,
-            Err(Refusal::Store(error)) => return Err(error),
-            Err(_) => return Ok(false),
-        };
+        let password = central.sign_ins.hash(&typed.password).await?;
         if !central.store.take_invitation(found.secret).await? {
-            return Ok(false);
+            return Ok(None);
         }
         if found.login.is_none() {
             let standing = Standing::new(Role::Administrator, Unit::PROVINCE);
@@ -149,17 +152,21 @@ pub async fn accepted(
         let by = login.to_string();
         let set = central.store.change_account(login.clone(), by, Box::new(change)).await?;
         central.store.end_sessions(login.clone(), None).await?;
-        Ok::<bool, StoreError>(set.is_some())
+        Ok::<Option<Account>, StoreError>(set)
     };
     match set.await {
-        Ok(true) => {
+        // A link takes the place of the password alone.
+        Ok(Some(account)) if account.factor.is_some() => {
+            Redirect::to(&in_language(&central, texts, "/sign-in")).into_response()
+        }
+        Ok(Some(_)) => {
             let at = in_language_path(&central, texts, "/");
             match welcome(&central, &login, &at).await {
                 Ok(response) => response,
                 Err(error) => busy(&central, texts, &error),
             }
         }
-        Ok(false) => gone_page(&central, texts),
+        Ok(None) => gone_page(&central, texts),
         Err(error) => busy(&central, texts, &error),
     }
 }

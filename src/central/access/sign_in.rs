@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::Rng;
 use sha2::Sha256;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
 use super::account::{Account, MOST_LETTERS, Password, Session, draw_secret};
@@ -23,6 +23,10 @@ use crate::source::Peer;
 
 /// Passwords hashed at once: each takes a processor for a while, and 19 MiB.
 const AT_ONCE: usize = 2;
+
+/// Logins of which wrong passwords are remembered at once. Those that there are not are among them: else
+/// waiting would tell which there are.
+const MOST_REMEMBERED: usize = 10_000;
 
 /// Why somebody is not let in.
 #[derive(Debug)]
@@ -79,13 +83,15 @@ impl SignIns {
         let login: Login = login.trim().to_lowercase().parse().map_err(|_| Refusal::Wrong)?;
         let account = central.store.account(&login).await?.filter(|account| !account.closed);
         let of = (login, known_browser);
-        if account.is_some() {
-            self.wait(&of, central)?;
-        }
         let kept = account.as_ref().and_then(|account| account.password);
         // A password that nobody can have set is not worth a computation.
         let sane = password.chars().count() <= MOST_LETTERS;
-        let is_right = sane && self.is(kept.unwrap_or(Password::NOBODYS), password).await;
+        let is_right = {
+            let _turn = self.turn().await?;
+            // Only now: those that wait for their turn have not been wrong yet.
+            self.wait(&of, central)?;
+            sane && is(kept.unwrap_or(Password::NOBODYS), password).await
+        };
         let Some(account) = account.filter(|_| is_right) else {
             return Err(self.wrong(of, central));
         };
@@ -105,19 +111,18 @@ impl SignIns {
         }
     }
 
-    async fn is(&self, kept: Password, password: &str) -> bool {
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
-        let password = Zeroizing::new(password.to_owned());
-        tokio::task::spawn_blocking(move || kept.is(&password)).await.unwrap_or(false)
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let turn = self.hashing.acquire().await;
+        turn.map_err(|error| StoreError::Refused(error.to_string()))
     }
 
     /// A new password's hash.
-    pub async fn hash(&self, password: &str) -> Result<Password, Refusal> {
+    pub async fn hash(&self, password: &str) -> Result<Password, StoreError> {
         let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
-        let _turn = self.hashing.acquire().await.map_err(|error| refused(&error))?;
+        let _turn = self.turn().await?;
         let password = Zeroizing::new(password.to_owned());
         let hashed = tokio::task::spawn_blocking(move || Password::new(&password)).await;
-        Ok(hashed.map_err(|error| refused(&error))?.map_err(|error| refused(&error))?)
+        hashed.map_err(|error| refused(&error))?.map_err(|error| refused(&error))
     }
 
     /// Takes a code of the second factor, or one for paper; each once.
@@ -158,6 +163,13 @@ impl SignIns {
     fn wrong(&self, of: (Login, bool), central: &Central) -> Refusal {
         tracing::warn!(login = %of.0, known_browser = of.1, "wrong login, password or code");
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts.len() >= MOST_REMEMBERED {
+            // Whoever need not wait has little to lose; when all of them do, somebody tries logins out.
+            attempts.retain(|_, attempts| attempts.left_s(central.now()) > 0);
+            if attempts.len() >= MOST_REMEMBERED {
+                attempts.clear();
+            }
+        }
         attempts.entry(of).or_default().wrong(central.now());
         Refusal::Wrong
     }
@@ -179,6 +191,12 @@ impl SignIns {
         let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         doors.get(&Hash::of(secret.as_bytes())).cloned()
     }
+}
+
+/// Whether a password is the one kept.
+async fn is(kept: Password, password: &str) -> bool {
+    let password = Zeroizing::new(password.to_owned());
+    tokio::task::spawn_blocking(move || kept.is(&password)).await.unwrap_or(false)
 }
 
 /// Begins a session; gives the secret for the browser.
