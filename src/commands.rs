@@ -12,6 +12,8 @@ mod call;
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub mod decide;
 #[cfg(all(feature = "kiosk", feature = "central"))]
+mod directory;
+#[cfg(all(feature = "kiosk", feature = "central"))]
 mod people;
 #[cfg(feature = "central")]
 mod staff;
@@ -532,6 +534,7 @@ pub fn admin(admin: Admin) -> Result<(), Failure> {
             eprintln!("valid for {} minutes, for one kiosk", reply.minutes);
             Ok(())
         }
+        Admin::Directory(command) => directory::run(command),
         Admin::QueueCall { config, counter, invite, ca } => {
             call::call(&config, &counter, invite, ca.as_deref())
         }

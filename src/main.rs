@@ -269,6 +269,54 @@ enum Format {
     Xlsx,
 }
 
+/// What is done with the directory.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+#[derive(Subcommand)]
+enum DirectoryCommand {
+    /// Take lists in from XLSX or CSV files, all of their lines or none; a sheet, or a CSV file, is called offices,
+    /// counters, officials, roster, hours or calendar, in English or Vietnamese. Best begin with what `export`
+    /// writes. Roster, hours and calendar of an office take the place of those before.
+    Import {
+        /// The files.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Only say, line by line, what would change and what is wrong.
+        #[arg(long)]
+        dry_run: bool,
+        /// The office of rows that name none.
+        #[arg(long, value_name = "CODE")]
+        office: Option<String>,
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Write the directory into a new XLSX file that `import` takes.
+    Export {
+        /// The file to write; it must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        service: Service,
+    },
+}
+
+/// A running service that is asked as somebody, and the language of what it answers.
+#[cfg(all(feature = "kiosk", feature = "central"))]
+#[derive(Args)]
+struct Service {
+    /// The address at which staff sign in, such as http://127.0.0.1:8081.
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// The certificate of the office's own authority, to trust that service by.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The file that holds a token with the right `directory`.
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// The language, such as en; by default that of rest.
+    #[arg(long, value_name = "CODE")]
+    lang: Option<String>,
+}
+
 #[cfg(all(feature = "kiosk", feature = "central"))]
 #[derive(Subcommand)]
 enum Admin {
@@ -302,6 +350,9 @@ enum Admin {
     /// page.
     #[command(subcommand)]
     User(User),
+    /// Offices, counters, officials, rosters, hours and calendars of a running service.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Make a token for programs under an account of a central service that is not running; while it runs,
     /// everybody makes their own on its page.
     Token(Token),

@@ -52,6 +52,8 @@ pub struct Texts {
     pub fleet: FleetTexts,
     /// What the pages for signing in and for accounts say.
     pub access: AccessTexts,
+    /// What the pages of the directory say.
+    pub directory: DirectoryTexts,
 }
 
 /// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
@@ -243,6 +245,27 @@ texts! {
 }
 
 texts! {
+    /// What the pages of the directory say.
+    DirectoryTexts {
+        title, nav_help, offices, counters, officials, roster, hours, calendar, office, counter,
+        official, all_offices, no_offices, size, in_files, in_files_help, ended, ended_into,
+        import_title, import_help, import_files, import_check, export_help, export_link, plan_title,
+        plan_apply, plan_leave, plan_more, plan_gone, plan_meanwhile, where_said, about, becomes,
+        problems, place, passed_over, becomes_new, becomes_same, becomes_gone, outcome_nothing,
+        outcome_would, outcome_done, outcome_wrong, wrong_unreadable, wrong_nothing, wrong_lacking,
+        wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_form,
+        wrong_counter, wrong_official, wrong_order, wrong_clash, wrong_outside, expect_code,
+        expect_number, expect_date, expect_time, expect_weekdays, col_office, col_office_name, col_name,
+        col_form, col_opens, col_closes, col_until, col_into, col_decision, col_counter, col_number,
+        col_serves, col_branch, col_official, col_person, col_title, col_weekdays, col_from, col_to,
+        col_date, col_day, monday, tuesday, wednesday, thursday, friday, saturday, sunday, edit, save,
+        saved, add_office, add_counter, add_official, code_help, form_help, until_help, rename,
+        decision_help, end, end_help, into_none, roster_help, hours_help, calendar_help, former,
+        former_until, history, history_files, history_first, back,
+    }
+}
+
+texts! {
     /// What the list of all kiosks says.
     FleetTexts {
         title, kiosk, counters, state, last, queue, oldest, version, disk, clock, trouble, never, in_use, silent,
@@ -254,7 +277,7 @@ texts! {
 texts! {
     /// What the pages for signing in and for accounts say.
     AccessTexts {
-        nav, nav_summary, nav_own, nav_reports, nav_fleet, nav_accounts, sign_in, sign_out, login, login_help, password,
+        nav, nav_summary, nav_own, nav_reports, nav_fleet, nav_accounts, nav_directory, sign_in, sign_out, login, login_help, password,
         code, code_help, wrong, code_needed, wait, forgot, invited_title, invited_first_title,
         invited_first_text, name, new_password, again, password_rule, password_length, password_common,
         password_differs, password_set, set_password, link_gone, link_gone_text, login_shape, login_used,
@@ -265,7 +288,7 @@ texts! {
         token_days, token_make, token_made, token_once, token_end, token_ended, token_shape, token_name_used,
         sessions_title, sessions_help, sessions_end, sessions_ended, right_own_account, right_own_figures,
         right_figures, right_fleet, right_matters, right_enrol, right_decide, right_by_hand, right_rebuild,
-        right_archive, right_reports, right_accounts, role, role_administrator, role_supervisor, role_auditor,
+        right_archive, right_reports, right_accounts, right_directory, role, role_administrator, role_supervisor, role_auditor,
         role_reader, role_official, role_administrator_help, role_supervisor_help, role_auditor_help,
         role_reader_help, role_official_help, unit, official, official_help, province, state, accounts_title,
         add_title, add, added, link_for, link_help, link_again, link_made, close, reopen, closed, waiting,
@@ -313,6 +336,7 @@ impl AccessTexts {
             Right::Archive => &self.right_archive,
             Right::Reports => &self.right_reports,
             Right::Accounts => &self.right_accounts,
+            Right::Directory => &self.right_directory,
         }
     }
 }
@@ -359,7 +383,8 @@ impl Texts {
             .chain(texts.public.all().map(named("public")))
             .chain(texts.summary.all().map(named("summary")))
             .chain(texts.fleet.all().map(named("fleet")))
-            .chain(texts.access.all().map(named("access")));
+            .chain(texts.access.all().map(named("access")))
+            .chain(texts.directory.all().map(named("directory")));
         for (path, text) in all {
             if text.trim().is_empty() {
                 return Err(source.error_at(&path, "expected some words"));

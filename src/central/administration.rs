@@ -64,9 +64,9 @@ pub(super) async fn offer_code(
     let directory = central
         .directory(&asked.office)
         .filter(|_| who.has_office(&asked.office))
-        .ok_or_else(|| bad(format!("no office {} in central.toml", asked.office)))?;
+        .ok_or_else(|| bad(format!("no office {} here", asked.office)))?;
     if let Some(unknown) = asked.counter.iter().find(|id| directory.counter(id).is_none()) {
-        return Err(bad(format!("no counter {unknown} in the office's counters.csv")));
+        return Err(bad(format!("the office has no counter {unknown}")));
     }
     if asked.kiosk.is_central() {
         return Err(bad("central is the service's own name".into()));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Time;
 use serde::Deserialize;
@@ -44,6 +45,7 @@ struct File {
     keep_answers_days: Spanned<u16>,
     texts: Spanned<Vec<Spanned<PathBuf>>>,
     forms: Vec<Spanned<PathBuf>>,
+    #[serde(default)]
     offices: Vec<OfficeFile>,
     #[serde(default)]
     signals: BTreeMap<Spanned<String>, Spanned<u32>>,
@@ -96,8 +98,12 @@ pub struct Config {
     pub texts: Vec<Texts>,
     /// All forms, old versions included.
     pub forms: Forms,
-    /// All offices.
+    /// The code of the form of an office of which that is not said: the first that is named.
+    pub first_form: String,
+    /// The offices that are kept in files; others are kept in the store.
     pub offices: Vec<Directory>,
+    /// From when on a pattern is a signal.
+    pub signals: Thresholds,
     /// Photos of their officials.
     pub photos: Photos,
     /// The folder of each office.
@@ -135,6 +141,7 @@ impl Config {
             }
             forms.push(form);
         }
+        let first_form = forms.first().map(|form| form.code.clone()).unwrap_or_default();
         let forms = Forms::new(forms);
         let signals = thresholds(&source, &read.signals)?;
         let (mut offices, mut photos) = (Vec::new(), Photos::new());
@@ -167,6 +174,8 @@ impl Config {
                 form: office.form.into_inner(),
                 opens: office.opens,
                 closes: office.closes.into_inner(),
+                former: Vec::new(),
+                ended: None,
             };
             let directory = directory::read(&folder, office, &mut photos)?;
             let code = &directory.office.code;
@@ -198,7 +207,9 @@ impl Config {
             staff_approach,
             texts: Texts::read_all(&source, base, &read.texts)?,
             forms,
+            first_form,
             offices,
+            signals,
             photos,
             folders,
             staff_codes,
@@ -208,6 +219,27 @@ impl Config {
             keep_answers_days,
             roots: read.roots.map(|folder| base.join(folder)),
         })
+    }
+
+    /// Adds what lies on this machine for offices that are kept in the store: codes of staff and posted
+    /// procedures, in a folder of each under `offices` in the data folder, if there is one.
+    ///
+    /// # Errors
+    /// When a file there is not what it should be.
+    pub fn add_folders_of(&mut self, offices: &[Arc<Directory>]) -> Result<(), ConfigError> {
+        for directory in offices {
+            let code = &directory.office.code;
+            if self.folders.contains_key(code) {
+                continue;
+            }
+            let folder = self.data.join("offices").join(code.as_str());
+            self.staff_codes.insert(code.clone(), staff_code::read(&folder, directory)?);
+            if let Some(list) = procedures::read(&folder)? {
+                self.procedures.insert(code.clone(), list);
+            }
+            self.folders.insert(code.clone(), folder);
+        }
+        Ok(())
     }
 
     /// The base path of citizens' and kiosks' addresses, such as `/DANHGIA`, or nothing.

@@ -1,5 +1,7 @@
 //! Taking a decision: checked against what it speaks of, then a line of the own series.
 
+use std::sync::Arc;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -48,7 +50,7 @@ impl DecideError {
 /// withdrawn.
 pub async fn take(
     store: &dyn Store,
-    offices: &[Directory],
+    offices: &[Arc<Directory>],
     decision: Decision,
     today: Date,
     unit: &Unit,
@@ -75,7 +77,7 @@ pub async fn take(
 pub fn take_in(folder: &std::path::Path, decision: Decision) -> Result<(Epoch, u64), DecideError> {
     let here = Offline::take(folder)?;
     let today = At::new(here.clock.now()).date();
-    let offices = &here.setting.offices;
+    let offices = &here.setting.shared_offices();
     here.runtime.block_on(async {
         let taken = take(&here.store, offices, decision, today, &Unit::PROVINCE).await;
         here.store.close().await?;
@@ -202,7 +204,12 @@ pub async fn erase_old_answers(
 }
 
 /// What a decision speaks of and is not here.
-fn not_here(matters: &Matters, offices: &[Directory], unit: &Unit, what: &What) -> Option<String> {
+fn not_here(
+    matters: &Matters,
+    offices: &[Arc<Directory>],
+    unit: &Unit,
+    what: &What,
+) -> Option<String> {
     let kiosk = |id: &KioskId| matters.kiosks.iter().find(|kiosk| kiosk.id == *id);
     if let Some(id) = what.kiosk()
         && kiosk(id).is_none()
@@ -247,10 +254,10 @@ fn not_here(matters: &Matters, offices: &[Directory], unit: &Unit, what: &What) 
                 return Some(format!("no office {office} is here"));
             };
             if directory.counter(counter).is_none() {
-                return Some(format!("no counter {counter} in the office's counters.csv"));
+                return Some(format!("no counter {counter} is the office's"));
             }
             let unknown = official.as_ref().filter(|id| directory.official(id).is_none())?;
-            Some(format!("no official {unknown} in the office's officials.csv"))
+            Some(format!("no official {unknown} is the office's"))
         }
         What::Confirmed { kiosk: id, key } => {
             let known = kiosk(id).is_some_and(|kiosk| kiosk.key == *key);
@@ -274,6 +281,6 @@ fn not_here(matters: &Matters, offices: &[Directory], unit: &Unit, what: &What) 
     }
 }
 
-fn find<'a>(offices: &'a [Directory], office: &OfficeCode) -> Option<&'a Directory> {
-    offices.iter().find(|directory| directory.office.code == *office)
+fn find<'a>(offices: &'a [Arc<Directory>], office: &OfficeCode) -> Option<&'a Directory> {
+    offices.iter().map(Arc::as_ref).find(|directory| directory.office.code == *office)
 }

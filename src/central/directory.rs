@@ -21,7 +21,8 @@ pub(super) fn read(
     let file = folder.join("counters.csv");
     let mut counters: Vec<Counter> = Vec::new();
     for row in table(&Source::read(&file)?, ["id", "number", "name"], 0)? {
-        let counter = Counter { id: row.read(0)?, number: row.read(1)?, name: row.read(2)? };
+        let (id, number, name) = (row.read(0)?, row.read(1)?, row.read(2)?);
+        let counter = Counter { id, number, name, branch: String::new(), until: None };
         if counters.iter().any(|other| other.id == counter.id) {
             return Err(row.wrong(0, "expected a code of its own"));
         }
@@ -40,7 +41,7 @@ pub(super) fn read(
             photos.insert(hash, bytes);
             Some(hash)
         };
-        let official = Official { id, name, title, photo };
+        let official = Official { id, name, title, photo, until: None };
         if officials.iter().any(|other| other.id == official.id) {
             return Err(row.wrong(0, "expected a code of its own"));
         }

@@ -82,12 +82,13 @@ pub fn of_folder(folder: &Path, asked: Asked, file: &Path) -> Result<Exported, E
     here.runtime.block_on(async {
         let store = &here.store;
         let part = Part::of(store, asked).await?;
+        let offices = here.setting.shared_offices();
         let new = std::fs::File::create_new(file).map_err(failed)?;
         let source = Source {
             store,
             keys: &here.keys,
             forms: here.setting.forms.clone(),
-            offices: &here.setting.offices,
+            offices: &offices,
             reader: asked.opened.then(|| Arc::new(here.reader())),
             now: At::new(here.clock.now()),
         };
@@ -119,13 +120,13 @@ pub async fn of_service(
     let part = Part::of(central.store.as_ref(), asked).await?;
     let (to, handed) = mpsc::channel(2);
     tokio::spawn(async move {
-        let store = central.store.as_ref();
+        let (store, offices) = (central.store.as_ref(), central.offices());
         let reader = || Intake::new(central.keys.openings(), central.config.forms.clone());
         let source = Source {
             store,
             keys: &central.keys,
             forms: central.config.forms.iter().cloned().collect(),
-            offices: &central.config.offices,
+            offices: &offices,
             reader: asked.opened.then(|| Arc::new(reader())),
             now: central.now(),
         };
@@ -269,7 +270,7 @@ struct Source<'a> {
     store: &'a dyn Store,
     keys: &'a Keys,
     forms: Vec<Form>,
-    offices: &'a [Directory],
+    offices: &'a [Arc<Directory>],
     /// Opens bodies, if that was asked for.
     reader: Option<Arc<Intake>>,
     now: At,
@@ -364,7 +365,7 @@ impl Source<'_> {
         // A store of an earlier version did not keep them.
         let known: BTreeSet<Hash> = directories.iter().map(Directory::digest).collect();
         let unknown = self.offices.iter().filter(|one| !known.contains(&one.digest()));
-        directories.extend(unknown.cloned());
+        directories.extend(unknown.map(|one| Directory::clone(one)));
         for directory in directories {
             archive.put(&Record::Directory(Box::new(directory)))?;
         }

@@ -68,8 +68,9 @@ async fn show(central: &Central, texts: &Texts, who: &Who, done: Told) -> Respon
     heard.sort_by_key(|one| (one.standing != Standing::InUse, !is_silent(one, now)));
     let silent = heard.iter().filter(|one| is_silent(one, now)).count();
     let rows: Vec<Value> = heard.iter().map(|one| row(central, texts, &matters, one)).collect();
-    let directories = central.config.offices.iter();
-    let offices: Vec<Value> = directories
+    let offices = central.offices();
+    let offices: Vec<Value> = offices
+        .iter()
         .filter(|directory| who.has_office(&directory.office.code))
         .map(|directory| {
             let counters: Vec<Value> = (directory.counters.iter())
@@ -105,12 +106,12 @@ async fn show(central: &Central, texts: &Texts, who: &Who, done: Told) -> Respon
 }
 
 fn row(central: &Central, texts: &Texts, matters: &Matters, one: &Heard) -> Value {
-    let told = told(one, &central.config.offices, texts, central.now());
+    let told = told(one, &central.offices(), texts, central.now());
     let matter = matters.kiosks.iter().find(|matter| matter.id == one.id);
     let office = central.directory(&one.office);
     json!({
         "id": one.id,
-        "office": office.map_or(one.office.as_str(), |directory| &directory.office.name),
+        "office": office.as_ref().map_or(one.office.as_str(), |directory| &directory.office.name),
         "counters": told.counters,
         "state": told.state,
         "silent": is_silent(one, central.now()),

@@ -45,7 +45,7 @@ pub(super) async fn get(
         Some("table") => {
             let texts = in_language(&central.config.texts, query.lang.as_deref());
             let texts = texts.map_err(|error| bad(error.to_string()))?;
-            Ok(table(&heard, &central.config.offices, texts, central.now()).into_response())
+            Ok(table(&heard, &central.offices(), texts, central.now()).into_response())
         }
         Some(_) => Err(bad("format is json or table".into())),
     }
@@ -65,10 +65,10 @@ pub fn of_folder(folder: &Path, lang: Option<&str>) -> Result<String, ReportErro
         // A demo's days are ahead of the machine's clock.
         now = heard.iter().filter_map(Heard::last).fold(now, At::max);
     }
-    Ok(table(&heard, &setting.offices, in_language(&setting.texts, lang)?, now))
+    Ok(table(&heard, &setting.shared_offices(), in_language(&setting.texts, lang)?, now))
 }
 
-fn table(heard: &[Heard], offices: &[Directory], texts: &Texts, now: At) -> String {
+fn table(heard: &[Heard], offices: &[Arc<Directory>], texts: &Texts, now: At) -> String {
     let t = &texts.fleet;
     let heads = [
         &t.kiosk,
@@ -127,7 +127,7 @@ pub(super) struct Told {
 }
 
 /// Puts into words what is known of a kiosk.
-pub(super) fn told(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> Told {
+pub(super) fn told(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: At) -> Told {
     let t = &texts.fleet;
     let directory = offices.iter().find(|directory| directory.office.code == one.office);
     let number = |id| directory.and_then(|directory| directory.counter(id)).map(|one| one.number);
@@ -158,7 +158,7 @@ pub(super) fn told(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -
     }
 }
 
-fn row(one: &Heard, offices: &[Directory], texts: &Texts, now: At) -> [String; 10] {
+fn row(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: At) -> [String; 10] {
     let name = format!("{} ({})", one.id, one.office);
     let Told { counters, state, last, queue, oldest, version, disk, clock, trouble } =
         told(one, offices, texts, now);

@@ -47,6 +47,8 @@ impl Pages {
             ("account.html", include_str!("../../ui/web/account.html")),
             ("accounts.html", include_str!("../../ui/web/accounts.html")),
             ("fleet.html", include_str!("../../ui/web/fleet.html")),
+            ("directory.html", include_str!("../../ui/web/directory.html")),
+            ("office.html", include_str!("../../ui/web/office.html")),
             ("own.html", include_str!("../../ui/web/own.html")),
         ] {
             templates.add_template(name, source)?;

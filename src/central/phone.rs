@@ -55,7 +55,7 @@ impl From<BadTicket> for Closed {
 struct Open<'a> {
     claims: Claims,
     kiosk: Kiosk,
-    office: &'a str,
+    office: String,
     form: &'a Form,
     opening: Option<Line>,
 }
@@ -91,7 +91,7 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
         .and_then(|form| central.config.forms.get(form))
         .or_else(|| central.config.forms.in_force(&directory.office.form, claims.opened().date()))
         .ok_or(Closed::NotValid)?;
-    Ok(Open { claims, kiosk, office: &directory.office.name, form, opening: state.opening })
+    Ok(Open { claims, kiosk, office: directory.office.name.clone(), form, opening: state.opening })
 }
 
 /// What a kiosk's ticket claims, and until when the key that made it was in use if that was another
@@ -203,7 +203,7 @@ pub async fn send(
                 "text": texts.phone.thanks_kept,
                 "code": code.to_string(),
             });
-            render(&central, texts, open.office, StatusCode::OK, "message.html", context)
+            render(&central, texts, &open.office, StatusCode::OK, "message.html", context)
         }
         Ok(Answered::Used) => closed_page(&central, texts, Closed::Used),
         Err(error) => closed_page(&central, texts, Closed::Busy(error)),
@@ -229,6 +229,7 @@ fn show(
 ) -> Response {
     let language = &texts.language;
     let directory = central.directory(&open.kiosk.office);
+    let directory = directory.as_deref();
     let line = open.opening.as_ref();
     let official = line
         .and_then(|line| line.official.as_ref())
@@ -301,7 +302,7 @@ fn show(
         "words": sent.words,
         "problem": problem,
     });
-    render(central, texts, open.office, status, "phone.html", context)
+    render(central, texts, &open.office, status, "phone.html", context)
 }
 
 /// A page, with what every page of the phone's needs.
@@ -373,7 +374,8 @@ pub(super) fn public(
     name: &str,
     context: serde_json::Value,
 ) -> Response {
-    let office = match central.config.offices.as_slice() {
+    let offices = central.offices();
+    let office = match &*offices {
         [only] => only.office.name.as_str(),
         _ => "Hài Lòng",
     };

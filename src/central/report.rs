@@ -1,6 +1,7 @@
 //! The daily summary read from a data folder, beside a service that may be running there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,11 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    /// The offices, to be shared.
+    pub fn shared_offices(&self) -> Vec<Arc<Directory>> {
+        self.offices.iter().cloned().map(Arc::new).collect()
+    }
+
     /// The folder of a store, which is `folder` or its folder `central`, and the setting in it.
     pub fn find(folder: &Path) -> Result<(PathBuf, Self), ReportError> {
         let inner = folder.join("central");
@@ -99,9 +105,9 @@ pub(super) fn in_language<'a>(
 }
 
 /// Keeps what the service was started with beside its database.
-pub fn keep_setting(config: &Config) -> std::io::Result<()> {
+pub fn keep_setting(config: &Config, offices: &[Arc<Directory>]) -> std::io::Result<()> {
     let setting = Setting {
-        offices: config.offices.clone(),
+        offices: offices.iter().map(|one| Directory::clone(one)).collect(),
         forms: config.forms.iter().cloned().collect(),
         texts: config.texts.clone(),
         staff_url: config

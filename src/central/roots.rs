@@ -121,7 +121,7 @@ async fn digests(
     now: At,
 ) -> Result<BTreeMap<OfficeCode, Hash>, RootsError> {
     let mut digests = BTreeMap::new();
-    for directory in &central.config.offices {
+    for directory in central.offices().iter() {
         let store = central.store.as_ref();
         match summary::of_day(store, directory, &central.config.forms, day, now).await {
             Ok(summary) => {

@@ -26,8 +26,10 @@ use super::access::sign_in::SignIns;
 use super::address::below;
 use super::config::Config;
 use super::decide::{DecideError, Erasure};
+use super::directory_page::Plans;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
+use super::offices::Offices;
 use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::source::{Gate, Marks};
@@ -37,6 +39,7 @@ use super::store::{
 };
 use super::{check, configuration, decide, door, heartbeat, phone, report, roots, staff, upkeep};
 use crate::clock::{Clock, SystemClock};
+use crate::config::ConfigError;
 use crate::domain::access::{CONSOLE, Role, Unit};
 use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::condition::MOST_BYTES;
@@ -44,7 +47,6 @@ use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::letter::Letter;
-use crate::domain::office::Directory;
 use crate::domain::receipt::Receipt;
 use crate::domain::seal::key_id;
 use crate::domain::system_random;
@@ -66,6 +68,8 @@ const FEW: u32 = 8;
 const NEAR: u64 = 4_096;
 /// Largest body of a request that is no batch, in bytes.
 pub const MAX_FORM: usize = 64 * 1024;
+/// Largest upload of files, in bytes.
+pub const MAX_UPLOAD: usize = 4 * 1024 * 1024;
 /// No request takes longer.
 const LONGEST: Duration = Duration::from_secs(60);
 /// Letters and digits of enrolment codes: none that are mistaken for another.
@@ -100,6 +104,9 @@ pub enum ServiceError {
     /// The store could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of an office that is kept in the store.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A page is not one.
     #[error("a page cannot be read: {0}")]
     Pages(#[from] minijinja::Error),
@@ -172,6 +179,10 @@ pub struct Central {
     pub sign_ins: SignIns,
     /// Marks answers by phone that come from one source.
     pub marks: Marks,
+    /// What is known of offices.
+    pub(super) offices: Offices,
+    /// Changes of offices that somebody was shown and has not decided about.
+    pub(super) plans: Plans,
     /// One proof at a time.
     pub(super) proving: Semaphore,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
@@ -185,15 +196,20 @@ pub struct Central {
 
 impl Central {
     /// Opens the service's folder, which the caller has [locked](Lock::take).
-    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, ServiceError> {
+    pub async fn open(
+        mut config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, ServiceError> {
         let keys = Keys::load_or_create(&config.data)?;
         let author = Author::of(&keys, &config.offices, config.forms.clone(), Arc::clone(&clock));
         let store = Arc::new(SqliteStore::open(&config.data, author)?);
-        report::keep_setting(&config)
-            .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
         for directory in &config.offices {
             store.direct(directory).await?;
         }
+        let offices = Offices::new(&config, store.kept_directories().await?);
+        config.add_folders_of(&offices.all())?;
+        report::keep_setting(&config, &offices.all())
+            .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
         Ok(Arc::new(Self {
             intake: Intake::new(keys.openings(), config.forms.clone()),
             store,
@@ -204,6 +220,8 @@ impl Central {
             enrolling: Gate::new(check::PACE, config.citizens_approach.proxied),
             sign_ins: SignIns::new(config.staff_approach.proxied),
             marks: Marks::new(config.citizens_approach.proxied),
+            offices,
+            plans: Plans::default(),
             config,
             clock,
             admitted: RwLock::default(),
@@ -221,11 +239,6 @@ impl Central {
     /// The clock's now.
     pub fn now(&self) -> At {
         At::new(self.clock.now())
-    }
-
-    /// The directory of an office.
-    pub fn directory(&self, office: &OfficeCode) -> Option<&Directory> {
-        self.config.offices.iter().find(|directory| directory.office.code == *office)
     }
 
     /// An admitted kiosk.
@@ -272,8 +285,8 @@ impl Central {
         let central = Arc::clone(self);
         self.change_kiosks(async move {
             let _placing = central.placing.read().await;
-            let (store, offices) = (central.store.as_ref(), &central.config.offices);
-            decide::take(store, offices, decision, central.now().date(), &unit).await
+            let (store, offices) = (central.store.as_ref(), central.offices());
+            decide::take(store, &offices, decision, central.now().date(), &unit).await
         })
         .await?
     }
@@ -636,7 +649,7 @@ async fn enrol(
         }
     };
     let configuration = configuration::of(&central, &kiosk)
-        .ok_or_else(|| bad("the kiosk's office is no longer in central.toml"))?;
+        .ok_or_else(|| bad("the kiosk's office is no longer here"))?;
     let keys = central_keys(&central);
     tracing::info!(kiosk = %kiosk.id, number = kiosk.number, "kiosk enrolled");
     Ok(Json(Enrolled {

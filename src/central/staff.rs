@@ -17,8 +17,10 @@ use super::access::who::{Who, holders_only};
 use super::access::{account_page, accounts_page, invited_page, own_page, sign_in_page};
 use super::pages::{Asked, other_languages};
 use super::problem::Problem;
-use super::service::{Central, MAX_FORM, file, time_limit};
-use super::{administration, fleet_page, kiosks, service, summary_data, summary_page};
+use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
+use super::{
+    administration, directory_page, fleet_page, kiosks, service, summary_data, summary_page,
+};
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
 use crate::domain::form::Reader;
@@ -29,6 +31,8 @@ use crate::texts::Texts;
 enum Size {
     /// A page or a message.
     Usual,
+    /// Files.
+    Upload,
     /// A batch.
     Batch,
     /// As long as the journals are.
@@ -69,6 +73,22 @@ pub const DOORS: &[Door] = &[
     door("/api/v1/summary/{office}/{period}", Right::Figures, || get(summary_data::api)),
     door("/reports", Right::Reports, || get(reports)),
     door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
+    door("/directory", Right::Directory, || {
+        get(directory_page::front).post(directory_page::change_front)
+    }),
+    Door {
+        size: Size::Upload,
+        ..door("/directory/import", Right::Directory, || post(directory_page::import))
+    },
+    door("/directory/{office}", Right::Directory, || {
+        get(directory_page::office).post(directory_page::change_office)
+    }),
+    Door {
+        size: Size::Upload,
+        ..door("/api/v1/directory", Right::Directory, || {
+            get(directory_page::download).post(directory_page::import_by_program)
+        })
+    },
     door("/api/v1/kiosks", Right::Fleet, || get(kiosks::get)),
     door("/api/v1/matters", Right::Matters, || get(administration::matters)),
     door("/api/v1/enrolment-codes", Right::Enrol, || post(administration::enrolment_code)),
@@ -105,6 +125,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .route("/enter/{secret}", get(sign_in_page::enter));
     open.merge(of(Size::Usual))
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        .merge(of(Size::Upload).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .merge(of(Size::Batch).layer(DefaultBodyLimit::max(MAX_PACKED)))
         .layer(time_limit())
         .merge(of(Size::Long))
@@ -146,13 +167,14 @@ fn reader(central: &Central, texts: &Texts, who: &Who, page: &str) -> Value {
         (Right::OwnFigures, &t.nav_own, "/own", "own.html"),
         (Right::Reports, &t.nav_reports, "/reports", "reports.html"),
         (Right::Fleet, &t.nav_fleet, "/fleet", "fleet.html"),
+        (Right::Directory, &t.nav_directory, "/directory", "directory.html"),
         (Right::Accounts, &t.nav_accounts, "/accounts", "accounts.html"),
     ];
     let links = links.into_iter().filter(|(right, ..)| who.may(*right));
     let links: Vec<Value> = links
         .map(|(_, label, path, shows)| {
             let href = in_language(central, texts, path);
-            json!({ "label": label, "href": href, "here": shows == page })
+            json!({ "label": label, "href": href, "here": shows == page || (shows == "directory.html" && page == "office.html") })
         })
         .collect();
     json!({
@@ -216,8 +238,9 @@ async fn front(
         Role::Reader => return to("/reports"),
         Role::Administrator | Role::Supervisor | Role::Auditor => {}
     }
-    let codes = central.config.offices.iter().map(|directory| &directory.office.code);
-    let Some(office) = codes.into_iter().find(|code| who.has_office(code)) else {
+    let offices = central.offices();
+    let mut codes = offices.iter().map(|directory| &directory.office.code);
+    let Some(office) = codes.find(|code| who.has_office(code)) else {
         return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
     };
     match central.store.latest_day(office).await {
@@ -250,6 +273,7 @@ async fn reports(
         .iter()
         .map(|written| {
             let directory = central.directory(&written.office);
+            let directory = directory.as_deref();
             let counter = written.counter.as_ref().and_then(|id| directory?.counter(id));
             let official = written.official.as_ref().and_then(|id| directory?.official(id));
             json!({

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::config::Config;
 use super::directory::table;
+use super::report::Setting;
 use crate::config::{ConfigError, Source};
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::Directory;
@@ -24,14 +26,17 @@ const HEAD: &str = "# Hashes of the codes of staff, for this service and its kio
 #[derive(Debug, thiserror::Error)]
 pub enum GiveError {
     /// No such office.
-    #[error("no office {0} in central.toml")]
+    #[error("no office {0} is here")]
     Office(OfficeCode),
     /// No such official.
-    #[error("no official {0} in the office's officials.csv")]
+    #[error("the office has no official {0}")]
     Official(Staff),
     /// The hash.
     #[error("the code's hash cannot be computed: {0}")]
     Hash(argon2::Error),
+    /// The codes that are there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The file.
     #[error("{0}: {1}; nothing was changed")]
     File(PathBuf, std::io::Error),
@@ -77,23 +82,31 @@ fn is_here(directory: &Directory, who: &Staff) -> bool {
 /// # Errors
 /// When there is no such office or official, or the file cannot be written; then it is as it was.
 pub fn give(
-    config: &Config,
+    config: &mut Config,
     office: &OfficeCode,
     who: Staff,
 ) -> Result<Zeroizing<String>, GiveError> {
     let unknown = || GiveError::Office(office.clone());
-    let directory = config.offices.iter().find(|one| one.office.code == *office);
-    let directory = directory.ok_or_else(unknown)?;
+    // Offices that are kept in the store are those that the service had last.
+    let kept = Setting::find(&config.data).map(|(_, setting)| setting.shared_offices());
+    let kept = kept.unwrap_or_default();
+    config.add_folders_of(&kept)?;
+    let in_files = config.offices.iter();
+    let mut all = in_files.chain(kept.iter().map(Arc::as_ref));
+    let directory = all.find(|one| one.office.code == *office).ok_or_else(unknown)?;
     if !is_here(directory, &who) {
         return Err(GiveError::Official(who));
     }
-    let file = config.folders.get(office).ok_or_else(unknown)?.join(FILE);
+    let folder = config.folders.get(office).ok_or_else(unknown)?;
+    let file = folder.join(FILE);
+    let failed = |error| GiveError::File(file.clone(), error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
     let mut codes = config.staff_codes.get(office).cloned().unwrap_or_default();
     let code = codes.give(who, &mut system_random()).map_err(GiveError::Hash)?;
     let mut text = format!("{HEAD}{}\n", COLUMNS.join(","));
     for (who, salt, hash) in codes.rows() {
         text += &format!("{who},{},{}\n", String::from(salt), String::from(hash));
     }
-    write_whole(&file, text.as_bytes(), true).map_err(|error| GiveError::File(file, error))?;
+    write_whole(&file, text.as_bytes(), true).map_err(failed)?;
     Ok(code)
 }

@@ -22,7 +22,7 @@ use crate::domain::period::{NoPeriod, Period};
 use crate::domain::summary::Summary;
 
 /// What an XLSX is called on the way.
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Why there is no summary.
 pub(super) enum Missing {
@@ -59,12 +59,12 @@ impl Missing {
 }
 
 /// The summary of an office's period for whoever asks, who is noted to have looked if it shows officials.
-pub(super) async fn find<'a>(
-    central: &'a Central,
+pub(super) async fn find(
+    central: &Central,
     who: &Who,
     (office, date): (&str, &str),
     view: View,
-) -> Result<(&'a Directory, Summary), Missing> {
+) -> Result<(Arc<Directory>, Summary), Missing> {
     let code: OfficeCode = office.parse().map_err(|_| Missing::Office)?;
     // One of another unit is as one that is not there.
     let directory = central.directory(&code).filter(|_| who.has_office(&code));
@@ -75,7 +75,7 @@ pub(super) async fn find<'a>(
         date.parse().map_err(|_| Missing::Period)?
     };
     let (store, forms) = (central.store.as_ref(), &central.config.forms);
-    let summary = summary::of_period(store, directory, forms, period, central.now()).await?;
+    let summary = summary::of_period(store, &directory, forms, period, central.now()).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {
         let days = (summary.date, summary.to.unwrap_or(summary.date));
         central.store.looked(who.person(), code, days, view).await?;
@@ -96,7 +96,8 @@ pub(super) async fn api(
     Path((office, date)): Path<(String, String)>,
     Query(query): Query<Format>,
 ) -> Result<Response, Problem> {
-    let own = central.config.offices.iter().map(|directory| &directory.office.code);
+    let offices = central.offices();
+    let own = offices.iter().map(|directory| &directory.office.code);
     let own: Vec<&OfficeCode> = own.filter(|code| who.has_office(code)).collect();
     let office = match (office.as_str(), own.as_slice()) {
         ("only", [only]) => only.to_string(),
@@ -119,7 +120,7 @@ pub(super) async fn api(
     let texts = report::in_language(&central.config.texts, query.lang.as_deref())
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let forms = &central.config.forms;
-    let sheet = Spreadsheet::of(&summary, directory, forms, texts);
+    let sheet = Spreadsheet::of(&summary, &directory, forms, texts);
     let unwritten = |error: SpreadsheetError| {
         tracing::error!(%error, "spreadsheet");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the spreadsheet could not be written")
@@ -136,7 +137,7 @@ pub(super) async fn api(
     };
     match query.format.as_deref() {
         None | Some("json") => Ok(Json(&summary).into_response()),
-        Some("table") => Ok(table::of(&summary, directory, forms, texts).into_response()),
+        Some("table") => Ok(table::of(&summary, &directory, forms, texts).into_response()),
         Some("csv") => Ok(file("text/csv; charset=utf-8", "csv", sheet.csv().map_err(unwritten)?)),
         Some("xlsx") => Ok(file(XLSX, "xlsx", sheet.xlsx().map_err(unwritten)?)),
         Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json, table, csv or xlsx")),

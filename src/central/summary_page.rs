@@ -78,7 +78,7 @@ pub(super) async fn page(
     let named = named.chain(summary.silent_kiosks.iter().map(|silent| &silent.id));
     let named = named.chain(summary.available.iter().map(|available| &available.kiosk));
     for kiosk in named.chain(&doubts.unconfirmed) {
-        let name = kiosk_name(&central, texts, directory, kiosk).await;
+        let name = kiosk_name(&central, texts, &directory, kiosk).await;
         kiosks.insert(kiosk.to_string(), json!(name));
     }
     let signals: Vec<serde_json::Value> = (texts.summary.signals(&summary.signals).into_iter())

@@ -93,6 +93,40 @@ pub fn fetch(
     fetched
 }
 
+/// Hands files over, for an office if one is named; gives whether they were taken, and what was said of them.
+#[cfg(feature = "kiosk")]
+pub fn upload(
+    server: &Server,
+    path: &str,
+    files: &[std::path::PathBuf],
+    office: Option<&str>,
+) -> Result<(bool, String), Failure> {
+    use super::{INTERNAL, UNREACHABLE};
+    use reqwest::multipart::{Form, Part};
+    let (network, token) = way(server)?;
+    let client = network.client().map_err(|e| Failure::new(INTERNAL, e))?;
+    let mut form = Form::new();
+    if let Some(office) = office {
+        form = form.text("office", office.to_owned());
+    }
+    for file in files {
+        let (name, bytes) = super::directory::read(file)?;
+        form = form.part("files", Part::bytes(bytes).file_name(name));
+    }
+    let unreachable = |error: reqwest::Error| Failure::new(UNREACHABLE, network.lost(&error));
+    runtime()?.block_on(async {
+        let request = client.post(network.address(path)).bearer_auth(&token).multipart(form);
+        let reply = request.timeout(LONGEST).send().await.map_err(unreachable)?;
+        let status = reply.status();
+        let text = reply.text().await.map_err(unreachable)?;
+        match status.as_u16() {
+            200 => Ok((true, text)),
+            422 => Ok((false, text)),
+            _ => Err(refused(&network.address(""), status, &text)),
+        }
+    })
+}
+
 /// What a refusal says.
 #[cfg(feature = "kiosk")]
 fn refused(base: &str, status: reqwest::StatusCode, text: &str) -> Failure {

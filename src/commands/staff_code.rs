@@ -15,8 +15,8 @@ pub fn give(config: &Path, office: &str, who: &str, badge: Option<&Path>) -> Res
     let office: OfficeCode =
         office.parse().map_err(|error| Failure::new(USAGE, format!("--office: {error}")))?;
     let who: Staff = who.parse().map_err(|error| Failure::new(USAGE, format!("--who: {error}")))?;
-    let config = Config::read(config).map_err(|error| Failure::new(CONFIGURATION, error))?;
-    let code = draw(&config, &office, who.clone()).map_err(|error| {
+    let mut config = Config::read(config).map_err(|error| Failure::new(CONFIGURATION, error))?;
+    let code = draw(&mut config, &office, who.clone()).map_err(|error| {
         let usage = matches!(error, GiveError::Office(_) | GiveError::Official(_));
         Failure::new(if usage { USAGE } else { INTERNAL }, error)
     })?;

@@ -59,6 +59,8 @@ pub enum Right {
     Reports,
     /// Manage accounts. No token has it.
     Accounts,
+    /// Change offices, counters, officials and rosters.
+    Directory,
 }
 
 impl Role {
@@ -75,7 +77,7 @@ impl Role {
             Figures | Fleet | Matters => {
                 matches!(self, Self::Administrator | Self::Supervisor | Self::Auditor)
             }
-            Enrol | Decide | ByHand | Rebuild | Accounts => self == Self::Administrator,
+            Enrol | Decide | ByHand | Rebuild | Accounts | Directory => self == Self::Administrator,
             Archive => self == Self::Auditor,
             Reports => self == Self::Reader,
         }
@@ -84,7 +86,7 @@ impl Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::OwnAccount,
         Self::OwnFigures,
         Self::Figures,
@@ -97,6 +99,7 @@ impl Right {
         Self::Archive,
         Self::Reports,
         Self::Accounts,
+        Self::Directory,
     ];
 
     /// Whether it cannot be had for one office alone: what it reaches is of all of them, or, as with
@@ -138,7 +141,7 @@ words!(
     "own_account" => OwnAccount, "own_figures" => OwnFigures, "figures" => Figures,
     "fleet" => Fleet, "matters" => Matters, "enrol" => Enrol, "decide" => Decide,
     "by_hand" => ByHand, "rebuild" => Rebuild, "archive" => Archive, "reports" => Reports,
-    "accounts" => Accounts,
+    "accounts" => Accounts, "directory" => Directory,
 );
 
 /// For whom somebody has their role: one office, or the whole province when none is named.

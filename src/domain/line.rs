@@ -200,7 +200,7 @@ pub struct Line {
     /// `decided`: what, by whom and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// `access`, `exported`: the account that did it.
+    /// `access`, `exported`, `directory`: the account that did it; none where files say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// `access`: what was done.

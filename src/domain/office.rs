@@ -21,6 +21,44 @@ pub struct Office {
     pub opens: Time,
     /// When it closes; a day's figures are `open` until then.
     pub closes: Time,
+    /// What it was called before, the earliest name first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerName>,
+    /// How it ended, if it did: units are merged and closed by decision from a given day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// A name that an office had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerName {
+    /// It.
+    pub name: String,
+    /// The last day under it.
+    pub until: Date,
+    /// By which decision it was changed, if one was cited.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub decision: String,
+}
+
+/// The end of an office. Its code is never used again: its figures stay under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its last day.
+    pub until: Date,
+    /// The office that it was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<OfficeCode>,
+    /// By which decision, if one was cited.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub decision: String,
+}
+
+impl Office {
+    /// Whether it is over by this day.
+    pub fn is_over(&self, date: Date) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.until < date)
+    }
 }
 
 /// A counter (*quầy*).
@@ -32,6 +70,12 @@ pub struct Counter {
     pub number: u16,
     /// What it serves.
     pub name: String,
+    /// The branch (*điểm tiếp nhận*) of the office in which it stands, if not in the main one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub branch: String,
+    /// Its last day, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
 }
 
 impl Counter {
@@ -53,6 +97,9 @@ pub struct Official {
     /// Names their photo by the SHA-256 of its file as kiosks and phones get it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photo: Option<Hash>,
+    /// Their last day here, if they have one. Their code stays theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
 }
 
 /// Longest photo that kiosks and phones get, in bytes.
@@ -117,6 +164,7 @@ impl Directory {
                 && at.time() < shift.to
         })?;
         self.official(&shift.official)
+            .filter(|official| official.until.is_none_or(|until| at.date() <= until))
     }
 
     /// The official with this code.
@@ -136,6 +184,9 @@ impl Directory {
 
     /// From when to when the office is open on a day, in order.
     pub fn open_on(&self, date: Date) -> Vec<(At, At)> {
+        if self.office.is_over(date) {
+            return Vec::new();
+        }
         match &self.calendar {
             Some(calendar) => calendar.open_on(date),
             None if self.works_on(date.weekday()) => {
@@ -185,6 +236,7 @@ mod tests {
             name: name.into(),
             title: String::new(),
             photo: None,
+            until: None,
         };
         let directory = Directory {
             office: Office {
@@ -193,6 +245,8 @@ mod tests {
                 form: "nam-muc".into(),
                 opens: "07:30".parse().unwrap(),
                 closes: "17:00".parse().unwrap(),
+                former: vec![],
+                ended: None,
             },
             counters: vec![],
             officials: vec![official("cb07", "Nguyễn Thị Thanh Lan"), official("cb08", "Đỗ An")],

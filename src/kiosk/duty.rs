@@ -123,6 +123,7 @@ mod tests {
             name: id.into(),
             title: String::new(),
             photo: None,
+            until: None,
         };
         Directory {
             office: Office {
@@ -131,6 +132,8 @@ mod tests {
                 form: "nam-muc".into(),
                 opens: "07:30".parse().unwrap(),
                 closes: "17:00".parse().unwrap(),
+                former: vec![],
+                ended: None,
             },
             counters: vec![],
             officials: ["cb01", "cb02", "cb03"].map(official).to_vec(),

@@ -72,6 +72,8 @@ mod tests {
                 form: "nam-muc".into(),
                 opens: "07:30".parse().unwrap(),
                 closes: "17:00".parse().unwrap(),
+                former: vec![],
+                ended: None,
             },
             counters: vec![],
             officials: vec![],

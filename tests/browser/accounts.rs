@@ -90,6 +90,47 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     looker.browser.send().await;
     looker.look("fleet-code", "en").await;
     looker.says("Enrolment code for ps-hall").await;
+    // The directory: an office in files, one that is kept here, what files would change.
+    looker.look_at("directory", &format!("{here}/directory")).await;
+    looker.says("kept in the server's configuration").await;
+    type_into(&looker.browser, "name", "Trung tâm Phục vụ hành chính công xã Đông Tiến").await;
+    type_into(&looker.browser, "office", "dong-tien").await;
+    touch(&looker.browser, "#t-add ~ form button.send").await;
+    looker.says("Saved.").await;
+    let lists = tempfile::TempDir::new().unwrap();
+    let list = |name: &str, text: &str| {
+        let file = lists.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let counters = "office,id,number,name,branch\ndong-tien,q1,1,Tiếp nhận chung,\n\
+                    dong-tien,q2,2,Đất đai – Môi trường,Điểm tiếp nhận thôn Đông\n";
+    let counters = list("Quầy.csv", counters);
+    let officials = "office,id,name,title\ndong-tien,cb01,Trần Văn Hòa,Công chức\ndong-tien,cb02,Lê Thu Hà,Viên chức\n";
+    let officials = list("Cán bộ.csv", officials);
+    let wrong = list(
+        "roster.csv",
+        "office,weekdays,counter,official,from,to\ndong-tien,T2-T9,q1,cb01,07:30,17:00\n",
+    );
+    let right = list(
+        "Lịch trực.csv",
+        "office,weekdays,counter,official,from,to\ndong-tien,T2-T6,q1,cb01,07:30,17:00\n",
+    );
+    for (name, files) in [
+        ("directory-wrong", [&counters, &officials, &wrong]),
+        ("directory-plan", [&counters, &officials, &right]),
+    ] {
+        let chosen = looker.browser.driver.find(By::Css("#f-files")).await.unwrap();
+        chosen.send_keys(&files.map(String::as_str).join("\n")).await.unwrap();
+        touch(&looker.browser, "#t-import ~ form button.send").await;
+        looker.look(name, "en").await;
+    }
+    touch(&looker.browser, "#t-plan ~ form button.send").await;
+    looker.says("Changes written: 5.").await;
+    looker.look_at("office", &format!("{here}/directory/dong-tien")).await;
+    looker.says("Tiếp nhận chung").await;
+    looker.look_at("office-in-files", &format!("{here}/directory/phu-sa")).await;
+    looker.says("is changed only there").await;
     // One's own account: a second factor, a token.
     looker.look_at("account", &format!("{here}/account")).await;
     let begin = "#t-factor ~ form button.send";

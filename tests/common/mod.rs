@@ -265,6 +265,21 @@ impl TestCentral {
         ["--server".to_owned(), base, "--token".to_owned(), self.token_file(&token)]
     }
 
+    /// All lines that are here, of the service's own series and of kiosks' journals.
+    pub async fn lines(&self) -> Vec<Line> {
+        let segments = self.store().segments(0, 100_000).await.expect("segments");
+        let mut found = Vec::new();
+        for (_, segment) in segments {
+            let mut rest = segment.line_part.as_slice();
+            while let Some((length, after)) = rest.split_first_chunk::<4>() {
+                let (line, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+                found.push(serde_json::from_slice(line).expect("a line"));
+                rest = after;
+            }
+        }
+        found
+    }
+
     /// A file that holds a token.
     pub fn token_file(&self, token: &str) -> String {
         let file = self.folder.path().join(format!("token-{}", Hash::of(token.as_bytes())));

@@ -111,6 +111,7 @@ pub fn standing_text(central: &Central, texts: &Texts, standing: &Standing) -> S
     let role = t.role(standing.role);
     let Some(office) = &standing.unit.0 else { return format!("{role} · {}", t.province) };
     let directory = central.directory(office);
+    let directory = directory.as_deref();
     let name = directory.map_or(office.as_str(), |directory| directory.office.name.as_str());
     let official = standing.official.as_ref().map(|id| {
         let known = directory.and_then(|directory| directory.official(id));

@@ -92,9 +92,8 @@ async fn show(central: &Central, texts: &Texts, who: &Who, told: Told) -> Respon
             })
         })
         .collect();
-    let offices: Vec<Value> = central
-        .config
-        .offices
+    let offices = central.offices();
+    let offices: Vec<Value> = offices
         .iter()
         .filter(|directory| own.standing.unit.has_office(&directory.office.code))
         .map(|directory| {
@@ -192,7 +191,7 @@ fn standing_of(
             field("official").split_once('/').ok_or_else(|| t.official_shape.clone())?;
         let office: OfficeCode = office.parse().map_err(|_| t.official_shape.clone())?;
         let official: OfficialId = official.parse().map_err(|_| t.official_shape.clone())?;
-        let known = central.directory(&office).and_then(|one| one.official(&official));
+        let known = central.directory(&office).filter(|one| one.official(&official).is_some());
         known.ok_or_else(|| t.official_shape.clone())?;
         Standing::official(office, official)
     } else {

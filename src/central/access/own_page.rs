@@ -58,7 +58,7 @@ enum Missing {
 }
 
 /// Whose figures they are.
-fn whose<'a>(central: &'a Central, who: &Who) -> Option<(&'a Directory, OfficialId)> {
+fn whose(central: &Central, who: &Who) -> Option<(Arc<Directory>, OfficialId)> {
     let office = who.account.standing.unit.0.as_ref()?;
     Some((central.directory(office)?, who.account.standing.official.clone()?))
 }
@@ -74,7 +74,7 @@ async fn find(central: &Central, who: &Who, period: &str) -> Result<(Own, Period
     }
     let shown = Period::new(period.from(), period.to().min(until)).map_err(|_| Missing::Period)?;
     let (store, forms) = (central.store.as_ref(), &central.config.forms);
-    let summary = summary::of_period(store, directory, forms, shown, central.now()).await;
+    let summary = summary::of_period(store, &directory, forms, shown, central.now()).await;
     let summary = summary.map_err(Missing::Summary)?;
     let figures = summary.by_official.into_iter().find(|row| row.id == official.as_str());
     let (office, date, to) = (summary.office, summary.date, summary.to);
@@ -142,6 +142,7 @@ pub async fn page(
     };
     let directory = whose(&central, &who).map(|(directory, _)| directory);
     let form = directory
+        .as_ref()
         .and_then(|directory| central.config.forms.in_force(&directory.office.form, own.date));
     let levels: Vec<Value> = form
         .iter()
@@ -153,7 +154,7 @@ pub async fn page(
         .collect();
     let context = json!({
         "own": own,
-        "office_name": directory.map(|directory| &directory.office.name),
+        "office_name": directory.as_ref().map(|directory| &directory.office.name),
         "date_long": s.period(period),
         "is_day": period.kind() == Kind::Day,
         "views": views,

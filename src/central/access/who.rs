@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::RequestExt;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Query, Request, State};
+use axum::extract::{Multipart, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -17,7 +17,7 @@ use super::{IDLE_MINUTES, LONGEST_MINUTES};
 use crate::central::address::is_https;
 use crate::central::pages::{Asked, is_for_eyes};
 use crate::central::problem::Problem;
-use crate::central::service::{Central, MAX_FORM};
+use crate::central::service::{Central, MAX_FORM, MAX_UPLOAD};
 use crate::central::staff;
 use crate::central::store::StoreError;
 use crate::domain::access::{Right, Unit};
@@ -139,14 +139,32 @@ async fn is_own(who: &Who, request: Request) -> Result<Request, StatusCode> {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, MAX_FORM).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let in_parts = kind.is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    let most = if in_parts { MAX_UPLOAD } else { MAX_FORM };
+    let bytes = to_bytes(body, most).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let copy = http::Request::from_parts(parts.clone(), Body::from(bytes.clone()));
-    let carried = copy.extract::<Form<Carried>, _>().await;
-    if carried.is_ok_and(|Form(carried)| same(&carried.form, own)) {
+    let carried = if in_parts {
+        carried_in_parts(copy).await
+    } else {
+        copy.extract::<Form<Carried>, _>().await.ok().map(|Form(carried)| carried.form)
+    };
+    if carried.is_some_and(|form| same(&form, own)) {
         Ok(http::Request::from_parts(parts, Body::from(bytes)))
     } else {
         Err(StatusCode::FORBIDDEN)
     }
+}
+
+/// What a form that carries files carries beside them.
+async fn carried_in_parts(request: Request) -> Option<String> {
+    let mut parts = request.extract::<Multipart, _>().await.ok()?;
+    while let Some(part) = parts.next_field().await.ok()? {
+        if part.name() == Some("form") {
+            return part.text().await.ok();
+        }
+    }
+    None
 }
 
 /// Lets those in who have a right; handlers find [`Who`] beside the request.

@@ -246,6 +246,17 @@ pub struct Rebuilt {
     pub rows: Vec<String>,
 }
 
+/// A state of an office's directory as it was put in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryChange {
+    /// When.
+    pub at: At,
+    /// The account that did it; empty where files say so.
+    pub person: String,
+    /// What it was from then on.
+    pub directory: Directory,
+}
+
 /// What stands under no root yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrooted {
@@ -473,6 +484,20 @@ pub trait Store: access::AccessStore {
     /// Keeps a directory and writes a `directory` line, unless the last one of the office names the
     /// same digest.
     async fn direct(&self, directory: &Directory) -> Result<(), StoreError>;
+
+    /// Puts other states of offices in force that are kept in the store, all of them or none, each with its
+    /// line in the own series.
+    async fn redirect(&self, directories: Vec<Directory>, person: String)
+    -> Result<(), StoreError>;
+
+    /// The directories in force of offices that are kept in the store.
+    async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError>;
+
+    /// How an office's directory came to be what it is, the latest change first.
+    async fn directory_changes(
+        &self,
+        office: &OfficeCode,
+    ) -> Result<Vec<DirectoryChange>, StoreError>;
 
     /// All directories that were ever in force and were kept, in the order kept.
     async fn directories(&self) -> Result<Vec<Directory>, StoreError>;

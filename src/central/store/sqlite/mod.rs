@@ -39,9 +39,9 @@ use rusqlite::Connection;
 use tokio::sync::{RwLock, oneshot};
 
 use super::{
-    Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Doubts, EnrolmentCode,
-    Finding, Heard, Heartbeat, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt, Rereader, Segment,
-    Store, StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
+    Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, DirectoryChange, Doubts,
+    EnrolmentCode, Finding, Heard, Heartbeat, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt,
+    Rereader, Segment, Store, StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -381,6 +381,26 @@ impl Store for SqliteStore {
     async fn direct(&self, directory: &Directory) -> Result<(), StoreError> {
         let directory = directory.clone();
         self.write(move |writer| writer.direct(&directory)).await
+    }
+
+    async fn redirect(
+        &self,
+        directories: Vec<Directory>,
+        person: String,
+    ) -> Result<(), StoreError> {
+        self.write(move |writer| writer.redirect(&directories, &person)).await
+    }
+
+    async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError> {
+        self.read(reading::kept_directories).await
+    }
+
+    async fn directory_changes(
+        &self,
+        office: &OfficeCode,
+    ) -> Result<Vec<DirectoryChange>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::directory_changes(db, &office)).await
     }
 
     async fn directories(&self) -> Result<Vec<Directory>, StoreError> {

@@ -10,8 +10,8 @@ use super::erasure::read_erased;
 use super::retention::kept_since;
 use super::{decisions, timing};
 use crate::central::store::{
-    ContactNumber, DayRecord, Doubts, Finding, FormerKey, Gap, Kiosk, Progress, Segment,
-    StoreError, TicketState, Written,
+    ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, Kiosk, Progress,
+    Segment, StoreError, TicketState, Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -184,6 +184,36 @@ pub(super) fn directories(db: &Connection) -> Result<Vec<Directory>, StoreError>
         db.prepare_cached("SELECT directory FROM directory_version ORDER BY number")?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
+}
+
+pub(super) fn kept_directories(db: &Connection) -> Result<Vec<Directory>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT directory_version.directory FROM directory JOIN directory_version USING (digest)
+         WHERE kept ORDER BY office",
+    )?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
+}
+
+pub(super) fn directory_changes(
+    db: &Connection,
+    office: &OfficeCode,
+) -> Result<Vec<DirectoryChange>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT at, person, directory_version.directory
+         FROM directory_change JOIN directory_version USING (digest)
+         WHERE office = ? ORDER BY id DESC",
+    )?;
+    let rows = statement.query_map([office.as_str()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let read = |row: rusqlite::Result<(String, String, String)>| {
+        let (at, person, directory) = row?;
+        let at = At::try_from(at).map_err(|_| damaged("the moment of a directory"))?;
+        let directory = serde_json::from_str(&directory).map_err(|_| damaged("a directory"))?;
+        Ok(DirectoryChange { at, person, directory })
+    };
+    rows.map(read).collect()
 }
 
 pub(super) fn tallies(

@@ -23,6 +23,7 @@ const SCHEMA: Schema = Schema {
         COUNTER_WORDS,
         HEARTBEATS,
         ACCESS,
+        DIRECTORY_CHANGES,
     ],
     unnumbered: false,
 };
@@ -334,6 +335,20 @@ const ACCESS: &str = "
         view   TEXT NOT NULL
     ) STRICT;
     CREATE INDEX look_office ON look (office, at);
+";
+
+/// Offices that are kept here rather than in files, and who changed them when.
+const DIRECTORY_CHANGES: &str = "
+    ALTER TABLE directory ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+    -- A change by nobody is one of files.
+    CREATE TABLE directory_change (
+        id     INTEGER PRIMARY KEY,
+        office TEXT NOT NULL,
+        at     TEXT NOT NULL,
+        person TEXT NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX directory_change_office ON directory_change (office);
 ";
 
 /// Opens the database for writing, creating it if need be, and moves its log through the disk.

@@ -79,6 +79,12 @@ impl Writer {
             damaged: false,
         };
         writer.kept_since = kept_since(&writer.db)?;
+        for directory in reading::kept_directories(&writer.db)? {
+            let office = directory.office;
+            if writer.author.closes.iter().all(|(code, _)| *code != office.code) {
+                writer.author.closes.push((office.code, office.closes));
+            }
+        }
         writer.transaction(Self::read_old_clocks)?;
         Ok(writer)
     }
@@ -489,8 +495,31 @@ impl Writer {
         Ok(Answered::Kept(self.own.as_ref().map_or(Hash::NONE, Series::head)))
     }
 
-    /// Keeps a directory, and notes it in the own series, unless it is the one in force.
+    /// Puts states of offices in force that are kept here.
+    pub(super) fn redirect(
+        &mut self,
+        directories: &[Directory],
+        person: &str,
+    ) -> Result<(), StoreError> {
+        for directory in directories {
+            self.in_force(directory, Some(person))?;
+            let office = &directory.office;
+            let closes = &mut self.author.closes;
+            match closes.iter_mut().find(|(code, _)| *code == office.code) {
+                Some((_, closes)) => *closes = office.closes,
+                None => closes.push((office.code.clone(), office.closes)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a directory that files hold, and notes it in the own series, unless it is the one in force.
     pub(super) fn direct(&mut self, directory: &Directory) -> Result<(), StoreError> {
+        self.in_force(directory, None)
+    }
+
+    /// Keeps a directory as the one in force; `person` put it in force here, or else files hold it.
+    fn in_force(&mut self, directory: &Directory, person: Option<&str>) -> Result<(), StoreError> {
         let (office, digest) = (&directory.office.code, directory.digest());
         let text = serde_json::to_string(directory)
             .map_err(|error| StoreError::Refused(error.to_string()))?;
@@ -498,18 +527,23 @@ impl Writer {
             "INSERT OR IGNORE INTO directory_version (digest, directory) VALUES (?, ?)",
             params![digest.0, text],
         )?;
-        if reading::knows_directory(&self.db, office, digest)? {
-            return Ok(());
+        if !reading::knows_directory(&self.db, office, digest)? {
+            let line = Line {
+                office: Some(office.to_string()),
+                digest: Some(digest),
+                person: person.map(str::to_owned),
+                ..Line::draft(Event::Directory)
+            };
+            self.note(vec![(line, vec![])])?;
+            let at = At::new(self.author.clock.now());
+            self.db.execute(
+                "INSERT INTO directory_change (office, at, person, digest) VALUES (?, ?, ?, ?)",
+                params![office.as_str(), at.to_string(), person.unwrap_or_default(), digest.0],
+            )?;
         }
-        let line = Line {
-            office: Some(office.to_string()),
-            digest: Some(digest),
-            ..Line::draft(Event::Directory)
-        };
-        self.note(vec![(line, vec![])])?;
         self.db.execute(
-            "INSERT OR REPLACE INTO directory (office, digest) VALUES (?, ?)",
-            params![office.as_str(), digest.0],
+            "INSERT OR REPLACE INTO directory (office, digest, kept) VALUES (?, ?, ?)",
+            params![office.as_str(), digest.0, person.is_some()],
         )?;
         Ok(())
     }
