@@ -52,6 +52,8 @@ pub struct Texts {
     pub fleet: FleetTexts,
     /// What the pages for signing in and for accounts say.
     pub access: AccessTexts,
+    /// What the page of all offices says.
+    pub offices: OfficesTexts,
     /// What the pages of the directory say.
     pub directory: DirectoryTexts,
 }
@@ -220,6 +222,7 @@ texts! {
 texts! {
     /// What staff's pages and the summary's table say.
     SummaryTexts {
+        all_offices,
         decimal_mark, thousands_mark, monday, tuesday, wednesday, thursday, friday, saturday,
         sunday, state_open, state_waiting, state_provisional, state_complete, state_final,
         in_fives, choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,
@@ -241,6 +244,13 @@ texts! {
         period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, reports, reports_n, reports_none, report_no_counter, refused_title,
         refused_text, refused_hint, missing_title, no_page, no_page_hint, no_office,
         no_office_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
+    }
+}
+
+texts! {
+    /// What the page of all offices says.
+    OfficesTexts {
+        title, total, caption, together, below, above, silent, down, signals, praise_none, withheld, note,
     }
 }
 
@@ -384,6 +394,7 @@ impl Texts {
             .chain(texts.summary.all().map(named("summary")))
             .chain(texts.fleet.all().map(named("fleet")))
             .chain(texts.access.all().map(named("access")))
+            .chain(texts.offices.all().map(named("offices")))
             .chain(texts.directory.all().map(named("directory")));
         for (path, text) in all {
             if text.trim().is_empty() {

@@ -71,7 +71,10 @@ const PARTS: &str = "multipart/form-data; boundary=x";
 
 /// How a door is asked: its method, its path for an office, and a body that changes nothing.
 fn asked(path: &str, office: &str) -> Vec<(Method, String, &'static str, &'static str)> {
-    let path = path.replace("{office}", office).replace("{period}", "2026-11-24");
+    let path = path
+        .replace("{office}", office)
+        .replace("{period}", "2026-11-24")
+        .replace("{day}", "2026-11-24");
     let form = "application/x-www-form-urlencoded";
     let json = "application/json";
     let get = |path: &str| (Method::GET, path.to_owned(), "", "");

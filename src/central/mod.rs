@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod keys;
 pub mod kiosks;
 pub mod offices;
+pub mod offices_page;
 pub mod offline;
 pub mod pages;
 pub mod phone;

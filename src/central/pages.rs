@@ -49,6 +49,8 @@ impl Pages {
             ("fleet.html", include_str!("../../ui/web/fleet.html")),
             ("directory.html", include_str!("../../ui/web/directory.html")),
             ("office.html", include_str!("../../ui/web/office.html")),
+            ("bands.html", include_str!("../../ui/web/bands.html")),
+            ("offices.html", include_str!("../../ui/web/offices.html")),
             ("own.html", include_str!("../../ui/web/own.html")),
         ] {
             templates.add_template(name, source)?;

@@ -19,7 +19,8 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, directory_page, fleet_page, kiosks, service, summary_data, summary_page,
+    administration, directory_page, fleet_page, kiosks, offices_page, service, summary_data,
+    summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
@@ -71,6 +72,8 @@ pub const DOORS: &[Door] = &[
     door("/summary/{office}", Right::Figures, || get(summary_page::chosen)),
     door("/summary/{office}/{period}", Right::Figures, || get(summary_page::page)),
     door("/api/v1/summary/{office}/{period}", Right::Figures, || get(summary_data::api)),
+    door("/offices/{day}", Right::Figures, || get(offices_page::page)),
+    door("/api/v1/offices/{day}", Right::Figures, || get(offices_page::api)),
     door("/reports", Right::Reports, || get(reports)),
     door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
     door("/directory", Right::Directory, || {
@@ -174,7 +177,8 @@ fn reader(central: &Central, texts: &Texts, who: &Who, page: &str) -> Value {
     let links: Vec<Value> = links
         .map(|(_, label, path, shows)| {
             let href = in_language(central, texts, path);
-            json!({ "label": label, "href": href, "here": shows == page || (shows == "directory.html" && page == "office.html") })
+            json!({ "label": label, "href": href, "here": shows == page || (shows, page) == ("directory.html", "office.html")
+                || (shows, page) == ("summary.html", "offices.html") })
         })
         .collect();
     json!({
@@ -239,15 +243,20 @@ async fn front(
         Role::Administrator | Role::Supervisor | Role::Auditor => {}
     }
     let offices = central.offices();
-    let mut codes = offices.iter().map(|directory| &directory.office.code);
-    let Some(office) = codes.find(|code| who.has_office(code)) else {
-        return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
+    let codes = offices.iter().map(|directory| &directory.office.code);
+    let mut theirs = codes.filter(|code| who.has_office(code));
+    let (first, several) = (theirs.next(), theirs.next().is_some());
+    let Some(office) = first else {
+        // Whoever can set one up begins there.
+        return if who.may(Right::Directory) {
+            to("/directory")
+        } else {
+            refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND)
+        };
     };
-    match central.store.latest_day(office).await {
-        Ok(day) => {
-            let day = day.unwrap_or_else(|| central.now().date());
-            to(&format!("/summary/{office}/{day}"))
-        }
+    match offices_page::latest(&central, &who).await {
+        Ok(day) if several => to(&format!("/offices/{day}")),
+        Ok(day) => to(&format!("/summary/{office}/{day}")),
         Err(error) => {
             tracing::error!(%error, "the latest day");
             refuse(&central, texts, Some(&who), true, StatusCode::SERVICE_UNAVAILABLE)

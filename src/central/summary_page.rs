@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::who::Who;
+use super::offices_page::way_up;
 use super::pages::Asked;
 use super::service::Central;
 use super::staff::{in_language, render};
@@ -146,6 +147,7 @@ pub(super) async fn page(
             format!("{base}/api/v1/summary/{}/{period}", directory.office.code),
         "form_levels": levels,
         "reason_texts": reason_texts,
+        "up": way_up(&central, texts, &who, day),
         "counters": counters,
         "kiosks": kiosks,
         "prev": other(period.previous()),

@@ -1,0 +1,177 @@
+//! All offices of a unit beside each other, on a day: what to look at, what to praise, and the way to each.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::access::who::Who;
+use super::pages::Asked;
+use super::problem::Problem;
+use super::service::Central;
+use super::staff::{in_language, refuse, render};
+use super::store::StoreError;
+use super::summary::{self, SummaryError};
+use crate::domain::comparison::{Against, Comparison, Line, compare};
+use crate::domain::form::in_language as worded;
+use crate::domain::period::Period;
+use crate::texts::{Texts, fill};
+
+/// The day that somebody comes for: today, or the last one with a contact when nothing happened yet.
+pub(super) async fn latest(central: &Central, who: &Who) -> Result<Date, StoreError> {
+    let mut latest = None;
+    for directory in central.offices().iter() {
+        if who.has_office(&directory.office.code) {
+            latest = latest.max(central.store.latest_day(&directory.office.code).await?);
+        }
+    }
+    Ok(latest.unwrap_or_else(|| central.now().date()))
+}
+
+/// The offices of whoever asks, each as it is published; an office that is over by then is left out.
+async fn find(central: &Arc<Central>, who: &Who, date: Date) -> Result<Comparison, SummaryError> {
+    let mut summaries = JoinSet::new();
+    for directory in central.offices().iter() {
+        let office = &directory.office;
+        if !who.has_office(&office.code) || office.is_over(date) {
+            continue;
+        }
+        let (central, directory) = (Arc::clone(central), Arc::clone(directory));
+        summaries.spawn(async move {
+            let (store, forms) = (central.store.as_ref(), &central.config.forms);
+            let office = &directory.office;
+            match summary::of_day(store, &directory, forms, date, central.now()).await {
+                Ok(summary) => {
+                    Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary))))
+                }
+                // Before its form was in force there is nothing to compare.
+                Err(SummaryError::NoForm(..)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+    }
+    let mut lines = Vec::new();
+    while let Some(done) = summaries.join_next().await {
+        let line = done.map_err(|error| StoreError::Refused(error.to_string()))??;
+        lines.extend(line);
+    }
+    Ok(compare(date, lines))
+}
+
+/// `GET /offices/{day}`.
+pub(super) async fn page(
+    State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
+    Path(day): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let texts = asked.texts(&central.config);
+    let Ok(date) = day.parse::<Date>() else {
+        return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
+    };
+    let comparison = match find(&central, &who, date).await {
+        Ok(comparison) => comparison,
+        Err(error) => {
+            tracing::error!(%error, "offices beside each other");
+            return refuse(&central, texts, Some(&who), true, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    };
+    let t = &texts.offices;
+    let address =
+        |line: &Line| in_language(&central, texts, &format!("/summary/{}/{date}", line.office));
+    let all = || comparison.groups.iter().flat_map(|group| &group.offices);
+    let named =
+        |line: &Line, why: String| json!({ "name": line.name, "href": address(line), "why": why });
+    let attention: Vec<Value> = all()
+        .filter(|line| line.wants_attention())
+        .map(|line| named(line, attention_text(line, texts)))
+        .collect();
+    let praised: Vec<Value> = all()
+        .filter(|line| line.against == Against::Above)
+        .map(|line| named(line, t.above.clone()))
+        .collect();
+    let groups: Vec<Value> = comparison
+        .groups
+        .iter()
+        .map(|group| {
+            let form = central.config.forms.in_force(&group.form, date);
+            let question =
+                form.map(|form| worded(&form.question, &texts.language).replace('\n', " "));
+            let satisfied =
+                form.iter().flat_map(|form| &form.levels).filter(|level| level.satisfied);
+            let satisfied: Vec<String> = satisfied
+                .map(|level| worded(&level.label, &texts.language).replace('\n', " "))
+                .collect();
+            let offices: Vec<Value> = group
+                .offices
+                .iter()
+                .map(|line| json!({ "of": line, "href": address(line) }))
+                .collect();
+            json!({ "of": group, "question": question, "satisfied": satisfied, "offices": offices })
+        })
+        .collect();
+    let day = |date: Date| {
+        let label = format!("{:02}/{:02}", date.day(), date.month());
+        json!({ "href": in_language(&central, texts, &format!("/offices/{date}")), "label": label })
+    };
+    let today = central.now().date();
+    let (n, rated) = (all().count(), all().filter(|line| line.n > 0).count());
+    let context = json!({
+        "o": t,
+        "date_long": texts.summary.period(Period::day(date)),
+        "total": fill(&t.total, &[("n", &n), ("rated", &rated)]),
+        "groups": groups,
+        "attention": attention,
+        "praised": praised,
+        "prev": date.yesterday().ok().map(day),
+        "next": date.tomorrow().ok().filter(|next| *next <= today).map(day),
+        "json_href": format!("{}/api/v1/offices/{date}", central.config.staff_base()),
+    });
+    render(&central, texts, Some(&who), StatusCode::OK, "offices.html", context)
+}
+
+/// Why somebody should look at an office.
+fn attention_text(line: &Line, texts: &Texts) -> String {
+    let t = &texts.offices;
+    let counted = |text: &str, n: usize| (n > 0).then(|| fill(text, &[("n", &n)]));
+    let reasons = [
+        (line.against == Against::Below).then(|| t.below.clone()),
+        counted(&t.silent, line.silent_kiosks),
+        counted(&t.down, line.down),
+        counted(&t.signals, line.signals),
+    ];
+    reasons.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// `GET /api/v1/offices/{day}`: the same figures.
+pub(super) async fn api(
+    State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
+    Path(day): Path<String>,
+) -> Result<Response, Problem> {
+    let date = if day == "latest" {
+        latest(&central, &who).await?
+    } else {
+        let no_day = |_| Problem::new(StatusCode::NOT_FOUND, "expected a day such as 2026-11-24");
+        day.parse().map_err(no_day)?
+    };
+    match find(&central, &who, date).await {
+        Ok(comparison) => Ok(Json(comparison).into_response()),
+        Err(SummaryError::Store(error)) => Err(error.into()),
+        Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),
+    }
+}
+
+/// Where all offices of whoever reads a page stand beside it, if there are others.
+pub(super) fn way_up(central: &Central, texts: &Texts, who: &Who, date: Date) -> Option<String> {
+    let theirs = central.offices();
+    let several = theirs.iter().filter(|one| who.has_office(&one.office.code)).nth(1).is_some();
+    let today = central.now().date();
+    let day = if date > today { today } else { date };
+    several.then(|| in_language(central, texts, &format!("/offices/{day}")))
+}

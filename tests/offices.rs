@@ -1,0 +1,149 @@
+//! All offices beside each other on a day.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{TestCentral, TestKiosk, at, rate, sample_config};
+use hailong::domain::access::{Role, Standing, Unit};
+use hailong::domain::comparison::{Against, Comparison};
+use hailong::domain::ids::OfficeCode;
+use hailong::domain::line::{Event, Line};
+use hailong::domain::summary::{State, Summary};
+use hailong::domain::system_random;
+use hailong::kiosk::enrolment::enrol;
+use hailong::kiosk::identity::Identity;
+use hailong::kiosk::network::{Network, client};
+use tempfile::TempDir;
+
+const OFFICES: [(&str, &str); 3] =
+    [("phu-sa", "nam-muc"), ("dong-tien", "nam-muc"), ("tay-tien", "ba-muc")];
+
+/// Three offices, two of them with the same form.
+async fn three() -> TestCentral {
+    let mut config = sample_config();
+    for (code, form) in &OFFICES[1..] {
+        let mut other = config.offices[0].clone();
+        other.office.code = code.parse().unwrap();
+        other.office.name = format!("Trung tâm Phục vụ hành chính công {code}");
+        other.office.form = (*form).to_owned();
+        config.offices.push(other);
+    }
+    TestCentral::with_config(config, at("2026-11-20 07:30")).await
+}
+
+/// What visitors of offices rate on a day, at kiosks that are turned off after closing: so the day is complete.
+async fn day(central: &TestCentral, day: &str, offices: &[(&str, &[(&str, usize)])]) {
+    central.clock.set(at(&format!("{day} 08:15")));
+    let mut kiosks = Vec::new();
+    for (office, levels) in offices {
+        let folder = TempDir::new().unwrap();
+        let mut identity = Identity::load_or_create(folder.path(), &mut system_random()).unwrap();
+        let (name, office) = (format!("{office}-{day}"), office.parse().unwrap());
+        let counter = "q3".parse().unwrap();
+        let code = central.central.offer(name.parse().unwrap(), office, counter).await.unwrap();
+        enrol(&Network::to(&central.service()), &code, &mut identity).await.unwrap();
+        let (clock, service) = (Arc::clone(&central.clock), central.service());
+        let mut kiosk = TestKiosk { folder, identity, clock, service };
+        let mut desk = kiosk.desk();
+        let each = levels.iter().flat_map(|(level, n)| std::iter::repeat_n(level, *n));
+        for level in each.clone() {
+            rate(&mut desk, level, &[]);
+        }
+        kiosks.push((kiosk, desk, 4 + 2 * each.count() as u64));
+    }
+    central.clock.set(at(&format!("{day} 18:00")));
+    for (kiosk, mut desk, last) in kiosks {
+        desk.journal().append(Line::draft(Event::Stopped), &[]).unwrap();
+        drop(desk);
+        kiosk.sent(last).await;
+    }
+}
+
+async fn asked(central: &TestCentral, token: &str, path: &str) -> (u16, Vec<u8>) {
+    let address = format!("http://{}{path}", central.staff);
+    let reply = client().unwrap().get(address).bearer_auth(token).send().await.unwrap();
+    (reply.status().as_u16(), reply.bytes().await.unwrap().to_vec())
+}
+
+async fn compared(central: &TestCentral, token: &str, day: &str) -> Comparison {
+    let (status, body) = asked(central, token, &format!("/api/v1/offices/{day}")).await;
+    assert_eq!(status, 200);
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() {
+    let central = three().await;
+    // What is usual, and a day on which one falls and one rises.
+    let usual: &[(&str, usize)] = &[("hai_long", 54), ("khong_hai_long", 6)];
+    day(&central, "2026-11-20", &[("phu-sa", usual), ("dong-tien", usual)]).await;
+    let today: [(&str, &[(&str, usize)]); 3] = [
+        ("phu-sa", &[("hai_long", 20), ("khong_hai_long", 20)]),
+        ("dong-tien", &[("hai_long", 60)]),
+        ("tay-tien", &[("hai_long", 3)]),
+    ];
+    day(&central, "2026-11-24", &today).await;
+    central.clock.set(at("2026-11-25 08:00"));
+    let token = central.token(Role::Supervisor).await;
+    let comparison = compared(&central, &token, "2026-11-24").await;
+    let [five, three] = &comparison.groups[..] else { panic!("{comparison:?}") };
+    assert_eq!((five.form.as_str(), three.form.as_str()), ("nam-muc", "ba-muc"));
+    // Digit for digit what each office publishes.
+    for group in &comparison.groups {
+        for line in &group.offices {
+            let path = format!("/api/v1/summary/{}/2026-11-24", line.office);
+            let (_, body) = asked(&central, &token, &path).await;
+            let summary: Summary = serde_json::from_slice(&body).unwrap();
+            assert_eq!(
+                (line.n, line.satisfied, line.rate),
+                (summary.n, summary.satisfied, summary.rate)
+            );
+            assert_eq!((line.interval, &line.usual), (summary.interval, &summary.usual));
+        }
+    }
+    let of =
+        |office: &str| five.offices.iter().find(|line| line.office.as_str() == office).unwrap();
+    assert_eq!((of("phu-sa").against, of("dong-tien").against), (Against::Below, Against::Above));
+    assert!(of("phu-sa").wants_attention());
+    assert_eq!((five.n, five.satisfied, five.rate), (100, 80, Some(0.8)));
+    assert_eq!(three.offices[0].state, State::Complete, "{three:?}");
+    // Three ratings are shown nowhere, nor in a sum.
+    assert_eq!((three.n, three.withheld, three.offices[0].satisfied), (0, 3, None));
+    // The day before it there is nothing to tell.
+    let before = compared(&central, &token, "2026-11-20").await;
+    assert!(before.groups[0].offices.iter().all(|line| line.against == Against::Unknown));
+    assert_eq!(compared(&central, &token, "latest").await, comparison);
+    assert_eq!(asked(&central, &token, "/api/v1/offices/2026-W48").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_several_offices_begins_there_and_others_at_their_own() {
+    let central = three().await;
+    day(&central, "2026-11-24", &[("phu-sa", &[("hai_long", 12)])]).await;
+    let whole = central.cookie(Role::Supervisor).await;
+    let own = Standing::new(Role::Supervisor, Unit(Some("phu-sa".parse::<OfficeCode>().unwrap())));
+    let one = central.cookie_of(own.clone()).await;
+    let page = async |cookie: &str, path: &str| {
+        let address = format!("http://{}{path}", central.staff);
+        let request = client().unwrap().get(address).header("cookie", cookie);
+        let reply = request.header("accept", "text/html").send().await.unwrap();
+        let to = reply.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        (to, reply.text().await.unwrap().replace("&#x2f;", "/"))
+    };
+    assert_eq!(page(&whole, "/").await.0.as_deref(), Some("/offices/2026-11-24"));
+    assert_eq!(page(&one, "/").await.0.as_deref(), Some("/summary/phu-sa/2026-11-24"));
+    let (_, home) = page(&whole, "/offices/2026-11-24?lang=en").await;
+    assert!(home.contains("3 offices, 1 with ratings"), "{home}");
+    assert!(home.contains("/summary/phu-sa/2026-11-24?lang=en"));
+    // Down to an office, and up again.
+    let (_, office) = page(&whole, "/summary/phu-sa/2026-11-24?lang=en").await;
+    assert!(office.contains("href=\"/offices/2026-11-24?lang=en\""));
+    let (_, office) = page(&one, "/summary/phu-sa/2026-11-24?lang=en").await;
+    assert!(!office.contains("/offices/"));
+    // Of whoever has one office, the page has that one.
+    let token = central.token_of(own).await;
+    let comparison = compared(&central, &token, "2026-11-24").await;
+    let offices: usize = comparison.groups.iter().map(|group| group.offices.len()).sum();
+    assert_eq!(offices, 1);
+}
