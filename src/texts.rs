@@ -222,7 +222,7 @@ texts! {
 texts! {
     /// What staff's pages and the summary's table say.
     SummaryTexts {
-        all_offices,
+        comments, comments_later, comments_none, comments_note, all_offices,
         decimal_mark, thousands_mark, monday, tuesday, wednesday, thursday, friday, saturday,
         sunday, state_open, state_waiting, state_provisional, state_complete, state_final,
         in_fives, choose_day, previous_day, next_day, rate, none_yet, none_yet_help, none, none_help,

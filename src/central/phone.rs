@@ -15,6 +15,7 @@ use super::pages::{Asked, other_languages};
 use super::service::Central;
 use super::store::{Answered, FormerKey, Kiosk, PhoneForm, StoreError};
 use crate::domain::check::CheckCode;
+use crate::domain::comments::masked;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
 use crate::domain::line::{Event, Line};
 use crate::domain::seal::Answer;
@@ -190,7 +191,7 @@ pub async fn send(
         kiosk: open.kiosk.id.clone(),
         level: level.code.clone(),
         reasons: open.form.kept_by_phone(level.pole, &sent.reasons),
-        words: Some(sent.words).filter(|words| !words.is_empty()),
+        words: Some(masked(&sent.words)).filter(|words| !words.is_empty()),
         source: central.marks.of(peer, &headers, central.now().date()),
     };
     let _placing = central.placing.read().await;

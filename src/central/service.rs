@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -27,6 +28,7 @@ use super::address::below;
 use super::config::Config;
 use super::decide::{DecideError, Erasure};
 use super::directory_page::Plans;
+use super::health::Meters;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
 use super::offices::Offices;
@@ -37,7 +39,9 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::{check, configuration, decide, door, heartbeat, phone, report, roots, staff, upkeep};
+use super::{
+    check, configuration, decide, door, health, heartbeat, phone, report, roots, staff, upkeep,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::domain::access::{CONSOLE, Role, Unit};
@@ -179,6 +183,8 @@ pub struct Central {
     pub sign_ins: SignIns,
     /// Marks answers by phone that come from one source.
     pub marks: Marks,
+    /// What is counted since the start.
+    pub(super) meters: Meters,
     /// What is known of offices.
     pub(super) offices: Offices,
     /// Changes of offices that somebody was shown and has not decided about.
@@ -220,6 +226,7 @@ impl Central {
             enrolling: Gate::new(check::PACE, config.citizens_approach.proxied),
             sign_ins: SignIns::new(config.staff_approach.proxied),
             marks: Marks::new(config.citizens_approach.proxied),
+            meters: Meters::default(),
             offices,
             plans: Plans::default(),
             config,
@@ -459,7 +466,10 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(kiosks)
         .merge(heartbeats)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .layer(time_limit())
+        .layer(middleware::from_fn_with_state(Arc::clone(&central), health::count_citizens))
         .with_state(central)
 }
 

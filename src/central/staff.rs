@@ -19,8 +19,8 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, directory_page, fleet_page, kiosks, offices_page, service, summary_data,
-    summary_page,
+    administration, comments, directory_page, fleet_page, health, kiosks, offices_page, service,
+    summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
@@ -72,6 +72,7 @@ pub const DOORS: &[Door] = &[
     door("/summary/{office}", Right::Figures, || get(summary_page::chosen)),
     door("/summary/{office}/{period}", Right::Figures, || get(summary_page::page)),
     door("/api/v1/summary/{office}/{period}", Right::Figures, || get(summary_data::api)),
+    door("/api/v1/comments/{office}/{day}", Right::Figures, || get(comments::api)),
     door("/offices/{day}", Right::Figures, || get(offices_page::page)),
     door("/api/v1/offices/{day}", Right::Figures, || get(offices_page::api)),
     door("/reports", Right::Reports, || get(reports)),
@@ -92,6 +93,7 @@ pub const DOORS: &[Door] = &[
             get(directory_page::download).post(directory_page::import_by_program)
         })
     },
+    door("/metrics", Right::Fleet, || get(health::metrics)),
     door("/api/v1/kiosks", Right::Fleet, || get(kiosks::get)),
     door("/api/v1/matters", Right::Matters, || get(administration::matters)),
     door("/api/v1/enrolment-codes", Right::Enrol, || post(administration::enrolment_code)),
@@ -123,6 +125,8 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
             "/fonts/{name}",
             get(|Path(name): Path<String>| async move { file(&format!("fonts/{name}")) }),
         )
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .route("/sign-in", get(sign_in_page::sign_in).post(sign_in_page::signed_in))
         .route("/invited/{secret}", get(invited_page::invited).post(invited_page::accepted))
         .route("/enter/{secret}", get(sign_in_page::enter));
@@ -132,6 +136,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
         .merge(of(Size::Batch).layer(DefaultBodyLimit::max(MAX_PACKED)))
         .layer(time_limit())
         .merge(of(Size::Long))
+        .layer(middleware::from_fn_with_state(Arc::clone(&central), health::count_staff))
         .with_state(central)
 }
 

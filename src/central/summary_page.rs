@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::who::Who;
+use super::comments;
 use super::offices_page::way_up;
 use super::pages::Asked;
 use super::service::Central;
@@ -46,6 +47,14 @@ pub(super) async fn page(
         Ok(doubts) if !is_day => Doubts { unconfirmed: Vec::new(), ..doubts },
         Ok(doubts) => doubts,
         Err(error) => return missing_page(&central, texts, &who, &error.into()),
+    };
+    let comments = if is_day {
+        match comments::of_day(&central, &directory.office.code, summary.date).await {
+            Ok(comments) => Some(comments),
+            Err(error) => return missing_page(&central, texts, &who, &error.into()),
+        }
+    } else {
+        None
     };
     let form = central.config.forms.in_force(&directory.office.form, summary.date);
     let one_line = |text: &str| text.replace('\n', " ");
@@ -148,6 +157,7 @@ pub(super) async fn page(
         "form_levels": levels,
         "reason_texts": reason_texts,
         "up": way_up(&central, texts, &who, day),
+        "comments": comments,
         "counters": counters,
         "kiosks": kiosks,
         "prev": other(period.previous()),

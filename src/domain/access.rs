@@ -334,7 +334,7 @@ mod tests {
         for (role, rights) in [
             (
                 Role::Administrator,
-                "own_account figures fleet matters enrol decide by_hand rebuild accounts",
+                "own_account figures fleet matters enrol decide by_hand rebuild accounts directory",
             ),
             (Role::Supervisor, "own_account figures fleet matters"),
             (Role::Auditor, "own_account figures fleet matters archive"),

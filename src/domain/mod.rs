@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod batch;
 pub mod calendar;
 pub mod check;
+pub mod comments;
 pub mod comparison;
 pub mod condition;
 pub mod configuration;

@@ -109,36 +109,10 @@ fn telex_of(letter: char) -> Vec<char> {
     typed
 }
 
-/// Fewest digits of what is taken for a telephone or identity number.
-const LEAST_DIGITS: usize = 9;
-
-/// The text with telephone and identity numbers masked: nine digits or more, with spaces, dots, dashes or
-/// a plus between them or not.
-pub fn masked(text: &str) -> String {
-    let joins = |character: char| matches!(character, ' ' | '.' | '-' | '+' | '(' | ')' | '/');
-    let characters: Vec<char> = text.chars().collect();
-    let mut masked = characters.clone();
-    let mut start = 0;
-    while start < characters.len() {
-        if !characters[start].is_numeric() {
-            start += 1;
-            continue;
-        }
-        let run = characters[start..].iter();
-        let end = start + run.take_while(|one| one.is_numeric() || joins(**one)).count();
-        let digits = characters[start..end].iter().filter(|one| one.is_numeric()).count();
-        if digits >= LEAST_DIGITS {
-            let digits = masked[start..end].iter_mut().filter(|one| one.is_numeric());
-            digits.for_each(|digit| *digit = '•');
-        }
-        start = end;
-    }
-    masked.into_iter().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::comments::masked;
     use crate::domain::seal::Answer;
 
     fn typed(keys: &str) -> String {
@@ -205,21 +179,5 @@ mod tests {
             assert!(Answer::Words(masked(&longest)).fits(), "{} bytes", longest.len());
         }
         assert!(Answer::Words(masked(&"1".repeat(MOST_CHARACTERS))).fits());
-    }
-
-    #[test]
-    fn telephone_and_identity_numbers_are_masked() {
-        for (text, told) in [
-            ("Gọi tôi 0912345678 nhé", "Gọi tôi •••••••••• nhé"),
-            ("0912 345 678", "•••• ••• •••"),
-            ("+84 (912) 345.678", "+•• (•••) •••.•••"),
-            ("CCCD 033099001234.", "CCCD ••••••••••••."),
-            ("CMND 145-678-901", "CMND •••-•••-•••"),
-            ("chờ từ 8:30 đến 10:45, quầy 3", "chờ từ 8:30 đến 10:45, quầy 3"),
-            ("ngày 24/11/2026", "ngày 24/11/2026"),
-            ("H15.50.05.13-261008-0975", "H••.••.••.••-••••••-••••"),
-        ] {
-            assert_eq!(masked(text), told);
-        }
     }
 }

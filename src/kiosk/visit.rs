@@ -24,7 +24,8 @@ use crate::domain::ids::CounterId;
 use crate::domain::line::{By, How};
 
 use super::slip;
-use super::typing::{Stroke, Writing, masked};
+use super::typing::{Stroke, Writing};
+use crate::domain::comments::masked;
 use hand::Hand;
 pub use terms::{Contact, Input, Mode, Modes, Page, Record, SlipRead, TimeOuts};
 

@@ -569,6 +569,9 @@ pub trait Store: access::AccessStore {
     /// What one reader has to read, in the order received.
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError>;
 
+    /// What citizens wrote to an office itself about a day, in no order that means anything.
+    async fn comments(&self, office: &OfficeCode, day: Date) -> Result<Vec<String>, StoreError>;
+
     /// Contacts whose rating counts, stands beside or waits.
     async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError>;
 

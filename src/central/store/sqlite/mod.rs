@@ -502,6 +502,11 @@ impl Store for SqliteStore {
         self.read(reading::findings).await
     }
 
+    async fn comments(&self, office: &OfficeCode, day: Date) -> Result<Vec<String>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::comments(db, &office, day)).await
+    }
+
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError> {
         self.read(move |db| reading::words(db, reader)).await
     }

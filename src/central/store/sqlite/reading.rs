@@ -408,6 +408,23 @@ pub(super) fn words(db: &Connection, reader: Reader) -> Result<Vec<Written>, Sto
     .collect()
 }
 
+pub(super) fn comments(
+    db: &Connection,
+    office: &OfficeCode,
+    day: Date,
+) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT text FROM words WHERE reader = ?1 AND office = ?2 AND day = ?3
+         UNION ALL
+         SELECT w.text FROM counter_words w
+         LEFT JOIN contact c ON c.branch = w.branch AND c.seq = w.contact
+         WHERE w.reader = ?1 AND w.office = ?2 AND coalesce(c.day, w.day) = ?3",
+    )?;
+    let keys = params![Reader::Office.as_str(), office.as_str(), day.to_string()];
+    let rows = statement.query_map(keys, |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn rated_contacts(db: &Connection) -> Result<Vec<ContactNumber>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT b.kiosk, b.epoch, c.seq FROM contact c JOIN branch b ON b.id = c.branch
