@@ -250,7 +250,7 @@ texts! {
 texts! {
     /// What the page of all offices says.
     OfficesTexts {
-        title, total, caption, together, below, above, silent, down, signals, praise_none, withheld, note,
+        title, total, caption, together, below, above, silent, down, signals, praise_none, withheld, legend, note,
     }
 }
 
@@ -263,7 +263,7 @@ texts! {
         plan_apply, plan_leave, plan_more, plan_gone, plan_meanwhile, where_said, about, becomes,
         problems, place, passed_over, becomes_new, becomes_same, becomes_gone, outcome_nothing,
         outcome_would, outcome_done, outcome_wrong, wrong_unreadable, wrong_nothing, wrong_lacking,
-        wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_form,
+        wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_too_many, wrong_form,
         wrong_counter, wrong_official, wrong_order, wrong_clash, wrong_outside, expect_code,
         expect_number, expect_date, expect_time, expect_weekdays, col_office, col_office_name, col_name,
         col_form, col_opens, col_closes, col_until, col_into, col_decision, col_counter, col_number,
@@ -271,7 +271,7 @@ texts! {
         col_date, col_day, monday, tuesday, wednesday, thursday, friday, saturday, sunday, edit, save,
         saved, add_office, add_counter, add_official, code_help, form_help, until_help, rename,
         decision_help, end, end_help, into_none, roster_help, hours_help, calendar_help, former,
-        former_until, history, history_files, history_first, back,
+        former_until, history, history_files, history_first, back, save_list, code,
     }
 }
 

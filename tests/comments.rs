@@ -49,7 +49,11 @@ async fn comments_are_read_from_the_next_day_on_without_anything_that_tells_whos
     central.clock.set(at("2026-11-25 00:00"));
     let all = asked().await;
     assert!(all.released);
-    let mut sorted = all.comments.clone();
+    assert_eq!(all.comments.len(), 2, "a phone could write until tickets expire");
+    central.clock.set(at("2026-12-01 23:59"));
+    assert_eq!(asked().await.comments.len(), 2);
+    central.clock.set(at("2026-12-02 00:00"));
+    let mut sorted = asked().await.comments;
     sorted.sort();
     let masked = [
         "Cảm ơn cán bộ!",
@@ -67,7 +71,7 @@ async fn comments_are_read_from_the_next_day_on_without_anything_that_tells_whos
     let day = page(&cookie, "/summary/phu-sa/2026-11-24?lang=en").await;
     assert!(day.contains("Cảm ơn cán bộ!") && !day.contains("Đòi thêm tiền"));
     assert!(!day.contains("345 678") && !day.contains("0975"));
-    let today = page(&cookie, "/summary/phu-sa/2026-11-25?lang=en").await;
+    let today = page(&cookie, "/summary/phu-sa/2026-12-02?lang=en").await;
     assert!(today.contains("read from tomorrow on"));
     assert_eq!(
         comments(&central, &supervisor, "phu-sa/2026-11-23").await.unwrap().comments.len(),

@@ -424,6 +424,15 @@ async fn an_office_is_set_up_by_forms_alone_and_what_it_was_called_stays_known()
         status == 422 && page.contains("Lịch trực, dòng 1") && page.contains("value=\"thứ hai\""),
         "{page}"
     );
+    // Plain numbers are those of the column's name: thứ 2 is Monday.
+    let plain = [("do", "hours"), ("weekdays_1", "2-6"), ("from_1", "07:30"), ("to_1", "11:30")];
+    assert_eq!(send(&central, &cookie, here, &plain).await.0, 200);
+    let hours = office(&central, "dong-tien").unwrap().calendar.clone().unwrap().hours;
+    assert_eq!(hours.iter().map(|one| one.weekday).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    // What was shown before somebody else changed it is not what is changed.
+    let old = [("do", "hours"), ("state", &"0".repeat(64)[..])];
+    let (status, page) = send(&central, &cookie, here, &old).await;
+    assert!(status == 422 && page.contains("vừa được người khác sửa"), "{page}");
     // Hours that are taken out follow the roster again.
     let (status, _) = send(&central, &cookie, here, &[("do", "hours")]).await;
     assert_eq!(status, 200);
@@ -580,7 +589,7 @@ async fn a_preview_is_taken_once_by_whom_it_was_shown_and_not_over_another_chang
     assert_eq!((status, central.central.offices().len()), (422, 0));
     let (status, page) =
         send(&central, &cookie, "/directory", &[("do", "apply"), ("plan", &one)]).await;
-    assert!(status == 200 && page.contains("Đã ghi 2 thay đổi"), "{page}");
+    assert!(status == 200 && page.contains("Đã lưu 2 thay đổi"), "{page}");
     for plan in [&one, &other] {
         let (status, _) =
             send(&central, &cookie, "/directory", &[("do", "apply"), ("plan", plan)]).await;

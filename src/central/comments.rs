@@ -14,6 +14,8 @@ use super::service::Central;
 use super::store::StoreError;
 use crate::domain::comments::released;
 use crate::domain::ids::OfficeCode;
+use crate::domain::ticket::VALID_MINUTES;
+use crate::domain::time::At;
 
 /// What citizens wrote to an office about a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +24,8 @@ pub struct Comments {
     pub office: OfficeCode,
     /// The day.
     pub date: Date,
-    /// Whether the day is over: before that nothing is told, not even how many there are.
+    /// Whether the day is over: before that nothing is told, not even how many there are. What was written on
+    /// phones is told once all tickets of the day are expired.
     pub released: bool,
     /// What was written, with numbers masked.
     pub comments: Vec<String>,
@@ -34,8 +37,13 @@ pub(super) async fn of_day(
     office: &OfficeCode,
     date: Date,
 ) -> Result<Comments, StoreError> {
-    let is_over = date < central.now().date();
-    let texts = if is_over { central.store.comments(office, date).await? } else { Vec::new() };
+    let now = central.now();
+    let is_over = date < now.date();
+    // Phones write for as long as tickets are valid: each would be seen to appear.
+    let last_ticket = At::from_civil(date.at(23, 59, 59, 0)).plus_minutes(VALID_MINUTES);
+    let by_phone = now > last_ticket;
+    let texts =
+        if is_over { central.store.comments(office, date, by_phone).await? } else { Vec::new() };
     let comments = released(texts);
     Ok(Comments { office: office.clone(), date, released: is_over, comments })
 }

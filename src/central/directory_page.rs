@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use rand::Rng;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::access::sign_in_page::busy;
 use super::access::who::Who;
@@ -40,7 +41,7 @@ const SHOWN: usize = 400;
 /// Empty lines at the end of a list that can be written into.
 const SPARE: usize = 3;
 /// Most lines of such a list that are read.
-const MOST_LINES: usize = 400;
+const MOST_LINES: usize = 600;
 /// The field of the form that an office shows: what every page's own form carries is called `form`.
 const FORM_FIELD: &str = "form_code";
 /// Most previews that wait for somebody's decision, and for how long, in minutes.
@@ -57,8 +58,16 @@ struct Kept {
 }
 
 /// Changes that somebody was shown and has not decided about.
-#[derive(Default)]
-pub(super) struct Plans(Mutex<VecDeque<Kept>>);
+pub(super) struct Plans {
+    kept: Mutex<VecDeque<Kept>>,
+    working: Semaphore,
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), working: Semaphore::new(1) }
+    }
+}
 
 impl Plans {
     fn keep(&self, who: &Who, now: At, plan: Plan, shown: PlanWords) -> String {
@@ -66,7 +75,7 @@ impl Plans {
         system_random().fill_bytes(&mut secret);
         let secret = data_encoding::HEXLOWER.encode(&secret);
         let (login, until) = (who.account.login.clone(), now.plus_minutes(PLAN_MINUTES));
-        let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plans = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|kept| now <= kept.until);
         while plans.len() >= MOST_PLANS {
             plans.pop_front();
@@ -77,7 +86,7 @@ impl Plans {
 
     /// Gives a preview once, to whom it was shown.
     fn take(&self, who: &Who, now: At, secret: &str) -> Option<Kept> {
-        let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plans = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = |kept: &Kept| {
             kept.secret == secret && kept.login == who.account.login && now <= kept.until
         };
@@ -280,7 +289,11 @@ async fn handed(mut parts: Multipart) -> Result<Handed, String> {
     let told = |error: axum::extract::multipart::MultipartError| error.body_text();
     while let Some(part) = parts.next_field().await.map_err(told)? {
         if part.name() == Some(OFFICE) {
-            handed.office = part.text().await.map_err(told)?.trim().parse().ok();
+            let text = part.text().await.map_err(told)?.trim().to_lowercase();
+            if !text.is_empty() {
+                let none = |_| format!("there is no office {text}");
+                handed.office = Some(text.parse().map_err(none)?);
+            }
         } else if let Some(name) = part.file_name().map(str::to_owned) {
             let bytes = part.bytes().await.map_err(told)?.to_vec();
             // A browser sends an empty file when none was chosen.
@@ -294,6 +307,8 @@ async fn handed(mut parts: Multipart) -> Result<Handed, String> {
 
 /// What files would change, worked out where it holds nobody up.
 async fn planned(central: &Arc<Central>, who: &Arc<Who>, handed: Handed) -> Option<Plan> {
+    // One at a time: each may unpack much.
+    let _working = central.plans.working.acquire().await.ok()?;
     let (central, who) = (Arc::clone(central), Arc::clone(who));
     let plan = tokio::task::spawn_blocking(move || {
         let offices = central.offices();
@@ -416,10 +431,15 @@ fn one_row(kind: Kind, typed: &BTreeMap<String, String>, cleared: &[&str]) -> Sh
 
 /// A list of the lines that were typed, fields with their line's number behind them; a line without the column
 /// that leads is left out.
-fn lines(kind: Kind, typed: &BTreeMap<String, String>) -> Sheet {
+fn lines(kind: Kind, typed: &BTreeMap<String, String>, texts: &Texts) -> Sheet {
     let columns: Vec<&str> = kind.columns().iter().map(|column| column.word).collect();
     let leads = if kind == Kind::Calendar { "date" } else { "weekdays" };
-    let heads = columns.iter().map(|column| (*column).to_owned()).collect();
+    // Plain numbers are counted as the column's name says: “Thứ 2” is Monday.
+    let head = |column: &&str| match *column {
+        "weekdays" => texts.directory.col_weekdays.clone(),
+        other => other.to_owned(),
+    };
+    let heads = columns.iter().map(head).collect();
     let mut rows = vec![(0, heads)];
     for line in 1..=MOST_LINES {
         let field = |column: &str| {
@@ -493,6 +513,11 @@ pub(super) async fn change_office(
     let mut typed = typed;
     typed.insert(OFFICE.to_owned(), office.to_string());
     let act = typed.get("do").cloned().unwrap_or_default();
+    // What is changed is what was shown.
+    if typed.get("state").is_some_and(|shown| *shown != directory.digest().to_string()) {
+        let told = Told::wrong(&texts.directory.plan_meanwhile, &BTreeMap::new());
+        return show_office(&central, texts, &who, &code, told).await;
+    }
     if typed.contains_key("new") {
         let id = typed.get("id").map(|id| id.trim().to_lowercase()).unwrap_or_default();
         let is_used = match Kind::of_word(&act) {
@@ -505,11 +530,11 @@ pub(super) async fn change_office(
         }
     }
     let (emptied, sheet) = match (act.as_str(), Kind::of_word(&act)) {
-        ("end", _) => (None, one_row(Kind::Offices, &typed, &["until"])),
+        ("end", _) => (None, one_row(Kind::Offices, &typed, &["until", "into"])),
         (_, Some(Kind::Offices)) => (None, one_row(Kind::Offices, &typed, &[])),
         (_, Some(kind @ Kind::Counters)) => (None, one_row(kind, &typed, &["branch", "until"])),
         (_, Some(kind @ Kind::Officials)) => (None, one_row(kind, &typed, &["title", "until"])),
-        (_, Some(kind)) => (Some(kind), lines(kind, &typed)),
+        (_, Some(kind)) => (Some(kind), lines(kind, &typed, texts)),
         (_, None) => return show_office(&central, texts, &who, &code, Told::default()).await,
     };
     let told = change(&central, texts, &who, Some(&office), emptied, &[sheet], &typed).await;
@@ -568,6 +593,16 @@ async fn show_office(
         .map(|(days, counter, official, from, to)| {
             line(&[
                 ("weekdays", weekdays(&days, t)),
+                (
+                    "counter_name",
+                    directory
+                        .counter(&counter)
+                        .map_or_else(String::new, |one| texts.counter_and_name(one)),
+                ),
+                (
+                    "official_name",
+                    directory.official(&official).map_or_else(String::new, |one| one.name.clone()),
+                ),
                 ("counter", counter.to_string()),
                 ("official", official.to_string()),
                 ("from", from),
@@ -615,7 +650,7 @@ async fn show_office(
         known.map_or_else(|| login.to_owned(), |account| account.name.clone())
     };
     // What was typed wrongly stands where it was typed.
-    let list = |kind: Kind, lines: Vec<Value>| typed_lines(kind, &told).unwrap_or(lines);
+    let list = |kind: Kind, lines: Vec<Value>| typed_lines(kind, &told, texts).unwrap_or(lines);
     let context = json!({
         "d": t,
         "office_name": office.name,
@@ -627,6 +662,7 @@ async fn show_office(
             "closes": clock(office.closes),
             "until": shown(office.ended.as_ref().map(|ended| ended.until)),
             "into": office.ended.as_ref().and_then(|ended| ended.into.as_ref()),
+            "decision": office.ended.as_ref().map(|ended| &ended.decision),
             "ended": office.ended.as_ref().map(|ended| ended_text(ended, t)),
         },
         "former": former,
@@ -637,6 +673,7 @@ async fn show_office(
         "roster": list(Kind::Roster, roster),
         "hours": list(Kind::Hours, hours),
         "calendar": list(Kind::Calendar, calendar),
+        "state": directory.digest(),
         "spare": SPARE,
         "may_change": !central.offices.in_files().contains(&office.code),
         "of_province": *who.unit() == Unit::PROVINCE,
@@ -650,13 +687,13 @@ async fn show_office(
 }
 
 /// The lines of a list as they were typed, if that is what was wrong.
-fn typed_lines(kind: Kind, told: &Told) -> Option<Vec<Value>> {
+fn typed_lines(kind: Kind, told: &Told, texts: &Texts) -> Option<Vec<Value>> {
     if !told.wrong || told.typed.get("do").map(String::as_str) != Some(kind.word()) {
         return None;
     }
-    let Sheet { rows, .. } = lines(kind, &told.typed);
-    let mut rows = rows.into_iter().map(|(_, cells)| cells);
-    let heads = rows.next()?;
+    let Sheet { rows, .. } = lines(kind, &told.typed, texts);
+    let rows = rows.into_iter().skip(1).map(|(_, cells)| cells);
+    let heads: Vec<String> = kind.columns().iter().map(|column| column.word.to_owned()).collect();
     let line = |cells: Vec<String>| {
         heads.iter().cloned().zip(cells.into_iter().map(Value::from)).collect()
     };

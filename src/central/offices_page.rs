@@ -71,7 +71,8 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Response {
     let texts = asked.texts(&central.config);
-    let Ok(date) = day.parse::<Date>() else {
+    let known = day.parse::<Date>().ok();
+    let Some(date) = known.filter(|date| *date <= central.now().date()) else {
         return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
     };
     let comparison = match find(&central, &who, date).await {
@@ -157,8 +158,9 @@ pub(super) async fn api(
     let date = if day == "latest" {
         latest(&central, &who).await?
     } else {
-        let no_day = |_| Problem::new(StatusCode::NOT_FOUND, "expected a day such as 2026-11-24");
-        day.parse().map_err(no_day)?
+        let no_day = "expected a day such as 2026-11-24, not after today";
+        let known = day.parse::<Date>().ok().filter(|date| *date <= central.now().date());
+        known.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_day))?
     };
     match find(&central, &who, date).await {
         Ok(comparison) => Ok(Json(comparison).into_response()),

@@ -74,6 +74,10 @@ pub(super) async fn find(
     } else {
         date.parse().map_err(|_| Missing::Period)?
     };
+    // What is usual before a day to come would tell today's ratings as they are given.
+    if period.from() > central.now().date() {
+        return Err(Missing::NoDay);
+    }
     let (store, forms) = (central.store.as_ref(), &central.config.forms);
     let summary = summary::of_period(store, &directory, forms, period, central.now()).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {

@@ -8,7 +8,12 @@ const LEAST_DIGITS: usize = 9;
 /// The text with telephone and identity numbers masked: nine digits or more, with spaces, dots, dashes or
 /// a plus between them or not.
 pub fn masked(text: &str) -> String {
-    let joins = |character: char| matches!(character, ' ' | '.' | '-' | '+' | '(' | ')' | '/');
+    let joins = |character: char| {
+        matches!(
+            character,
+            ' ' | '.' | '-' | '+' | '(' | ')' | '/' | '_' | '–' | '—' | '\u{a0}' | '\u{200b}'
+        )
+    };
     let characters: Vec<char> = text.chars().collect();
     let mut masked = characters.clone();
     let mut start = 0;
@@ -49,6 +54,7 @@ mod tests {
             ("+84 (912) 345.678", "+•• (•••) •••.•••"),
             ("CCCD 033099001234.", "CCCD ••••••••••••."),
             ("CMND 145-678-901", "CMND •••-•••-•••"),
+            ("0912–345\u{a0}678", "••••–•••\u{a0}•••"),
             ("chờ từ 8:30 đến 10:45, quầy 3", "chờ từ 8:30 đến 10:45, quầy 3"),
             ("ngày 24/11/2026", "ngày 24/11/2026"),
             ("H15.50.05.13-261008-0975", "H••.••.••.••-••••••-••••"),

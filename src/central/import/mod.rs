@@ -10,13 +10,14 @@ pub mod words;
 
 use self::plan::{Place, Plan, Problem, Setting, Wrong};
 use self::rows::{Found, recognise};
-use self::sheets::{Sheet, Upload};
+use self::sheets::{Budget, Sheet, Upload};
 
 /// What uploads would change.
 pub fn of_uploads(uploads: &[Upload], setting: &Setting<'_>) -> Plan {
     let (mut sheets, mut unreadable) = (Vec::new(), Vec::new());
+    let mut budget = Budget::default();
     for upload in uploads {
-        match sheets::read(upload) {
+        match sheets::read(upload, &mut budget) {
             Ok(read) => sheets.extend(read),
             Err(error) => {
                 let place = Place { sheet: upload.name.clone(), row: None };

@@ -18,6 +18,10 @@ use crate::domain::ids::{CounterId, Hash, OfficeCode, OfficialId};
 use crate::domain::office::{Counter, Directory, Ended, FormerName, Office, Official, Shift};
 use crate::domain::signals::Thresholds;
 
+/// More than this of a kind is no office's, and no page's: counters, officials, hours, days off; shifts, which are
+/// one for each weekday.
+const MOST: usize = 500;
+const MOST_SHIFTS: usize = 5 * MOST;
 /// Longest name, in letters.
 const LONGEST_NAME: usize = 120;
 /// When an office opens and closes of which that is not said.
@@ -96,6 +100,8 @@ pub enum Wrong {
     Order,
     /// Two at one time.
     Clash,
+    /// More than an office has.
+    TooMany,
     /// Not within an office's hours.
     Outside(Time, Time),
 }
@@ -375,22 +381,18 @@ impl Planner<'_> {
         let (opens, closes) = (moment(row, "opens")?, moment(row, "closes")?);
         let decision = name(row, "decision")?.unwrap_or_default();
         let until = until(row)?;
-        let into: Option<OfficeCode> = row.text("into").map(|_| code(row, "into")).transpose()?;
-        if let Some(into) = &into {
+        let into: Option<Option<OfficeCode>> = match row.text("into") {
+            None => None,
+            Some(NONE) => Some(None),
+            Some(_) => Some(Some(code(row, "into")?)),
+        };
+        if let Some(Some(into)) = &into {
             let known = self.drafts.contains_key(into)
                 || self.setting.offices.iter().any(|one| one.office.code == *into);
             if !known || *into == id {
                 return Err(Wrong::NoOffice(into.to_string()));
             }
         }
-        let ended = match (until, into) {
-            (Some(Some(until)), into) => {
-                Some(Some(Ended { until, into, decision: decision.clone() }))
-            }
-            (Some(None), None) => Some(None),
-            (_, Some(_)) => return Err(Wrong::Needed("until")),
-            (None, None) => None,
-        };
         if is_new {
             let office = Office {
                 code: id.clone(),
@@ -423,16 +425,38 @@ impl Planner<'_> {
             let was = std::mem::replace(&mut office.name, renamed);
             // Two names of one day are one change.
             if office.former.last().is_none_or(|former| former.until != yesterday) {
+                let decision = decision.clone();
                 office.former.push(FormerName { name: was, until: yesterday, decision });
             }
         }
         set(&mut told, "form", &mut office.form, form, Clone::clone);
         set(&mut told, "opens", &mut office.opens, opens, shown_time);
         set(&mut told, "closes", &mut office.closes, closes, shown_time);
-        set(&mut told, "until", &mut office.ended, ended, |ended| {
+        let mut ended = office.ended.clone();
+        match until {
+            Some(None) => ended = None,
+            Some(Some(until)) => {
+                let decision = String::new();
+                ended.get_or_insert(Ended { until, into: None, decision }).until = until;
+            }
+            None => {}
+        }
+        match (&mut ended, into) {
+            (Some(ended), Some(into)) => ended.into = into,
+            (None, Some(Some(_))) => return Err(Wrong::Needed("until")),
+            _ => {}
+        }
+        if let (Some(ended), false) = (&mut ended, decision.is_empty()) {
+            ended.decision = decision;
+        }
+        set(&mut told, "until", &mut office.ended, Some(ended), |ended| {
             let shown = |ended: &Ended| {
                 let into = ended.into.as_ref().map(|into| format!(" → {into}"));
-                format!("{}{}", shown_date(&Some(ended.until)), into.unwrap_or_default())
+                let decision = &ended.decision;
+                let decision =
+                    if decision.is_empty() { String::new() } else { format!(" ({decision})") };
+                let until = shown_date(&Some(ended.until));
+                format!("{until}{}{decision}", into.unwrap_or_default())
             };
             ended.as_ref().map_or_else(String::new, shown)
         });
@@ -551,6 +575,9 @@ impl Planner<'_> {
         }
         let (from, to) = span(row)?;
         let mut is_new = false;
+        if draft.directory.roster.len() > MOST_SHIFTS {
+            return Err(Wrong::TooMany);
+        }
         for weekday in &weekdays {
             let (counter, official) = (counter.clone(), official.clone());
             let shift = Shift { weekday: *weekday, counter, official, from, to };
@@ -656,6 +683,15 @@ impl Planner<'_> {
                 && before.as_ref().is_some_and(|before| before.calendar.is_none())
             {
                 directory.calendar = None;
+            }
+            let (hours, days) = directory
+                .calendar
+                .as_ref()
+                .map_or((0, 0), |calendar| (calendar.hours.len(), calendar.days.len()));
+            let counts = [directory.counters.len(), directory.officials.len(), hours, days];
+            if counts.into_iter().any(|n| n > MOST) || directory.roster.len() > MOST_SHIFTS {
+                let place = Place { sheet: office.to_string(), row: None };
+                self.plan.problems.push(Problem { place, wrong: Wrong::TooMany });
             }
             let (opens, closes) = (directory.office.opens, directory.office.closes);
             let calendar = directory.calendar.iter();

@@ -1,6 +1,7 @@
 //! Files as people bring them, read into sheets of text: XLSX, and CSV in the encodings and with the
 //! separators that office programs write.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
@@ -13,8 +14,36 @@ pub const MOST_ROWS: usize = 30_000;
 const MOST_COLUMNS: usize = 40;
 /// Longest text of a cell, in letters.
 const LONGEST_CELL: usize = 500;
-/// What a packed file may unpack to, in bytes.
+/// What all packed files of an upload may unpack to, in bytes.
 const UNPACKED: u64 = 64 * 1024 * 1024;
+/// Cells that are looked at in all of them, empty ones included.
+const MOST_CELLS: usize = 2_000_000;
+/// What is kept of them, in bytes.
+const MOST_KEPT: usize = 16 * 1024 * 1024;
+/// Most sheets.
+const MOST_SHEETS: usize = 64;
+
+/// What is left of what an upload may cost.
+#[derive(Debug)]
+pub struct Budget {
+    unpacked: u64,
+    cells: usize,
+    kept: usize,
+    rows: usize,
+    sheets: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let (unpacked, cells, kept) = (UNPACKED, MOST_CELLS, MOST_KEPT);
+        Self { unpacked, cells, kept, rows: MOST_ROWS, sheets: MOST_SHEETS }
+    }
+}
+
+fn take(left: &mut usize, n: usize) -> Result<(), Unreadable> {
+    *left = left.checked_sub(n).ok_or(Unreadable::TooLarge)?;
+    Ok(())
+}
 
 /// A file that was handed in.
 #[derive(Debug, Clone)]
@@ -64,16 +93,16 @@ pub enum Unreadable {
 ///
 /// # Errors
 /// When it is none of the kinds known, or too large.
-pub fn read(upload: &Upload) -> Result<Vec<Sheet>, Unreadable> {
+pub fn read(upload: &Upload, budget: &mut Budget) -> Result<Vec<Sheet>, Unreadable> {
     if upload.bytes.starts_with(b"PK\x03\x04") {
-        return workbook(&upload.bytes);
+        return workbook(&upload.bytes, budget);
     }
     if upload.bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         return Err(Unreadable::OldWorkbook);
     }
     let name = upload.name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    Ok(vec![Sheet { name: name.to_owned(), rows: table(&text_of(&upload.bytes)?)? }])
+    Ok(vec![Sheet { name: name.to_owned(), rows: table(&text_of(&upload.bytes)?, budget)? }])
 }
 
 /// A cell's text: composed accents, single spaces, nothing around it.
@@ -107,7 +136,7 @@ fn separator(text: &str) -> u8 {
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|mark| count(*mark)).unwrap_or(b',')
 }
 
-fn table(text: &str) -> Result<Vec<(u32, Vec<String>)>, Unreadable> {
+fn table(text: &str, budget: &mut Budget) -> Result<Vec<(u32, Vec<String>)>, Unreadable> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -130,65 +159,63 @@ fn table(text: &str) -> Result<Vec<(u32, Vec<String>)>, Unreadable> {
         counted = start;
         let cells: Vec<String> = record.iter().take(MOST_COLUMNS).map(cell).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
+            take(&mut budget.rows, 1)?;
+            take(&mut budget.kept, cells.iter().map(String::len).sum())?;
             rows.push((u32::try_from(number).unwrap_or(u32::MAX), cells));
-        }
-        if rows.len() > MOST_ROWS {
-            return Err(Unreadable::TooLarge);
         }
     }
     Ok(rows)
 }
 
-fn workbook(bytes: &[u8]) -> Result<Vec<Sheet>, Unreadable> {
+fn workbook(bytes: &[u8], budget: &mut Budget) -> Result<Vec<Sheet>, Unreadable> {
     // What it unpacks to is not known before it was unpacked.
     let mut packed = zip::ZipArchive::new(Cursor::new(bytes))?;
-    let mut left = UNPACKED;
     for index in 0..packed.len() {
-        let mut part = packed.by_index(index)?.take(left + 1);
-        left = left
-            .checked_sub(std::io::copy(&mut part, &mut std::io::sink())?)
-            .ok_or(Unreadable::TooLarge)?;
+        let mut part = packed.by_index(index)?.take(budget.unpacked + 1);
+        let unpacked = std::io::copy(&mut part, &mut std::io::sink())?;
+        budget.unpacked = budget.unpacked.checked_sub(unpacked).ok_or(Unreadable::TooLarge)?;
     }
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes))?;
     let mut sheets = Vec::new();
-    let mut all = 0;
     for name in book.sheet_names() {
+        take(&mut budget.sheets, 1)?;
         // Cell by cell: a sheet with one cell far down is not unfolded into all that is above it.
         let mut rows: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         let mut cells = book.worksheet_cells_reader(&name)?;
         while let Some(found) = cells.next_cell()? {
             let (row, column) = found.get_position();
             let column = column as usize;
+            take(&mut budget.cells, 1)?;
             let text = cell(&shown(found.get_value()));
+            take(&mut budget.kept, text.len())?;
             if text.is_empty() || column >= MOST_COLUMNS {
                 continue;
+            }
+            if !rows.contains_key(&(row + 1)) {
+                take(&mut budget.rows, 1)?;
             }
             let cells = rows.entry(row + 1).or_default();
             if cells.len() <= column {
                 cells.resize(column + 1, String::new());
             }
             cells[column] = text;
-            if all + rows.len() > MOST_ROWS {
-                return Err(Unreadable::TooLarge);
-            }
         }
-        all += rows.len();
         sheets.push(Sheet { name: cell(&name), rows: rows.into_iter().collect() });
     }
     Ok(sheets)
 }
 
 /// A cell as whoever typed it sees it; dates and times as ISO 8601 writes them.
-fn shown(value: &DataRef<'_>) -> String {
+fn shown<'a>(value: &'a DataRef<'_>) -> Cow<'a, str> {
     match value {
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => number.to_string(),
-        DataRef::String(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(moment) => moment_text(moment),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        _ => String::new(),
+        DataRef::Int(number) => number.to_string().into(),
+        DataRef::Float(number) => number.to_string().into(),
+        DataRef::String(text) => text.into(),
+        DataRef::SharedString(text) => (*text).into(),
+        DataRef::Bool(value) => value.to_string().into(),
+        DataRef::DateTime(moment) => moment_text(moment).into(),
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.into(),
+        _ => "".into(),
     }
 }
 
@@ -212,7 +239,7 @@ mod tests {
 
     fn sheet(name: &str, bytes: &[u8]) -> Sheet {
         let upload = Upload { name: name.to_owned(), bytes: bytes.to_vec() };
-        read(&upload).unwrap().remove(0)
+        read(&upload, &mut Budget::default()).unwrap().remove(0)
     }
 
     #[test]
@@ -244,7 +271,7 @@ mod tests {
             [&b"PK\x03\x04rubbish"[..], &[0xD0, 0xCF, 0x11, 0xE0, 1], &[0xC3, 0x28], b"a\0b"]
         {
             let upload = Upload { name: "a.xlsx".into(), bytes: bytes.to_vec() };
-            assert!(read(&upload).is_err(), "{bytes:?}");
+            assert!(read(&upload, &mut Budget::default()).is_err(), "{bytes:?}");
         }
     }
 }

@@ -219,6 +219,7 @@ fn wrong(wrong: &Wrong, t: &DirectoryTexts) -> String {
         Wrong::NoForm(code) => fill(&t.wrong_form, &[("code", code)]),
         Wrong::NoCounter(code) => fill(&t.wrong_counter, &[("code", code)]),
         Wrong::NoOfficial(code) => fill(&t.wrong_official, &[("code", code)]),
+        Wrong::TooMany => t.wrong_too_many.clone(),
         Wrong::Order => t.wrong_order.clone(),
         Wrong::Clash => t.wrong_clash.clone(),
         Wrong::Outside(from, to) => {

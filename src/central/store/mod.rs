@@ -493,7 +493,7 @@ pub trait Store: access::AccessStore {
     /// The directories in force of offices that are kept in the store.
     async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError>;
 
-    /// How an office's directory came to be what it is, the latest change first.
+    /// How an office's directory came to be what it is: the latest hundred changes, the last one first.
     async fn directory_changes(
         &self,
         office: &OfficeCode,
@@ -569,8 +569,14 @@ pub trait Store: access::AccessStore {
     /// What one reader has to read, in the order received.
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError>;
 
-    /// What citizens wrote to an office itself about a day, in no order that means anything.
-    async fn comments(&self, office: &OfficeCode, day: Date) -> Result<Vec<String>, StoreError>;
+    /// What citizens wrote to an office itself about a day, at its kiosks and perhaps on phones, in no order that
+    /// means anything.
+    async fn comments(
+        &self,
+        office: &OfficeCode,
+        day: Date,
+        by_phone: bool,
+    ) -> Result<Vec<String>, StoreError>;
 
     /// Contacts whose rating counts, stands beside or waits.
     async fn rated_contacts(&self) -> Result<Vec<ContactNumber>, StoreError>;

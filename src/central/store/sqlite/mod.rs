@@ -502,9 +502,14 @@ impl Store for SqliteStore {
         self.read(reading::findings).await
     }
 
-    async fn comments(&self, office: &OfficeCode, day: Date) -> Result<Vec<String>, StoreError> {
+    async fn comments(
+        &self,
+        office: &OfficeCode,
+        day: Date,
+        by_phone: bool,
+    ) -> Result<Vec<String>, StoreError> {
         let office = office.clone();
-        self.read(move |db| reading::comments(db, &office, day)).await
+        self.read(move |db| reading::comments(db, &office, day, by_phone)).await
     }
 
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError> {

@@ -202,7 +202,7 @@ pub(super) fn directory_changes(
     let mut statement = db.prepare_cached(
         "SELECT at, person, directory_version.directory
          FROM directory_change JOIN directory_version USING (digest)
-         WHERE office = ? ORDER BY id DESC",
+         WHERE office = ? ORDER BY id DESC LIMIT 100",
     )?;
     let rows = statement.query_map([office.as_str()], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
@@ -412,15 +412,16 @@ pub(super) fn comments(
     db: &Connection,
     office: &OfficeCode,
     day: Date,
+    by_phone: bool,
 ) -> Result<Vec<String>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT text FROM words WHERE reader = ?1 AND office = ?2 AND day = ?3
+        "SELECT text FROM words WHERE reader = ?1 AND office = ?2 AND day = ?3 AND ?4
          UNION ALL
          SELECT w.text FROM counter_words w
          LEFT JOIN contact c ON c.branch = w.branch AND c.seq = w.contact
          WHERE w.reader = ?1 AND w.office = ?2 AND coalesce(c.day, w.day) = ?3",
     )?;
-    let keys = params![Reader::Office.as_str(), office.as_str(), day.to_string()];
+    let keys = params![Reader::Office.as_str(), office.as_str(), day.to_string(), by_phone];
     let rows = statement.query_map(keys, |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
