@@ -9,14 +9,18 @@ use calamine::{Reader, Xlsx};
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
 use hailong::central::config::Config;
 use hailong::central::directory_sheets::workbook;
+use hailong::central::roots::make;
 use hailong::central::summary::of_day;
+use hailong::central::verify::of_file;
 use hailong::domain::access::{Right, Role, Standing, Unit};
 use hailong::domain::ids::OfficeCode;
 use hailong::domain::line::{Event, Line};
 use hailong::domain::office::Directory;
+use hailong::domain::summary::{State, Summary};
 use hailong::domain::system_random;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::Identity;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
 use reqwest::multipart::{Form, Part};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
@@ -642,4 +646,63 @@ async fn a_province_of_104_offices_comes_in_by_one_file_and_a_hostile_one_harms_
     let (status, _) = import(&central, &token, "", &[("big.csv", &vec![b'a'; 5 << 20])]).await;
     assert!([400, 413].contains(&status), "{status}");
     assert_eq!(import(&central, &token, "dry_run=true", &files).await.0, 200);
+}
+
+/// A day of an office at a kiosk that is turned off at a time, and the root of what is there next morning.
+async fn lived(central: &TestCentral, kiosk: &mut TestKiosk, day: &str, off: &str) -> Summary {
+    central.clock.set(at(&format!("{day} 08:15")));
+    let mut desk = kiosk.desk();
+    for _ in 0..10 {
+        rate(&mut desk, "hai_long", &[]);
+    }
+    central.clock.set(at(&format!("{day} {off}")));
+    desk.journal().append(Line::draft(Event::Stopped), &[]).unwrap();
+    drop(desk);
+    kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+    let day: jiff::civil::Date = day.parse().unwrap();
+    let directory = office(central, "dong-tien").unwrap();
+    let (store, forms) = (central.store(), &central.central.config.forms);
+    let summary = of_day(store, &directory, forms, day, at(&format!("{day} 23:00"))).await;
+    central.clock.set(at(&format!("{} 00:30", day.tomorrow().unwrap())));
+    make(&central.central).await.unwrap();
+    summary.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_closing_time_holds_from_the_next_day_and_days_before_it_stay_as_they_were() {
+    let central = empty().await;
+    let token = central.token(Role::Administrator).await;
+    let messy = of_office();
+    let files = [
+        ("offices.csv", OFFICES.as_bytes()),
+        ("counters.csv", COUNTERS.as_bytes()),
+        ("tu-xa.xlsx", messy.as_slice()),
+    ];
+    assert_eq!(import(&central, &token, "", &files).await.0, 200);
+    let mut kiosk = kiosk(&central, "dong-tien", "q1").await;
+    let first = lived(&central, &mut kiosk, "2026-11-24", "17:05").await;
+    assert_eq!(first.state, State::Complete, "turned off after 17:00");
+    // In the middle of a day an hour is added.
+    central.clock.set(at("2026-11-25 10:00"));
+    let later = b"code,closes\ndong-tien,18:00\n";
+    let (status, said) = import(&central, &token, "", &[("offices.csv", later)]).await;
+    assert_eq!((status, said["applied"].as_bool()), (200, Some(true)), "{said}");
+    let second = lived(&central, &mut kiosk, "2026-11-25", "17:30").await;
+    let third = lived(&central, &mut kiosk, "2026-11-26", "17:30").await;
+    assert_eq!((second.state, third.state), (State::Complete, State::Provisional));
+    // The journals give the same, and whoever checks them finds nothing, after a restart, too.
+    let (folder, clock) = central.stop().await;
+    let mut config = sample_config();
+    config.offices.clear();
+    let central = TestCentral::start_at_address("127.0.0.1:0", config, folder, clock, |_| {}).await;
+    let rebuilt = central.central.rebuild().await.unwrap().unwrap();
+    assert_eq!(rebuilt.differ, 0, "{:?}", rebuilt.rows);
+    let auditor = central.token(Role::Auditor).await;
+    let address = format!("http://{}/api/v1/export?opened=true", central.staff);
+    let reply = client().unwrap().get(address).bearer_auth(auditor).send().await.unwrap();
+    let file = central.folder.path().join("archive");
+    std::fs::write(&file, reply.bytes().await.unwrap()).unwrap();
+    let report = tokio::task::spawn_blocking(move || of_file(&file, None).unwrap()).await.unwrap();
+    assert_eq!(report.problems, [""; 0]);
+    assert!(report.summaries >= 3, "{}", report.summaries);
 }

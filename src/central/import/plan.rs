@@ -451,7 +451,7 @@ impl Planner<'_> {
         }
         set(&mut told, "until", &mut office.ended, Some(ended), |ended| {
             let shown = |ended: &Ended| {
-                let into = ended.into.as_ref().map(|into| format!(" → {into}"));
+                let into = ended.into.as_ref().map(|into| format!(" › {into}"));
                 let decision = &ended.decision;
                 let decision =
                     if decision.is_empty() { String::new() } else { format!(" ({decision})") };

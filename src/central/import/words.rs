@@ -149,7 +149,7 @@ fn of_change(change: &Change, t: &DirectoryTexts) -> ChangeWords {
                 let shown = |text: &str| {
                     if text.is_empty() { "–".to_owned() } else { format!("“{text}”") }
                 };
-                format!("{} {} → {}", t.column(change.kind, column), shown(from), shown(to))
+                format!("{}: {} › {}", t.column(change.kind, column), shown(from), shown(to))
             });
             ("altered", each.collect::<Vec<_>>().join("; "))
         }

@@ -15,7 +15,7 @@ use super::erasures::Erasures;
 use super::receipts::Receipts;
 use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
-use crate::central::store::sqlite::{Author, SqliteStore};
+use crate::central::store::sqlite::{Author, Closing, SqliteStore};
 use crate::central::store::{Entry, FormerKey, Kiosk, Standing, Store, StoreError, Verified};
 use crate::central::summary;
 use crate::clock::SystemClock;
@@ -117,7 +117,7 @@ impl Check {
                 .push(format!("what came before {from} is not here: the figures were not checked"));
             None
         } else {
-            Some(replica(&kiosks, &forms, &list.directories, &list.carried)?)
+            Some(replica(&kiosks, &forms, &list.carried)?)
         };
         let (series_key, root_key) =
             (verifying_key(&about.series_key), verifying_key(&about.root_key));
@@ -202,6 +202,7 @@ impl Check {
         let entries = self.entries(&header, &lines, batch);
         if header.kiosk.is_central() {
             self.own(&entries);
+            self.tell_closing(&entries).await?;
         } else {
             self.witness(&header.kiosk, &entries, batch.received);
         }
@@ -322,6 +323,20 @@ impl Check {
             let note = format!("{n} kiosks saw the same roots, and say so in their own journals");
             self.report.notes.push(note);
         }
+    }
+
+    /// Tells the copy when offices closed, as the own series has it.
+    async fn tell_closing(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let Some(replica) = &self.replica else { return Ok(()) };
+        let lines = entries.iter().filter_map(|entry| entry.line.as_ref().ok());
+        for line in lines.filter(|line| line.event == Event::Directory) {
+            let named = |one: &&Directory| Some(one.digest()) == line.digest;
+            if let Some(Directory { office, .. }) = self.directories.iter().find(named) {
+                let (code, closes) = (office.code.clone(), office.closes);
+                replica.store.tell_closing(code, line.at.date(), closes).await?;
+            }
+        }
+        Ok(())
     }
 
     /// What the central service's own series tells.
@@ -564,7 +579,6 @@ fn kiosk(listed: &ListedKiosk) -> Option<Kiosk> {
 fn replica(
     kiosks: &BTreeMap<KioskId, Kiosk>,
     forms: &Forms,
-    directories: &[Directory],
     carried: &[Tallies],
 ) -> Result<Replica, StoreError> {
     let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
@@ -579,12 +593,8 @@ fn replica(
         sealing_key: opening.sealing_key(),
         clock: Arc::new(SystemClock::start()),
         forms: forms.clone(),
-        // The latest one first.
-        closes: directories
-            .iter()
-            .rev()
-            .map(|one| (one.office.code.clone(), one.office.closes))
-            .collect(),
+        // Told as the own series tells it.
+        closing: Closing::default(),
     };
     let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
     Ok(Replica {

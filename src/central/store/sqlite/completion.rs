@@ -76,7 +76,7 @@ impl Writer {
     pub(super) fn passes(&self, state: &KioskState, line: &Line, received: At) -> Option<Date> {
         let Day::On(date) = Day::of(line.at, received) else { return None };
         let office = state.office.as_ref()?;
-        let closes = self.author.closes.iter().find(|(code, _)| code == office).map(|(_, at)| *at);
+        let closes = self.author.closing.on(office, line.at.date());
         let closed = closes.is_some_and(|closes| line.at.civil().time() >= closes);
         if line.event == Event::Stopped && closed { Some(date) } else { date.yesterday().ok() }
     }

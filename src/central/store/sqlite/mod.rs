@@ -27,14 +27,14 @@ mod schema;
 mod timing;
 mod writing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use async_trait::async_trait;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use rusqlite::Connection;
 use tokio::sync::{RwLock, oneshot};
 
@@ -81,22 +81,52 @@ pub struct Author {
     /// All forms known.
     pub forms: Forms,
     /// Closing times of the offices, for the `stopped` lines that end a day.
-    pub closes: Vec<(OfficeCode, jiff::civil::Time)>,
+    pub closing: Closing,
 }
 
 impl Author {
     /// The author of the service that has these secrets, offices and forms.
     pub fn of(keys: &Keys, offices: &[Directory], forms: Forms, clock: Arc<dyn Clock>) -> Self {
-        let closes = offices
-            .iter()
-            .map(|directory| (directory.office.code.clone(), directory.office.closes));
+        let mut closing = Closing::default();
+        for Directory { office, .. } in offices {
+            closing.tell(&office.code, Date::MIN, office.closes);
+        }
         Self {
             signing_key: keys.series.clone(),
             sealing_key: keys.opening.sealing_key(),
             clock,
             forms,
-            closes: closes.collect(),
+            closing,
         }
+    }
+}
+
+/// When offices close: what was told of them, and from which day on it holds. Whoever reads the same lines later
+/// judges each day as it was judged then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closing(BTreeMap<OfficeCode, Vec<(Date, Time)>>);
+
+impl Closing {
+    /// An office's closing time was told on a day. It holds from the next one on: that day may be judged already.
+    /// The first that is told holds for all days.
+    pub fn tell(&mut self, office: &OfficeCode, day: Date, closes: Time) {
+        let told = self.0.entry(office.clone()).or_default();
+        match told.last() {
+            None => told.push((Date::MIN, closes)),
+            Some((_, last)) if *last == closes => {}
+            Some(_) => told.push((day.tomorrow().unwrap_or(day), closes)),
+        }
+    }
+
+    /// What is known better, in the place of what was told of the same offices.
+    fn replace(&mut self, known: Self) {
+        self.0.extend(known.0);
+    }
+
+    /// When an office closes on a day, if that was told.
+    pub fn on(&self, office: &OfficeCode, day: Date) -> Option<Time> {
+        let told = self.0.get(office)?.iter().rev();
+        told.into_iter().find(|(from, _)| *from <= day).map(|(_, closes)| *closes)
     }
 }
 
@@ -123,6 +153,20 @@ impl SqliteStore {
     pub fn open(folder: &Path, author: Author) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
         Self::begin(Writer::open(&path, author)?, path)
+    }
+
+    /// An office's closing time was told on a day: to a copy, which writes no line of its own.
+    pub async fn tell_closing(
+        &self,
+        office: OfficeCode,
+        day: Date,
+        closes: Time,
+    ) -> Result<(), StoreError> {
+        self.write(move |writer| {
+            writer.author.closing.tell(&office, day, closes);
+            Ok(())
+        })
+        .await
     }
 
     fn begin(writer: Writer, path: PathBuf) -> Result<Self, StoreError> {

@@ -1,7 +1,7 @@
 //! Reading beside the writer.
 
 use ed25519_dalek::VerifyingKey;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -193,6 +193,25 @@ pub(super) fn kept_directories(db: &Connection) -> Result<Vec<Directory>, StoreE
     )?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
+}
+
+/// Closing times in the order told, each with the day on which it was.
+pub(super) fn closing_times(db: &Connection) -> Result<Vec<(OfficeCode, Date, Time)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT office, at, json_extract(directory_version.directory, '$.office.closes')
+         FROM directory_change JOIN directory_version USING (digest) ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let read = |row: rusqlite::Result<(String, String, String)>| {
+        let (office, at, closes) = row?;
+        let office = office.parse().map_err(|_| damaged("an office's code"))?;
+        let at = At::try_from(at).map_err(|_| damaged("the moment of a directory"))?;
+        let closes = closes.parse().map_err(|_| damaged("a closing time"))?;
+        Ok((office, at.date(), closes))
+    };
+    rows.map(read).collect()
 }
 
 pub(super) fn directory_changes(

@@ -7,12 +7,12 @@ use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Author;
 use super::branches::{Branch, Branches, Ranges};
 use super::decisions::Judgements;
 use super::reading;
 use super::retention::kept_since;
 use super::schema;
+use super::{Author, Closing};
 use crate::central::store::{
     Admission, Answered, EnrolmentCode, Entry, Kiosk, PhoneForm, StoreError, Verified,
 };
@@ -79,14 +79,19 @@ impl Writer {
             damaged: false,
         };
         writer.kept_since = kept_since(&writer.db)?;
-        for directory in reading::kept_directories(&writer.db)? {
-            let office = directory.office;
-            if writer.author.closes.iter().all(|(code, _)| *code != office.code) {
-                writer.author.closes.push((office.code, office.closes));
-            }
-        }
+        writer.know_closing()?;
         writer.transaction(Self::read_old_clocks)?;
         Ok(writer)
+    }
+
+    /// What was told of closing times; of offices of which nothing was told here, what the author brought.
+    fn know_closing(&mut self) -> Result<(), StoreError> {
+        let mut known = Closing::default();
+        for (office, day, closes) in reading::closing_times(&self.db)? {
+            known.tell(&office, day, closes);
+        }
+        self.author.closing.replace(known);
+        Ok(())
     }
 
     /// Runs `work` in one transaction: all of it is committed, or none.
@@ -119,6 +124,9 @@ impl Writer {
             self.own = None;
             self.last_ord = last_ord(&self.db).unwrap_or(self.last_ord);
             self.kept_since = kept_since(&self.db).unwrap_or(self.kept_since);
+            if let Err(error) = self.know_closing() {
+                tracing::error!(%error, "closing times");
+            }
         }
         committed
     }
@@ -503,12 +511,6 @@ impl Writer {
     ) -> Result<(), StoreError> {
         for directory in directories {
             self.in_force(directory, Some(person))?;
-            let office = &directory.office;
-            let closes = &mut self.author.closes;
-            match closes.iter_mut().find(|(code, _)| *code == office.code) {
-                Some((_, closes)) => *closes = office.closes,
-                None => closes.push((office.code.clone(), office.closes)),
-            }
         }
         Ok(())
     }
@@ -540,6 +542,7 @@ impl Writer {
                 "INSERT INTO directory_change (office, at, person, digest) VALUES (?, ?, ?, ?)",
                 params![office.as_str(), at.to_string(), person.unwrap_or_default(), digest.0],
             )?;
+            self.author.closing.tell(office, at.date(), directory.office.closes);
         }
         self.db.execute(
             "INSERT OR REPLACE INTO directory (office, digest, kept) VALUES (?, ?, ?)",
