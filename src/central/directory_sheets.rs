@@ -35,7 +35,7 @@ pub(super) fn shifts(
     for shift in &directory.roster {
         let (from, to) = (clock(shift.from), clock(shift.to));
         let same = lines.iter_mut().find(|(_, counter, official, start, end)| {
-            (&*counter, &*official, &*start, &*end) == (&shift.counter, &shift.official, &from, &to)
+            (counter, official, start, end) == (&shift.counter, &shift.official, &from, &to)
         });
         match same {
             Some((days, ..)) => days.push(shift.weekday),
@@ -56,7 +56,7 @@ pub(super) fn hours(directory: &Directory) -> Vec<(Vec<i8>, String, String)> {
     let mut lines: Vec<(Vec<i8>, String, String)> = Vec::new();
     for one in directory.calendar.iter().flat_map(|calendar| &calendar.hours) {
         let (from, to) = (clock(one.from), clock(one.to));
-        match lines.iter_mut().find(|(_, start, end)| (&*start, &*end) == (&from, &to)) {
+        match lines.iter_mut().find(|(_, start, end)| (start, end) == (&from, &to)) {
             Some((days, ..)) => days.push(one.weekday),
             None => lines.push((vec![one.weekday], from, to)),
         }
