@@ -706,3 +706,35 @@ async fn another_closing_time_holds_from_the_next_day_and_days_before_it_stay_as
     assert_eq!(report.problems, [""; 0]);
     assert!(report.summaries >= 3, "{}", report.summaries);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_line_by_line_what_it_would_do_and_what_is_wrong() {
+    let central = empty().await;
+    let asked = central.asked_as(Role::Administrator).await;
+    let folder = central.folder.path().to_owned();
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::write(file("offices.csv"), OFFICES).unwrap();
+    std::fs::write(file("counters.csv"), "office,id,number,name\ntay-tien,q1,0,Chung\n").unwrap();
+    let hailong = async |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hailong"));
+        command.args(["admin", "directory"]).args(arguments).args(&asked).args(["--lang", "en"]);
+        let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (offices, counters) = (file("offices.csv"), file("counters.csv"));
+    let (code, said) = hailong(&["import", "--dry-run", &offices]).await;
+    assert!(code == 0 && said.ends_with("Lines that would change: 2; that stay: 0.\n"), "{said}");
+    assert!(said.starts_with("Offices, row 2  dong-tien  Office dong-tien"), "{said}");
+    assert!(central.central.offices().is_empty());
+    let (code, said) = hailong(&["import", &offices, &counters]).await;
+    let wrong = "! Counters, row 2  Number: expected a number from 1 on, found “0”\n";
+    assert!(code == 2 && said.contains(wrong), "{said}");
+    assert!(central.central.offices().is_empty());
+    assert_eq!(hailong(&["import", &offices]).await.0, 0);
+    let out = file("all.xlsx");
+    assert_eq!(hailong(&["export", "--out", &out]).await.0, 0);
+    let (code, said) = hailong(&["import", &out]).await;
+    assert!(code == 0 && said.starts_with("Nothing changes"), "{said}");
+    // What is there is never written over.
+    assert_eq!(hailong(&["export", "--out", &out]).await.0, 2);
+}

@@ -121,7 +121,11 @@ pub fn upload(
         let text = reply.text().await.map_err(unreachable)?;
         match status.as_u16() {
             200 => Ok((true, text)),
-            422 => Ok((false, text)),
+            422 => {
+                // What is refused comes as a problem, whatever was asked for.
+                let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                Ok((false, problem["detail"].as_str().unwrap_or(&text).to_owned()))
+            }
             _ => Err(refused(&network.address(""), status, &text)),
         }
     })
