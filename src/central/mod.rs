@@ -21,6 +21,7 @@ pub mod import;
 pub mod ingest;
 pub mod keys;
 pub mod kiosks;
+pub mod office_page;
 pub mod offices;
 pub mod offices_page;
 pub mod offline;

@@ -19,8 +19,8 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, comments, directory_page, fleet_page, health, kiosks, offices_page, service,
-    summary_data, summary_page,
+    administration, comments, directory_page, fleet_page, health, kiosks, office_page,
+    offices_page, service, summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
@@ -85,7 +85,7 @@ pub const DOORS: &[Door] = &[
         ..door("/directory/import", Right::Directory, || post(directory_page::import))
     },
     door("/directory/{office}", Right::Directory, || {
-        get(directory_page::office).post(directory_page::change_office)
+        get(office_page::office).post(office_page::change_office)
     }),
     Door {
         size: Size::Upload,
