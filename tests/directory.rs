@@ -490,9 +490,16 @@ async fn an_office_is_set_up_by_forms_alone_and_what_it_was_called_stays_known()
     let directory = office(&central, "dong-tien").unwrap();
     assert_eq!(directory.open_on("2026-12-31".parse().unwrap()).len(), 1);
     assert!(directory.open_on("2027-01-04".parse().unwrap()).is_empty());
+    // Another name by another decision leaves the end's own.
+    let end = [("do", "end"), ("until", "31/12/2026"), ("decision", "20/NQ-HĐND")];
+    assert_eq!(send(&central, &cookie, here, &end).await.0, 200);
+    let renamed = [("do", "offices"), ("name", "Trung tâm Đông Tiến"), ("decision", "21/NQ-HĐND")];
+    assert_eq!(send(&central, &cookie, here, &renamed).await.0, 200);
+    let now = office(&central, "dong-tien").unwrap();
+    assert_eq!(now.office.ended.as_ref().unwrap().decision, "20/NQ-HĐND");
     // Who changed what, the latest first.
     let changes = central.store().directory_changes(&"dong-tien".parse().unwrap()).await.unwrap();
-    assert_eq!(changes.len(), 12);
+    assert_eq!(changes.len(), 14);
     assert!(changes.iter().all(|change| change.person == "administrator-tinh"));
     assert!(page.contains("Trần Thị Mận"));
 }

@@ -27,6 +27,7 @@ use super::problem::Problem;
 use super::report;
 use super::service::Central;
 use super::staff::{in_language, render};
+use super::store::StoreError;
 use crate::domain::access::Unit;
 use crate::domain::ids::{Hash, Login, OfficeCode};
 use crate::domain::office::{Directory, Ended};
@@ -54,12 +55,12 @@ struct Kept {
 /// Changes that somebody was shown and has not decided about.
 pub(super) struct Plans {
     kept: Mutex<VecDeque<Kept>>,
-    working: Semaphore,
+    working: Arc<Semaphore>,
 }
 
 impl Default for Plans {
     fn default() -> Self {
-        Self { kept: Mutex::default(), working: Semaphore::new(1) }
+        Self { kept: Mutex::default(), working: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -243,13 +244,7 @@ pub(super) async fn change_front(
                 None => Ok(Told::wrong(&t.plan_gone, &BTreeMap::new())),
                 Some(kept) => {
                     let said = PlanWords { applied: true, ..kept.shown }.outcome(texts);
-                    match central.change_offices(kept.after, who.person()).await {
-                        Ok(()) => Ok(Told::good(&said)),
-                        Err(ChangeError::Meanwhile) => {
-                            Ok(Told::wrong(&t.plan_meanwhile, &BTreeMap::new()))
-                        }
-                        Err(ChangeError::Store(error)) => Err(error),
-                    }
+                    put_in_force(&central, texts, &who, kept.after, &said, &typed).await
                 }
             }
         }
@@ -301,10 +296,11 @@ async fn handed(mut parts: Multipart) -> Result<Handed, String> {
 
 /// What files would change, worked out where it holds nobody up.
 async fn planned(central: &Arc<Central>, who: &Arc<Who>, handed: Handed) -> Option<Plan> {
-    // One at a time: each may unpack much.
-    let _working = central.plans.working.acquire().await.ok()?;
+    // One at a time, to its end even if nobody waits for it any more: each may unpack much.
+    let working = Arc::clone(&central.plans.working).acquire_owned().await.ok()?;
     let (central, who) = (Arc::clone(central), Arc::clone(who));
     let plan = tokio::task::spawn_blocking(move || {
+        let _working = working;
         let offices = central.offices();
         of_uploads(&handed.uploads, &setting(&central, &who, &offices, handed.office.as_ref()))
     });
@@ -432,8 +428,7 @@ pub(super) async fn change(
     emptied: Option<Kind>,
     sheets: &[Sheet],
     typed: &BTreeMap<String, String>,
-) -> Result<Told, super::store::StoreError> {
-    let t = &texts.directory;
+) -> Result<Told, StoreError> {
     let offices = central.offices();
     let plan = of_sheets(sheets, &Setting { emptied, ..setting(central, who, &offices, office) });
     if !plan.problems.is_empty() {
@@ -448,9 +443,21 @@ pub(super) async fn change(
         });
         return Ok(Told::wrong(each.collect::<Vec<_>>().join(" · "), typed));
     }
-    match central.change_offices(plan.after, who.person()).await {
-        Ok(()) => Ok(Told::good(&t.saved)),
-        Err(ChangeError::Meanwhile) => Ok(Told::wrong(&t.plan_meanwhile, typed)),
+    put_in_force(central, texts, who, plan.after, &texts.directory.saved, typed).await
+}
+
+/// Puts what was planned in force, and says so; or that somebody else was quicker.
+async fn put_in_force(
+    central: &Arc<Central>,
+    texts: &Texts,
+    who: &Who,
+    after: Vec<(Option<Hash>, Directory)>,
+    said: &str,
+    typed: &BTreeMap<String, String>,
+) -> Result<Told, StoreError> {
+    match central.change_offices(after, who.person()).await {
+        Ok(()) => Ok(Told::good(said)),
+        Err(ChangeError::Meanwhile) => Ok(Told::wrong(&texts.directory.plan_meanwhile, typed)),
         Err(ChangeError::Store(error)) => Err(error),
     }
 }

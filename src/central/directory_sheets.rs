@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::import::plan::follows_roster;
+use super::import::planner::follows_roster;
 use super::import::rows::{Kind, OFFICE};
 use super::import::words::{clock, weekdays};
 use crate::domain::ids::{CounterId, OfficialId};

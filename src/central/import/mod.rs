@@ -4,6 +4,7 @@
 //! A form on a page is a list of one row: there is one way to change an office.
 
 pub mod plan;
+pub mod planner;
 pub mod rows;
 pub mod sheets;
 pub mod words;
@@ -50,7 +51,7 @@ pub fn of_sheets(sheets: &[Sheet], setting: &Setting<'_>) -> Plan {
         let place = Place { sheet: passed_over.join(", "), row: None };
         problems.push(Problem { place, wrong: Wrong::Nothing });
     }
-    let mut plan = plan::plan(&lists, setting);
+    let mut plan = planner::plan(&lists, setting);
     plan.problems.extend(problems);
     if !plan.problems.is_empty() {
         plan.after.clear();
