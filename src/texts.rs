@@ -160,7 +160,7 @@ texts! {
     /// What the kiosk's screens say.
     KioskTexts {
         home_instruction, official_label, promise, later_button, notice_button, who_title, who_nobody, back,
-        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, invitation, decline, mode_large, mode_contrast, mode_low,
+        reasons_title, reasons_help, reasons_change, reasons_timeout, reasons_words, more_time, more_time_button, more_time_anywhere, invitation, decline, mode_large, mode_contrast, mode_low,
         words_title, words_help, words_phone, words_back, words_space, words_delete, words_capitals, rest_touch, rest_closed, rest_opens, rest_opens_today, skip, send,
         staff_title, staff_code, staff_code_help, staff_code_none, staff_code_wrong,
         staff_code_wait, staff_code_checking, staff_counter, staff_maintenance, staff_confirming, staff_elsewhere, staff_confirmed, staff_failed,
@@ -242,7 +242,7 @@ texts! {
         satisfied_ratings_n, withheld_n, withheld_help, interval_low, interval_high, period_week, period_month, period_quarter, period_year, period_range,
         choose_period, view_by, view_day, view_week, view_month, view_quarter, view_year, view_from, view_to, view_show, as_csv, as_xlsx, previous_period, next_period, period_state_open,
         period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, reports, reports_n, reports_none, report_no_counter, refused_title,
-        refused_text, refused_hint, missing_title, no_page, no_page_hint, no_office,
+        refused_text, refused_hint, large_title, large_text, large_hint, missing_title, no_page, no_page_hint, no_office,
         no_office_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
     }
 }

@@ -86,7 +86,7 @@ fn misfits(shot: &Shot<'_>) -> Vec<String> {
 }
 
 /// What a finger may press in low mode and does not stand in the lower half. The whole page may be pressed
-/// where a touch anywhere does; the languages stay in the header, and where there is most to read stand below, too.
+/// where a touch anywhere does; the languages stay in the header, and stand in the lower half, too.
 fn too_high(shot: &Shot<'_>) -> Vec<String> {
     let size = shot.window.size();
     let (half, header) = (size.height as f32 / 2., size.height as f32 * 0.14);
@@ -104,6 +104,17 @@ fn too_high(shot: &Shot<'_>) -> Vec<String> {
         ControlFlow::Continue(())
     });
     wrong
+}
+
+/// A screen of low mode from which no other language is within reach.
+fn without_languages(shot: &Shot<'_>) -> Option<String> {
+    let half = shot.window.size().height as f32 / 2.;
+    let own = shot.language.to_uppercase();
+    let within_reach = texts(shot).into_iter().any(|one| {
+        let is_code = one.text.chars().count() == 2 && one.text.chars().all(char::is_uppercase);
+        is_code && one.text != own && one.area.min_y() >= half
+    });
+    (!within_reach).then(|| format!("{}: no language within reach", shot.name()))
 }
 
 /// Names as long as they come.
@@ -152,6 +163,7 @@ fn no_text_is_cut_overlapped_or_off_the_panel_on_any_page_panel_mode_and_languag
             wrong.extend(misfits(shot));
             if shot.mode == "low" {
                 wrong.extend(too_high(shot));
+                wrong.extend(without_languages(shot));
                 low += 1;
             }
             shots += 1;

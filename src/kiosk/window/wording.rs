@@ -31,6 +31,7 @@ pub fn fill_texts(app: &ui::AppWindow, texts: &KioskTexts, notice: &str) {
     shown.set_reasons_timeout(text(&texts.reasons_timeout));
     shown.set_reasons_words(text(&texts.reasons_words));
     shown.set_more_time(text(&texts.more_time));
+    shown.set_more_time_anywhere(text(&texts.more_time_anywhere));
     shown.set_more_time_button(text(&texts.more_time_button));
     shown.set_invitation(text(&texts.invitation));
     shown.set_decline(text(&texts.decline));
