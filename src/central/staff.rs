@@ -210,7 +210,7 @@ pub(super) fn refuse(
     let why = match status {
         StatusCode::FORBIDDEN => "this account or token has no right to that",
         StatusCode::SERVICE_UNAVAILABLE => "the store could not be asked; try again",
-        StatusCode::PAYLOAD_TOO_LARGE => "the form is too large",
+        StatusCode::PAYLOAD_TOO_LARGE => "too much was sent at once; files are taken up to 4 MB",
         _ => "there is no such thing here",
     };
     Problem::new(status, why).into_response()
@@ -225,6 +225,7 @@ fn refusal_to(central: &Central, texts: &Texts, who: Option<&Who>, status: Statu
     let t = &texts.summary;
     let (title, text, hint) = match status {
         StatusCode::FORBIDDEN => (&t.refused_title, &t.refused_text, &t.refused_hint),
+        StatusCode::PAYLOAD_TOO_LARGE => (&t.large_title, &t.large_text, &t.large_hint),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             (&t.missing_title, &t.busy, &t.busy_hint)
         }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::RequestExt;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Multipart, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Form, http};
+use futures_util::StreamExt;
 use serde::Deserialize;
 
 use super::account::{Account, Session, Token};
@@ -132,28 +133,54 @@ struct Carried {
     form: String,
 }
 
-/// Whether what changes something was sent by the session's own page. Gives the request back.
+/// What is too long is read to its end and thrown away, up to so many bytes: whoever is still sending when the answer
+/// comes sees a broken line in its place.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
+
+/// The whole of what is sent, if it is no longer than `most` bytes.
+async fn whole(body: Body, most: usize) -> Result<Bytes, StatusCode> {
+    let (mut pieces, mut kept, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| StatusCode::BAD_REQUEST)?;
+        length = length.saturating_add(piece.len());
+        if length <= most {
+            kept.extend_from_slice(&piece);
+        } else if length > MOST_DISCARDED {
+            break;
+        } else {
+            kept = Vec::new();
+        }
+    }
+    if length <= most { Ok(kept.into()) } else { Err(StatusCode::PAYLOAD_TOO_LARGE) }
+}
+
+/// Whether what changes something was sent by the session's own page, if it is a session's. Gives the request back.
 async fn is_own(who: &Who, request: Request) -> Result<Request, StatusCode> {
-    let Some((_, own)) = who.session() else { return Ok(request) };
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    let in_parts = is_in_parts(request.headers());
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        || (who.session().is_none() && !in_parts)
+    {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let in_parts = kind.is_some_and(|kind| kind.starts_with("multipart/form-data"));
-    let most = if in_parts { MAX_UPLOAD } else { MAX_FORM };
-    let bytes = to_bytes(body, most).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-    let copy = http::Request::from_parts(parts.clone(), Body::from(bytes.clone()));
-    let carried = if in_parts {
-        carried_in_parts(copy).await
-    } else {
-        copy.extract::<Form<Carried>, _>().await.ok().map(|Form(carried)| carried.form)
-    };
-    if carried.is_some_and(|form| same(&form, own)) {
-        Ok(http::Request::from_parts(parts, Body::from(bytes)))
-    } else {
-        Err(StatusCode::FORBIDDEN)
+    let bytes = whole(body, if in_parts { MAX_UPLOAD } else { MAX_FORM }).await?;
+    if let Some((_, own)) = who.session() {
+        let copy = http::Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+        let carried = if in_parts {
+            carried_in_parts(copy).await
+        } else {
+            copy.extract::<Form<Carried>, _>().await.ok().map(|Form(carried)| carried.form)
+        };
+        if !carried.is_some_and(|form| same(&form, own)) {
+            return Err(StatusCode::FORBIDDEN);
+        }
     }
+    Ok(http::Request::from_parts(parts, Body::from(bytes)))
+}
+
+fn is_in_parts(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("multipart/form-data"))
 }
 
 /// What a form that carries files carries beside them.
