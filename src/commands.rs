@@ -58,14 +58,42 @@ fn not_in_this_build(feature: &str) -> Failure {
     Failure::new(USAGE, format!("this build was made without the feature {feature}"))
 }
 
+pub fn demo(demo: &Demo) -> Result<(), Failure> {
+    if demo.province { province(demo) } else { day(demo) }
+}
+
+#[cfg(not(feature = "central"))]
+fn province(_: &Demo) -> Result<(), Failure> {
+    Err(not_in_this_build("central"))
+}
+
+#[cfg(feature = "central")]
+fn province(demo: &Demo) -> Result<(), Failure> {
+    use hailong::central::service::ServiceError;
+    use hailong::demo::folder::FolderError;
+    use hailong::demo::province::{Options, ProvinceError, run};
+    let options =
+        Options { data: demo.data.clone(), once: demo.once, seed: demo.seed, date: demo.date };
+    run(&options).map_err(|error| {
+        let code = match &error {
+            ProvinceError::Config(_) => CONFIGURATION,
+            ProvinceError::Folder(FolderError::Usage(_))
+            | ProvinceError::Service(ServiceError::InUse(_)) => USAGE,
+            ProvinceError::Broken(_) => BROKEN,
+            _ => INTERNAL,
+        };
+        Failure::new(code, error)
+    })
+}
+
 #[cfg(not(all(feature = "kiosk", feature = "central")))]
-pub fn demo(_: &Demo) -> Result<(), Failure> {
+fn day(_: &Demo) -> Result<(), Failure> {
     Err(not_in_this_build("kiosk or central"))
 }
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
-pub fn demo(demo: &Demo) -> Result<(), Failure> {
-    use hailong::demo::{Options, run};
+fn day(demo: &Demo) -> Result<(), Failure> {
+    use hailong::demo::day::{Options, run};
     let options = Options {
         data: demo.data.clone(),
         once: demo.once,
@@ -79,12 +107,15 @@ pub fn demo(demo: &Demo) -> Result<(), Failure> {
 }
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
-fn of_demo(error: hailong::demo::DemoError) -> Failure {
+fn of_demo(error: hailong::demo::day::DemoError) -> Failure {
     use hailong::central::service::ServiceError;
-    use hailong::demo::DemoError;
+    use hailong::demo::day::DemoError;
+    use hailong::demo::folder::FolderError;
     let code = match &error {
         DemoError::Config(_) | DemoError::Summary(_) => CONFIGURATION,
-        DemoError::Usage(_) | DemoError::Service(ServiceError::InUse(_)) => USAGE,
+        DemoError::Usage(_)
+        | DemoError::Folder(FolderError::Usage(_))
+        | DemoError::Service(ServiceError::InUse(_)) => USAGE,
         DemoError::Unreachable(_) => UNREACHABLE,
         DemoError::Broken(_) => BROKEN,
         _ => INTERNAL,

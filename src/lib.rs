@@ -30,7 +30,7 @@
 pub mod central;
 pub mod clock;
 pub mod config;
-#[cfg(all(feature = "kiosk", feature = "central"))]
+#[cfg(feature = "central")]
 pub mod demo;
 pub mod domain;
 pub mod ending;

@@ -81,6 +81,10 @@ struct Demo {
     /// A private address of this machine, for phones in a hall: a trial without TLS.
     #[arg(long, value_name = "ADDR")]
     listen: Option<IpAddr>,
+    /// A year of a whole province in place of a day of one office, in DIR/province: 104 offices and 800 kiosks, a
+    /// million ratings. Takes minutes once, then serves its pages.
+    #[arg(long, conflicts_with_all = ["visitors", "speed", "listen"])]
+    province: bool,
 }
 
 /// Options of a kiosk.

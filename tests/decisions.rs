@@ -124,7 +124,7 @@ async fn what_is_in_review_counts_on_the_day_that_a_person_names_until_that_is_w
     send(&central, &kiosk, 1..=last).await;
     let rated = async |of: Date| {
         let office = "phu-sa".parse().unwrap();
-        let tallies = central.store().tallies(&office, of, of).await.unwrap();
+        let tallies = central.store().day(&office, of).await.unwrap().tallies;
         let rated = tallies.into_iter().find(|(key, _)| *key == Key::Outcome(Outcome::Rated));
         rated.map_or(0, |(_, n)| n)
     };
@@ -159,8 +159,7 @@ async fn state(central: &TestCentral, day: Date) -> String {
     let (store, config) = (central.store(), &central.central.config);
     let now = At::new(hailong::clock::Clock::now(&*central.clock));
     let office = &config.offices[0];
-    let summary =
-        hailong::central::summary::of_day(store, office, &config.forms, day, now).await.unwrap();
+    let summary = common::of_day(store, office, &config.forms, day, now).await.unwrap();
     serde_json::to_value(summary.state).unwrap().as_str().unwrap().to_owned()
 }
 

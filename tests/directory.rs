@@ -6,11 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use calamine::{Reader, Xlsx};
-use common::{TestCentral, TestKiosk, at, rate, sample_config};
+use common::{TestCentral, TestKiosk, at, of_day, rate, sample_config};
 use hailong::central::config::Config;
 use hailong::central::directory_sheets::workbook;
 use hailong::central::roots::make;
-use hailong::central::summary::of_day;
 use hailong::central::verify::of_file;
 use hailong::domain::access::{Right, Role, Standing, Unit};
 use hailong::domain::ids::OfficeCode;

@@ -378,7 +378,7 @@ async fn tallies(central: &TestCentral) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
     let mut day: jiff::civil::Date = "2026-11-23".parse().unwrap();
     for _ in 0..10 {
-        for (key, n) in central.store().tallies(&office, day, day).await.unwrap() {
+        for (key, n) in central.store().day(&office, day).await.unwrap().tallies {
             all.insert(format!("{day} {}", key.text()), n);
         }
         day = day.tomorrow().unwrap();

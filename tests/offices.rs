@@ -7,6 +7,7 @@ use std::sync::Arc;
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
 use hailong::domain::access::{Role, Standing, Unit};
 use hailong::domain::comparison::{Against, Comparison};
+use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::OfficeCode;
 use hailong::domain::line::{Event, Line};
 use hailong::domain::summary::{State, Summary};
@@ -29,7 +30,7 @@ async fn three() -> TestCentral {
         other.office.form = (*form).to_owned();
         config.offices.push(other);
     }
-    TestCentral::with_config(config, at("2026-11-20 07:30")).await
+    TestCentral::with_config(config, at("2026-11-10 07:30")).await
 }
 
 /// What visitors of offices rate on a day, at kiosks that are turned off after closing: so the day is complete.
@@ -77,7 +78,7 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     let central = three().await;
     // What is usual, and a day on which one falls and one rises.
     let usual: &[(&str, usize)] = &[("hai_long", 54), ("khong_hai_long", 6)];
-    day(&central, "2026-11-20", &[("phu-sa", usual), ("dong-tien", usual)]).await;
+    day(&central, "2026-11-10", &[("phu-sa", usual), ("dong-tien", usual)]).await;
     let today: [(&str, &[(&str, usize)]); 3] = [
         ("phu-sa", &[("hai_long", 20), ("khong_hai_long", 20)]),
         ("dong-tien", &[("hai_long", 60)]),
@@ -111,7 +112,7 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     // Three ratings are shown nowhere, nor in a sum.
     assert_eq!((three.n, three.withheld, three.offices[0].satisfied), (0, 3, None));
     // The day before it there is nothing to tell.
-    let before = compared(&central, &token, "2026-11-20").await;
+    let before = compared(&central, &token, "2026-11-10").await;
     assert!(before.groups[0].offices.iter().all(|line| line.against == Against::Unknown));
     assert_eq!(compared(&central, &token, "latest").await, comparison);
     assert_eq!(asked(&central, &token, "/api/v1/offices/2026-W48").await.0, 404);
@@ -119,6 +120,41 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     for path in ["offices/2026-11-26", "summary/phu-sa/2026-11-26", "summary/phu-sa/2026-12"] {
         assert_eq!(asked(&central, &token, &format!("/api/v1/{path}")).await.0, 404, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_usual_is_of_final_days_and_tells_nothing_that_they_withhold() {
+    let central = three().await;
+    day(&central, "2026-11-10", &[("phu-sa", &[("hai_long", 54), ("khong_hai_long", 6)])]).await;
+    let usual_ninety = (60, Some(0.9));
+    day(&central, "2026-11-11", &[("phu-sa", &[("khong_hai_long", 4)])]).await;
+    day(&central, "2026-11-12", &[("phu-sa", &[("hai_long", 30)])]).await;
+    central.clock.set(at("2026-11-30 08:00"));
+    let token = central.token(Role::Supervisor).await;
+    let usual = async |day: &str| {
+        let (status, body) =
+            asked(&central, &token, &format!("/api/v1/summary/phu-sa/{day}")).await;
+        assert_eq!(status, 200);
+        let summary: Summary = serde_json::from_slice(&body).unwrap();
+        let row = summary.by_official.iter().find(|row| row.id == "cb07").unwrap();
+        assert_eq!((row.usual.n, row.usual.rate), (summary.usual.n, summary.usual.rate));
+        (summary.usual.n, summary.usual.rate)
+    };
+    // The kiosk of the tenth was turned off for good: of days after it nobody knows that nothing is still to come.
+    assert_eq!(usual("2026-11-17").await, (0, None), "its day is not yet a week old");
+    assert_eq!(usual("2026-11-18").await, usual_ninety);
+    assert_eq!(usual("2026-11-20").await, usual_ninety);
+    // Once it is retired they are final. The four of the eleventh are in no sum, so no two sums differ by them.
+    for (kiosk, day) in [("phu-sa-2026-11-10", "2026-11-11"), ("phu-sa-2026-11-11", "2026-11-12")] {
+        let (kiosk, since) = (kiosk.parse().unwrap(), day.parse().unwrap());
+        let what = What::Retired { kiosk, since, replaced_by: None };
+        let (person, reason) = ("Trần Thị Mận".into(), "turned off for good".into());
+        let decision = Decision { what, person, reason };
+        central.central.decide(decision, Unit::PROVINCE).await.unwrap();
+    }
+    assert_eq!(usual("2026-11-18").await, usual_ninety);
+    assert_eq!(usual("2026-11-19").await, usual_ninety);
+    assert_eq!(usual("2026-11-20").await, (90, Some(0.9333)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

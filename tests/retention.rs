@@ -81,7 +81,7 @@ async fn lived() -> (TestCentral, [TestKiosk; 2]) {
 }
 
 async fn counted(store: &dyn Store, day: Date) -> BTreeSet<(Key, u64)> {
-    store.tallies(&"phu-sa".parse().unwrap(), day, day).await.unwrap().into_iter().collect()
+    store.day(&"phu-sa".parse().unwrap(), day).await.unwrap().tallies.into_iter().collect()
 }
 
 async fn erase(central: &TestCentral, today: Date) -> usize {
@@ -126,7 +126,7 @@ async fn answers_are_gone_after_five_years_and_what_was_counted_stays() {
         bytes.windows(needle.len()).any(|window| window == needle)
     };
     let summary = async || -> Summary {
-        hailong::central::summary::of_day(
+        common::of_day(
             store,
             &central.central.config.offices[0],
             &central.central.config.forms,

@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{TestCentral, at, rate, signed_in};
-use hailong::central::summary::of_day;
+use common::{TestCentral, at, of_day, rate, signed_in};
 
 #[tokio::test]
 async fn a_tap_becomes_a_figure_of_the_daily_summary() {

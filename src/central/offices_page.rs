@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::service::Central;
 use super::staff::{in_language, refuse, render};
 use super::store::StoreError;
-use super::summary::{self, SummaryError};
+use super::summary::SummaryError;
 use crate::domain::comparison::{Against, Comparison, Line, compare};
 use crate::domain::form::in_language as worded;
 use crate::domain::period::Period;
@@ -43,9 +43,8 @@ async fn find(central: &Arc<Central>, who: &Who, date: Date) -> Result<Compariso
         }
         let (central, directory) = (Arc::clone(central), Arc::clone(directory));
         summaries.spawn(async move {
-            let (store, forms) = (central.store.as_ref(), &central.config.forms);
             let office = &directory.office;
-            match summary::of_day(store, &directory, forms, date, central.now()).await {
+            match central.summaries(&directory).of_day(date).await {
                 Ok(summary) => {
                     Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary))))
                 }

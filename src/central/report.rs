@@ -11,7 +11,7 @@ use super::service::DEMO_MARK;
 use super::spreadsheet::Spreadsheet;
 use super::store::sqlite::{self, SqliteStore};
 use super::store::{Store, StoreError};
-use super::summary::{self, SummaryError};
+use super::summary::{FinalDays, Summaries, SummaryError};
 use super::table;
 use crate::domain::form::{Form, Forms};
 use crate::domain::office::Directory;
@@ -183,7 +183,9 @@ pub fn of_folder(
             let record = store.day(code, period.from()).await?;
             now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
         }
-        Ok::<_, ReportError>(summary::of_period(&store, directory, &forms, period, now).await?)
+        let days = FinalDays::default();
+        let summaries = Summaries::new(&store, &days, directory, &forms, now);
+        Ok::<_, ReportError>(summaries.of_period(period).await?)
     })?;
     let directory = directory.clone();
     Ok(Report { summary, directory, forms, texts: setting.texts })

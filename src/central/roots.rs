@@ -20,7 +20,7 @@ use super::phone;
 use super::problem::Problem;
 use super::service::Central;
 use super::store::{StoreError, Unrooted};
-use super::summary::{self, SummaryError};
+use super::summary::SummaryError;
 use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::root::{BadRoot, Proof, Published, Renewed, Root, Statement, Tree};
@@ -122,8 +122,7 @@ async fn digests(
 ) -> Result<BTreeMap<OfficeCode, Hash>, RootsError> {
     let mut digests = BTreeMap::new();
     for directory in central.offices().iter() {
-        let store = central.store.as_ref();
-        match summary::of_day(store, directory, &central.config.forms, day, now).await {
+        match central.summaries_at(directory, now).of_day(day).await {
             Ok(summary) => {
                 digests.insert(directory.office.code.clone(), summary.digest_of());
             }

@@ -39,6 +39,7 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
+use super::summary::{FinalDays, Summaries};
 use super::{
     check, configuration, decide, door, health, heartbeat, phone, report, roots, staff, upkeep,
 };
@@ -51,6 +52,7 @@ use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::letter::Letter;
+use crate::domain::office::Directory;
 use crate::domain::receipt::Receipt;
 use crate::domain::seal::key_id;
 use crate::domain::system_random;
@@ -172,6 +174,7 @@ pub struct Central {
     /// Staff's pages.
     pub staff_pages: Pages,
     intake: Intake,
+    days: FinalDays,
     admitted: RwLock<Known>,
     at_once: Semaphore,
     rebuilding: Semaphore,
@@ -231,6 +234,7 @@ impl Central {
             plans: Plans::default(),
             config,
             clock,
+            days: FinalDays::default(),
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
@@ -246,6 +250,17 @@ impl Central {
     /// The clock's now.
     pub fn now(&self) -> At {
         At::new(self.clock.now())
+    }
+
+    /// An office's summaries as of now.
+    pub fn summaries<'a>(&'a self, directory: &'a Directory) -> Summaries<'a> {
+        self.summaries_at(directory, self.now())
+    }
+
+    /// The same as of another moment.
+    pub(super) fn summaries_at<'a>(&'a self, directory: &'a Directory, now: At) -> Summaries<'a> {
+        let store = self.store.as_ref();
+        Summaries::new(store, &self.days, directory, &self.config.forms, now)
     }
 
     /// An admitted kiosk.
@@ -339,6 +354,43 @@ impl Central {
         let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
         admitted.changes += 1;
         admitted.kiosks.clear();
+    }
+
+    /// Takes a kiosk's batch: verifies it, stores and counts what is in it, and signs a receipt.
+    ///
+    /// # Errors
+    /// When many are on their way, when the kiosk is not in use or did not sign it, when it is damaged, or when the
+    /// store refuses.
+    pub async fn receive(
+        self: &Arc<Self>,
+        request: Bytes,
+        signature: String,
+    ) -> Result<Letter, Problem> {
+        let Ok(_working) = self.at_once.try_acquire() else {
+            return Err(Problem::busy("many kiosks are sending at once", 2));
+        };
+        let unverified = Unverified::read(&request)?;
+        let kiosk = in_use(self.kiosk(&unverified.header.kiosk).await?)?;
+        let received = self.now();
+        let receipt_key = kiosk.receipt_key.clone();
+        let Header { start, first, count, .. } = unverified.header;
+        let verified = if count <= FEW && first - start < NEAR {
+            self.intake.verify(unverified, &signature, &kiosk.key, received)?
+        } else {
+            let (working, bytes) = (Arc::clone(self), request.clone());
+            let turn = Arc::clone(&self.unpacking).acquire_owned().await;
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                let unverified = Unverified::read(&bytes)?;
+                working.intake.verify(unverified, &signature, &kiosk.key, received)
+            })
+            .await
+            .map_err(|_| Problem::busy("the batch could not be worked on", 5))??
+        };
+        let _placing = self.placing.read().await;
+        take(self.store.as_ref(), &self.keys, receipt_key.as_deref(), verified)
+            .await
+            .map_err(Problem::from)
     }
 
     /// Makes a one-time code that admits one kiosk within [`CODE_MINUTES`].
@@ -520,37 +572,12 @@ pub(super) async fn journal(
     headers: HeaderMap,
     request: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let Ok(_working) = central.at_once.try_acquire() else {
-        return Err(Problem::busy("many kiosks are sending at once", 2));
-    };
-    let request = request?;
-    let unverified = Unverified::read(&request)?;
-    let kiosk = in_use(central.kiosk(&unverified.header.kiosk).await?)?;
     let signature = headers
         .get("hailong-signature")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    let received = central.now();
-    let receipt_key = kiosk.receipt_key.clone();
-    let Header { start, first, count, .. } = unverified.header;
-    let verified = if count <= FEW && first - start < NEAR {
-        central.intake.verify(unverified, &signature, &kiosk.key, received)?
-    } else {
-        let (working, bytes) = (Arc::clone(&central), request.clone());
-        let turn = Arc::clone(&central.unpacking).acquire_owned().await;
-        tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let unverified = Unverified::read(&bytes)?;
-            working.intake.verify(unverified, &signature, &kiosk.key, received)
-        })
-        .await
-        .map_err(|_| Problem::busy("the batch could not be worked on", 5))??
-    };
-    let receipt = {
-        let _placing = central.placing.read().await;
-        take(central.store.as_ref(), &central.keys, receipt_key.as_deref(), verified).await?
-    };
+    let receipt = central.receive(request?, signature).await?;
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
         ("hailong-signature", receipt.signature),

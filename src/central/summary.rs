@@ -1,16 +1,21 @@
 //! One office's day, or several: from the store's tallies to the published summary.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::store::{DayRecord, Gap, Progress, Store, StoreError};
+use super::store::{DayRecord, Gap, Passage, Progress, Store, StoreError};
 use crate::domain::calendar::ms_within;
 use crate::domain::form::Forms;
+use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::period::{self, Kind, Period};
 use crate::domain::signals;
 use crate::domain::summary::{
-    Available, Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, publish,
+    Available, Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, USUAL_GAP, Usuals,
+    publish,
 };
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
@@ -31,104 +36,184 @@ pub enum SummaryError {
     NoForm(String, Date),
 }
 
-/// The summary of an office's day as of `now`.
-pub async fn of_day(
-    store: &dyn Store,
-    directory: &Directory,
-    forms: &Forms,
-    date: Date,
-    now: At,
-) -> Result<Summary, SummaryError> {
-    let usual = usual(store, directory, forms, date).await?;
-    beside(store, directory, forms, date, now, &usual).await
+/// Final days as they are published, remembered: a year's summary is made of them, and so is what is usual.
+#[derive(Default)]
+pub struct FinalDays(Mutex<BTreeMap<(Date, OfficeCode), Remembered>>);
+
+/// Most days that are remembered; the earliest ones are forgotten first.
+const MOST_REMEMBERED: usize = 20_000;
+
+struct Remembered {
+    /// See [`Store::changes`].
+    changes: u64,
+    /// The directory by which it was made.
+    directory: Hash,
+    summary: Arc<Summary>,
 }
 
-/// The summary of an office's period as of `now`: of its days that have begun, or of the first one if none
-/// has. Days before there was a form in force are passed over.
-pub async fn of_period(
-    store: &dyn Store,
-    directory: &Directory,
-    forms: &Forms,
-    period: Period,
-    now: At,
-) -> Result<Summary, SummaryError> {
-    if period.kind() == Kind::Day {
-        return of_day(store, directory, forms, period.from(), now).await;
+impl FinalDays {
+    fn days(&self) -> MutexGuard<'_, BTreeMap<(Date, OfficeCode), Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let usual = usual(store, directory, forms, period.from()).await?;
-    let mut days = Vec::new();
-    let mut without = None;
-    for date in period.days().take_while(|date| *date <= now.date().max(period.from())) {
-        match beside(store, directory, forms, date, now, &usual).await {
-            Ok(day) => days.push(day),
-            Err(error @ SummaryError::NoForm(..)) => without = without.or(Some(error)),
-            Err(error) => return Err(error),
+
+    fn known(
+        &self,
+        key: &(Date, OfficeCode),
+        changes: u64,
+        directory: Hash,
+    ) -> Option<Arc<Summary>> {
+        let days = self.days();
+        let known = days.get(key)?;
+        let holds = known.changes == changes && known.directory == directory;
+        holds.then(|| Arc::clone(&known.summary))
+    }
+
+    fn remember(&self, key: (Date, OfficeCode), remembered: Remembered) {
+        let mut days = self.days();
+        days.insert(key, remembered);
+        while days.len() > MOST_REMEMBERED {
+            days.pop_first();
         }
     }
-    let none = || SummaryError::NoForm(directory.office.form.clone(), period.from());
-    period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))
 }
 
-/// The figures of the days before one.
-async fn usual(
-    store: &dyn Store,
-    directory: &Directory,
-    forms: &Forms,
-    date: Date,
-) -> Result<Figures, SummaryError> {
-    let back = |days: u32| date.checked_sub(i64::from(days).days()).unwrap_or(Date::MIN);
-    let tallies = store.tallies(&directory.office.code, back(USUAL_DAYS), back(1)).await?;
-    Ok(Figures::of_tallies(tallies, forms))
-}
-
-/// The summary of a day beside what is usual.
-async fn beside(
-    store: &dyn Store,
-    directory: &Directory,
-    forms: &Forms,
-    date: Date,
+/// An office's summaries as of a moment.
+pub struct Summaries<'a> {
+    store: &'a dyn Store,
+    days: &'a FinalDays,
+    directory: &'a Directory,
+    forms: &'a Forms,
     now: At,
-    usual: &Figures,
-) -> Result<Summary, SummaryError> {
-    let office = &directory.office;
-    let form = forms
-        .in_force(&office.form, date)
-        .ok_or_else(|| SummaryError::NoForm(office.form.clone(), date))?;
-    let record = store.day(&office.code, date).await?;
-    let state = state(directory, &record, date, now);
-    let all = Figures::of_tallies(record.tallies.iter().cloned(), forms);
-    let figures = match state {
-        State::Final => all,
-        _ => {
-            let ratings = store.ratings(&office.code, date).await?;
-            let in_fives = matches!(state, State::Open | State::Provisional);
-            all.in_steps(&ratings, forms, in_fives)
+    /// Names the directory among the days that are remembered.
+    digest: Hash,
+}
+
+impl<'a> Summaries<'a> {
+    /// From what a store holds, by a directory and forms, as of `now`.
+    pub fn new(
+        store: &'a dyn Store,
+        days: &'a FinalDays,
+        directory: &'a Directory,
+        forms: &'a Forms,
+        now: At,
+    ) -> Self {
+        Self { store, days, directory, forms, now, digest: directory.digest() }
+    }
+
+    /// The summary of a day.
+    pub async fn of_day(&self, date: Date) -> Result<Summary, SummaryError> {
+        self.of_period(Period::day(date)).await
+    }
+
+    /// The summary of a period: of its days that have begun, or of the first one if none has. Days before there was a
+    /// form in force are passed over.
+    pub async fn of_period(&self, period: Period) -> Result<Summary, SummaryError> {
+        let passage = self.store.passage(&self.directory.office.code).await?;
+        let usuals = self.usuals(period.from(), &passage).await?;
+        if period.kind() == Kind::Day {
+            let day = self.plain(period.from(), &passage).await?;
+            return Ok(Arc::unwrap_or_clone(day).beside(&usuals));
         }
-    };
-    let open = directory.open_on(date);
-    let signals = match (&directory.signals, state) {
-        (Some(thresholds), State::Complete | State::Final) => {
-            let ratings = store.timed(&office.code, date).await?;
-            signals::of(&ratings, &open, state == State::Final, thresholds)
+        let mut days = Vec::new();
+        let mut without = None;
+        for date in period.days().take_while(|date| *date <= self.now.date().max(period.from())) {
+            match self.plain(date, &passage).await {
+                Ok(day) => days.push(day),
+                Err(error @ SummaryError::NoForm(..)) => without = without.or(Some(error)),
+                Err(error) => return Err(error),
+            }
         }
-        _ => Vec::new(),
-    };
-    let setting = Setting {
-        directory,
-        form,
-        forms,
-        date,
-        state,
-        usual,
-        down: down(&open, &record),
-        available: match (&directory.calendar, state) {
-            (Some(_), State::Complete | State::Final) => available(&open, &record, date),
+        let none = || SummaryError::NoForm(self.directory.office.form.clone(), period.from());
+        let sum = period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))?;
+        Ok(sum.beside(&usuals))
+    }
+
+    /// What is usual before a day.
+    async fn usuals(&self, date: Date, passage: &Passage) -> Result<Usuals, SummaryError> {
+        let mut usuals = Usuals::default();
+        for back in USUAL_GAP..USUAL_GAP + USUAL_DAYS {
+            let Ok(day) = date.checked_sub(i64::from(back).days()) else { break };
+            if !self.is_final(day, passage) {
+                continue;
+            }
+            match self.plain(day, passage).await {
+                Ok(day) => usuals.add(&day),
+                Err(SummaryError::NoForm(..)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(usuals)
+    }
+
+    /// Whether nothing of a day can change any more: all journals have passed it and its tickets have expired.
+    fn is_final(&self, date: Date, passage: &Passage) -> bool {
+        let last_ticket = At::from_civil(date.at(23, 59, 59, 0)).plus_minutes(VALID_MINUTES);
+        passage.is_erased(date) || (self.now > last_ticket && passage.has_passed(date))
+    }
+
+    /// The summary of a day, before anything is usual.
+    async fn plain(&self, date: Date, passage: &Passage) -> Result<Arc<Summary>, SummaryError> {
+        let office = &self.directory.office.code;
+        if !self.is_final(date, passage) {
+            return self.made(date).await.map(Arc::new);
+        }
+        let changes = self.store.changes(office, date);
+        let key = (date, office.clone());
+        if let Some(known) = self.days.known(&key, changes, self.digest) {
+            return Ok(known);
+        }
+        let summary = Arc::new(self.made(date).await?);
+        // Whoever read the passage before a journal came may find the day open again.
+        if summary.state == State::Final {
+            let remembered =
+                Remembered { changes, directory: self.digest, summary: Arc::clone(&summary) };
+            self.days.remember(key, remembered);
+        }
+        Ok(summary)
+    }
+
+    async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
+        let Self { store, directory, forms, now, .. } = *self;
+        let office = &directory.office;
+        let form = forms
+            .in_force(&office.form, date)
+            .ok_or_else(|| SummaryError::NoForm(office.form.clone(), date))?;
+        let record = store.day(&office.code, date).await?;
+        let state = state(directory, &record, date, now);
+        let all = Figures::of_tallies(record.tallies.iter().cloned(), forms);
+        let figures = match state {
+            State::Final => all,
+            _ => {
+                let ratings = store.ratings(&office.code, date).await?;
+                let in_fives = matches!(state, State::Open | State::Provisional);
+                all.in_steps(&ratings, forms, in_fives)
+            }
+        };
+        let open = directory.open_on(date);
+        let signals = match (&directory.signals, state) {
+            // Of few ratings no pattern is spoken.
+            (Some(thresholds), State::Complete | State::Final) if !record.tallies.is_empty() => {
+                let ratings = store.timed(&office.code, date).await?;
+                signals::of(&ratings, &open, state == State::Final, thresholds)
+            }
             _ => Vec::new(),
-        },
-        signals,
-        silent: silent(directory, &record, date, state, now),
-    };
-    Ok(publish(&figures, setting))
+        };
+        let setting = Setting {
+            directory,
+            form,
+            forms,
+            date,
+            state,
+            down: down(&open, &record),
+            available: match (&directory.calendar, state) {
+                (Some(_), State::Complete | State::Final) => available(&open, &record, date),
+                _ => Vec::new(),
+            },
+            signals,
+            silent: silent(directory, &record, date, state, now),
+        };
+        Ok(publish(&figures, setting))
+    }
 }
 
 fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> State {

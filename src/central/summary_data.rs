@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::service::Central;
 use super::spreadsheet::{Spreadsheet, SpreadsheetError};
 use super::store::StoreError;
-use super::summary::{self, SummaryError};
+use super::summary::SummaryError;
 use super::{report, table};
 use crate::domain::access::View;
 use crate::domain::ids::OfficeCode;
@@ -78,8 +78,7 @@ pub(super) async fn find(
     if period.from() > central.now().date() {
         return Err(Missing::NoDay);
     }
-    let (store, forms) = (central.store.as_ref(), &central.config.forms);
-    let summary = summary::of_period(store, &directory, forms, period, central.now()).await?;
+    let summary = central.summaries(&directory).of_period(period).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {
         let days = (summary.date, summary.to.unwrap_or(summary.date));
         central.store.looked(who.person(), code, days, view).await?;

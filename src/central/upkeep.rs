@@ -16,23 +16,27 @@ const LOOK: Duration = Duration::from_secs(60);
 
 /// Does what is due for as long as the service runs; what fails is tried again.
 pub async fn keep(central: Arc<Central>) -> Infallible {
-    let store = central.store.as_ref();
     let mut erased = None;
     loop {
-        if let Err(error) = roots::make(&central).await {
-            tracing::error!(%error, "no root yet");
-        }
-        let today = central.now().date();
-        if erased != Some(today) {
-            match erase(&central, today).await {
-                Ok(()) => erased = Some(today),
-                Err(error) => tracing::error!(%error, "what is over is not erased yet"),
-            }
-        }
-        if let Err(error) = store.gather_codes().await {
-            tracing::error!(%error, "check codes not gathered");
-        }
+        look(&central, &mut erased).await;
         central.clock.sleep(LOOK).await;
+    }
+}
+
+/// Does what is due now; `erased` is the last day on which what was over was erased.
+pub async fn look(central: &Central, erased: &mut Option<Date>) {
+    if let Err(error) = roots::make(central).await {
+        tracing::error!(%error, "no root yet");
+    }
+    let today = central.now().date();
+    if *erased != Some(today) {
+        match erase(central, today).await {
+            Ok(()) => *erased = Some(today),
+            Err(error) => tracing::error!(%error, "what is over is not erased yet"),
+        }
+    }
+    if let Err(error) = central.store.gather_codes().await {
+        tracing::error!(%error, "check codes not gathered");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{DemoError, Hall};
+use super::day::{DemoError, Hall};
 use crate::central::store::ContactNumber;
 use crate::domain::line::{Event, Line};
 use crate::domain::summary::Summary;

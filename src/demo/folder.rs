@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::DemoError;
 use crate::central::service::DEMO_MARK;
 use crate::domain::office::Directory;
 use crate::domain::time::At;
@@ -27,6 +26,17 @@ const SAMPLE: [(&str, &str); 12] = [
     ("phu-sa/roster.csv", include_str!("../../kiosk-config/phu-sa/roster.csv")),
 ];
 
+/// Why a demo cannot live in a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It, or a file in it.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Usage(String),
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Mark {
     /// Days lived here, in order.
@@ -42,7 +52,7 @@ pub struct Folder {
 impl Folder {
     /// `kiosk-config` of the current folder, or else the sample that the program carries, written
     /// into `data`.
-    pub fn sample(data: &Path) -> Result<PathBuf, DemoError> {
+    pub fn sample(data: &Path) -> Result<PathBuf, FolderError> {
         let here = PathBuf::from("kiosk-config");
         if here.join("central.toml").is_file() {
             return Ok(here);
@@ -52,22 +62,22 @@ impl Folder {
             let file = config.join(name);
             if let Some(folder) = file.parent() {
                 std::fs::create_dir_all(folder)
-                    .map_err(|error| DemoError::File(folder.to_owned(), error))?;
+                    .map_err(|error| FolderError::File(folder.to_owned(), error))?;
             }
             if !file.exists() {
-                std::fs::write(&file, text).map_err(|error| DemoError::File(file, error))?;
+                std::fs::write(&file, text).map_err(|error| FolderError::File(file, error))?;
             }
         }
         Ok(config)
     }
 
     /// Uses `kiosk-config` of the current folder, or else the sample that the program carries.
-    pub fn open(data: &Path) -> Result<Self, DemoError> {
+    pub fn open(data: &Path) -> Result<Self, FolderError> {
         let config = Self::sample(data)?;
         let folder = Self { data: data.to_owned(), config };
         let central = folder.data.join("central").join("central.db");
         if central.exists() && !folder.data.join(DEMO_MARK).exists() {
-            return Err(DemoError::Usage(format!(
+            return Err(FolderError::Usage(format!(
                 "{} holds a real office's data; give the demo a folder of its own with --data",
                 data.display()
             )));
@@ -80,23 +90,27 @@ impl Folder {
         &self.config
     }
 
-    fn mark(&self) -> Result<Mark, DemoError> {
+    fn mark(&self) -> Result<Mark, FolderError> {
         let file = self.data.join(DEMO_MARK);
         match std::fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| DemoError::File(file, std::io::Error::other(error))),
+                .map_err(|error| FolderError::File(file, std::io::Error::other(error))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Mark::default()),
-            Err(error) => Err(DemoError::File(file, error)),
+            Err(error) => Err(FolderError::File(file, error)),
         }
     }
 
     /// The day to live: the asked one, or the first working day from today on that was not lived.
-    pub fn next_day(&self, asked: Option<Date>, directory: &Directory) -> Result<Date, DemoError> {
+    pub fn next_day(
+        &self,
+        asked: Option<Date>,
+        directory: &Directory,
+    ) -> Result<Date, FolderError> {
         let lived = self.mark()?.lived;
         let last = lived.iter().max().copied();
         if let Some(date) = asked {
             if last.is_some_and(|last| date <= last) {
-                return Err(DemoError::Usage(format!(
+                return Err(FolderError::Usage(format!(
                     "--date: days up to {} were lived in {}; ask for a later one, or give another \
                      --data",
                     last.unwrap_or(date),
@@ -104,10 +118,10 @@ impl Folder {
                 )));
             }
             if !directory.works_on(date.weekday()) || directory.open_on(date).is_empty() {
-                return Err(DemoError::Usage(format!("--date: nobody works on {date}")));
+                return Err(FolderError::Usage(format!("--date: nobody works on {date}")));
             }
             if date.year() < 2026 {
-                return Err(DemoError::Usage("--date: expected a day from 2026-01-01 on".into()));
+                return Err(FolderError::Usage("--date: expected a day from 2026-01-01 on".into()));
             }
             return Ok(date);
         }
@@ -119,19 +133,19 @@ impl Folder {
             }
             date = date.saturating_add(1.day());
         }
-        Err(DemoError::Usage("roster.csv: nobody works on any day".into()))
+        Err(FolderError::Usage("roster.csv: nobody works on any day".into()))
     }
 
     /// Notes that a day is being lived here: no real service may use this folder.
-    pub fn note_lived(&self, date: Date) -> Result<(), DemoError> {
+    pub fn note_lived(&self, date: Date) -> Result<(), FolderError> {
         let mut mark = self.mark()?;
         mark.lived.push(date);
         for folder in [self.data.clone(), self.data.join("central")] {
             std::fs::create_dir_all(&folder)
-                .map_err(|error| DemoError::File(folder.clone(), error))?;
+                .map_err(|error| FolderError::File(folder.clone(), error))?;
             let file = folder.join(DEMO_MARK);
             let bytes = serde_json::to_vec(&mark).unwrap_or_default();
-            std::fs::write(&file, bytes).map_err(|error| DemoError::File(file, error))?;
+            std::fs::write(&file, bytes).map_err(|error| FolderError::File(file, error))?;
         }
         Ok(())
     }

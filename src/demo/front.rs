@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::civil::Date;
 use tokio::sync::mpsc;
 
+use super::day::{DemoError, Hall, real_ms};
 use super::neighbour::Sending;
-use super::{DemoError, Hall, real_ms};
 use crate::clock::Clock;
 use crate::domain::system_random;
 use crate::domain::time::At;

@@ -14,7 +14,8 @@ use slint::{ComponentHandle, Global, Image, ModelRc, SharedPixelBuffer, SharedSt
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::clock::DemoClock;
-use super::{DemoError, Folder};
+use super::day::DemoError;
+use super::folder::Folder;
 use crate::central;
 use crate::central::config::Config;
 use crate::clock::Clock;

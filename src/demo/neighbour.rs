@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::DemoError;
 use super::clock::DemoClock;
+use super::day::DemoError;
 use crate::clock::Clock;
 use crate::domain::batch::Packed;
 use crate::domain::system_random;

@@ -16,13 +16,17 @@ pub struct Person {
     pub path: String,
 }
 
-/// Adds an account for each role, unless it is there from the day before.
-pub async fn invite(central: &Central, directory: &Directory) -> Result<Vec<Person>, StoreError> {
+/// Adds an account for each role, unless it is there from the day before: a supervisor of a unit, an official of an
+/// office, and the others of the province.
+pub async fn invite(
+    central: &Central,
+    directory: &Directory,
+    supervised: &Unit,
+) -> Result<Vec<Person>, StoreError> {
     let office = directory.office.code.clone();
-    let of_office = |role| Standing::new(role, Unit(Some(office.clone())));
     let official = directory.officials.first();
     let people = [
-        ("giam-sat", "Đỗ Thị Hằng", Some(of_office(Role::Supervisor))),
+        ("giam-sat", "Đỗ Thị Hằng", Some(Standing::new(Role::Supervisor, supervised.clone()))),
         ("quan-tri", "Lê Văn Quang", Some(Standing::new(Role::Administrator, Unit::PROVINCE))),
         ("kiem-tra", "Vũ Thị Lan", Some(Standing::new(Role::Auditor, Unit::PROVINCE))),
         ("tiep-nhan", "Hoàng Văn Minh", Some(Standing::new(Role::Reader, Unit::PROVINCE))),

@@ -4,6 +4,7 @@
 //! two periods give by difference what a day withholds. The price: ratings of a slice on a day on which it is
 //! too small to be shown stand apart (`withheld`), and in no rate.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -225,10 +226,11 @@ fn day(text: &str) -> Result<Date, NoPeriod> {
 
 /// The summary of a period from those of its days, in order: the days so far, of one office.
 ///
-/// `usual` is that of the first day: the rate of the days before the period. Signals and what kiosks were
-/// silent stand with their days. None when there is no day.
-pub fn sum(period: Period, days: &[Summary]) -> Option<Summary> {
+/// `usual` is that of the first day, until it stands beside its own. Signals and what kiosks were silent stand with
+/// their days. None when there is no day.
+pub fn sum<D: Borrow<Summary>>(period: Period, days: &[D]) -> Option<Summary> {
     let (first, others) = days.split_first()?;
+    let first = first.borrow();
     let mut all = first.clone();
     all.to = Some(period.to);
     all.date = period.from;
@@ -243,7 +245,7 @@ pub fn sum(period: Period, days: &[Summary]) -> Option<Summary> {
         }
     }
     for day in others {
-        add(&mut all, day);
+        add(&mut all, day.borrow());
     }
     rated(&mut all);
     all.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n));
@@ -581,6 +583,6 @@ mod tests {
         assert_eq!(sum(period("2026-W48"), &days).unwrap().state, State::Complete);
         days[0].state = State::Open;
         assert_eq!(sum(period("2026-W48"), &days).unwrap().state, State::Open);
-        assert!(sum(period("2026-W48"), &[]).is_none());
+        assert!(sum(period("2026-W48"), &[] as &[Summary]).is_none());
     }
 }

@@ -26,10 +26,13 @@ use super::withholding::Withheld;
 
 /// A slice below this many ratings shows no levels.
 pub const FEW: u64 = 5;
-/// Days before the summary's own that make up `usual`.
+/// Days that make up `usual` …
 pub const USUAL_DAYS: u32 = 90;
-/// Version of the rules of counting and withholding.
-pub const FORMULA: u32 = 1;
+/// … of which the last one lies so many days before the summary's own: by then its tickets have expired.
+pub const USUAL_GAP: u32 = 8;
+/// Version of the rules of counting and withholding. By the first one `usual` was of the 90 days just before, whatever
+/// they publish: two days' told what a day in between withheld.
+pub const FORMULA: u32 = 2;
 
 /// How far a day's figures can still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,15 +78,48 @@ impl<'de> Deserialize<'de> for Levels {
     }
 }
 
-/// The rate of the last days, for comparison.
+/// What is usual, for comparison: the rate of [`USUAL_DAYS`] earlier days, as far as they are final and as they are
+/// published. So it is moved by no rating that is still to come, and nothing withheld follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Usual {
     /// How many days.
     pub days: u32,
-    /// Ratings in them.
+    /// Ratings that they show by level.
     pub n: u64,
     /// Their satisfaction rate, null below 30.
     pub rate: Option<f64>,
+}
+
+/// What is usual, by slice: how many of how many were satisfied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usuals {
+    total: (u64, u64),
+    officials: BTreeMap<String, (u64, u64)>,
+    counters: BTreeMap<String, (u64, u64)>,
+}
+
+impl Usuals {
+    /// Adds a final day, as it is published.
+    pub fn add(&mut self, day: &Summary) {
+        let add = |sum: &mut (u64, u64), satisfied: Option<u64>, n: u64| {
+            if let Some(satisfied) = satisfied {
+                *sum = (sum.0 + satisfied, sum.1 + n);
+            }
+        };
+        add(&mut self.total, day.satisfied, day.n);
+        for (sums, rows) in
+            [(&mut self.officials, &day.by_official), (&mut self.counters, &day.by_counter)]
+        {
+            for row in rows.iter().filter(|row| row.n > 0) {
+                add(sums.entry(row.id.clone()).or_default(), row.satisfied, row.n);
+            }
+        }
+    }
+
+    fn of(sum: Option<&(u64, u64)>) -> Usual {
+        let (satisfied, n) = sum.copied().unwrap_or_default();
+        Usual { days: USUAL_DAYS, n, rate: statistics::rate(satisfied, n) }
+    }
 }
 
 /// What became of the contacts opened on the day.
@@ -295,6 +331,20 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// This beside what is usual.
+    pub fn beside(mut self, usuals: &Usuals) -> Self {
+        self.usual = Usuals::of(Some(&usuals.total));
+        for (rows, sums) in
+            [(&mut self.by_official, &usuals.officials), (&mut self.by_counter, &usuals.counters)]
+        {
+            for row in rows {
+                row.usual = Usuals::of(sums.get(&row.id));
+            }
+        }
+        self.digest = self.digest_of().to_string();
+        self
+    }
+
     /// The days that it is of.
     pub fn period(&self) -> Period {
         let last = self.to.unwrap_or(self.date);
@@ -519,8 +569,6 @@ pub struct Setting<'a> {
     pub date: Date,
     /// How far it can still change.
     pub state: State,
-    /// Figures of the days before.
-    pub usual: &'a Figures,
     /// Down-times.
     pub down: Vec<Down>,
     /// How long kiosks were running.
@@ -531,15 +579,11 @@ pub struct Setting<'a> {
     pub silent: Vec<Silent>,
 }
 
-/// Publishes a day's figures with what must be withheld left out.
+/// Publishes a day's figures with what must be withheld left out; nothing is usual yet ([`Summary::beside`]).
 pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
     let withheld = Withheld::of(figures);
-    let usual = |slice: Option<&Slice>| {
-        let (satisfied, n) = slice.map_or((0, 0), |slice| (slice.satisfied, slice.n));
-        Usual { days: USUAL_DAYS, n, rate: statistics::rate(satisfied, n) }
-    };
     let empty = Slice::default();
-    let row = |id: &str, name: &str, slice: Option<&Slice>, hide: bool, usual: Usual| {
+    let row = |id: &str, name: &str, slice: Option<&Slice>, hide: bool| {
         let slice = slice.unwrap_or(&empty);
         let shown = (!hide).then_some(slice);
         Row {
@@ -550,11 +594,11 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
             satisfied: shown.map(|slice| slice.satisfied),
             rate: shown.and_then(|slice| statistics::rate(slice.satisfied, slice.n)),
             interval: shown.and_then(|slice| statistics::wilson(slice.satisfied, slice.n)),
-            usual,
+            usual: Usuals::of(None),
             withheld: 0,
         }
     };
-    let all = row("", "", Some(&figures.total), withheld.all, usual(Some(&setting.usual.total)));
+    let all = row("", "", Some(&figures.total), withheld.all);
     let by_official = setting
         .directory
         .officials
@@ -562,8 +606,7 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         .map(|official| {
             let key = Some(official.id.clone());
             let hide = withheld.officials.contains(&key);
-            let usual = usual(setting.usual.officials.get(&key));
-            row(official.id.as_str(), &official.name, figures.officials.get(&key), hide, usual)
+            row(official.id.as_str(), &official.name, figures.officials.get(&key), hide)
         })
         .collect();
     let by_counter = setting
@@ -572,9 +615,8 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         .iter()
         .map(|counter| {
             let hide = withheld.counters.contains(&counter.id);
-            let usual = usual(setting.usual.counters.get(&counter.id));
             let slice = figures.counters.get(&counter.id);
-            row(counter.id.as_str(), &counter.label(), slice, hide, usual)
+            row(counter.id.as_str(), &counter.label(), slice, hide)
         })
         .collect();
     let mut reasons = Vec::new();

@@ -59,7 +59,7 @@ async fn a_rating_is_given_by_keyboard_alone_and_by_touch_without_any_script() {
     assert_eq!(texts, ["Tôi phải chờ."]);
     let office = &central.central.config.offices[0].office.code;
     let day = "2026-11-24".parse().unwrap();
-    let tallies = central.store().tallies(office, day, day).await.unwrap();
+    let tallies = central.store().day(office, day).await.unwrap().tallies;
     let mut counted: Vec<_> =
         tallies.iter().map(|(key, n)| format!("{} {n}", key.text())).collect();
     counted.retain(|tally| tally.starts_with("rat") || tally.starts_with("reason"));

@@ -17,17 +17,20 @@ use hailong::central::access::who::SESSION;
 use hailong::central::config::Config;
 use hailong::central::service::{Central, serve};
 use hailong::central::store::{Answered, PhoneForm, Store};
+use hailong::central::summary::{FinalDays, Summaries, SummaryError};
 use hailong::clock::Clock;
 use hailong::demo::clock::DemoClock;
 use hailong::domain::access::{CONSOLE, Right, Role, Standing, Unit};
 use hailong::domain::batch::{Packed, Parts, pack};
 use hailong::domain::check::CheckCode;
 use hailong::domain::enrolment::Counters;
-use hailong::domain::form::Form;
+use hailong::domain::form::{Form, Forms};
 use hailong::domain::ids::{CounterId, Hash, KioskId, Login};
 use hailong::domain::line::{By, Event, How, Line};
+use hailong::domain::office::Directory;
 use hailong::domain::procedure::Procedure;
 use hailong::domain::seal::Answer;
+use hailong::domain::summary::Summary;
 use hailong::domain::system_random;
 use hailong::domain::ticket::Claims;
 use hailong::domain::time::At;
@@ -50,6 +53,7 @@ use hailong::kiosk::visit::{Input, Record, TimeOuts};
 use hailong::kiosk::window::{Screen, Setting};
 use hailong::listener::{Bounds, Listener, Tls};
 use hailong::texts::Texts;
+use jiff::civil::Date;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use slint::ComponentHandle;
@@ -625,4 +629,15 @@ pub fn procedure() -> Procedure {
         fee: "Miễn phí".into(),
         papers: vec!["Tờ khai".into(), "Giấy chứng sinh".into()],
     }
+}
+
+/// The summary of a day, with nothing remembered.
+pub async fn of_day(
+    store: &dyn Store,
+    directory: &Directory,
+    forms: &Forms,
+    date: Date,
+    now: At,
+) -> Result<Summary, SummaryError> {
+    Summaries::new(store, &FinalDays::default(), directory, forms, now).of_day(date).await
 }

@@ -21,7 +21,7 @@ use crate::central::problem::Problem;
 use crate::central::service::Central;
 use crate::central::staff::{in_language, refuse, render};
 use crate::central::store::StoreError;
-use crate::central::summary::{self, SummaryError};
+use crate::central::summary::SummaryError;
 use crate::central::summary_page::views;
 use crate::domain::access::View;
 use crate::domain::ids::{OfficeCode, OfficialId};
@@ -73,8 +73,7 @@ async fn find(central: &Central, who: &Who, period: &str) -> Result<(Own, Period
         return Err(Missing::Early);
     }
     let shown = Period::new(period.from(), period.to().min(until)).map_err(|_| Missing::Period)?;
-    let (store, forms) = (central.store.as_ref(), &central.config.forms);
-    let summary = summary::of_period(store, &directory, forms, shown, central.now()).await;
+    let summary = central.summaries(&directory).of_period(shown).await;
     let summary = summary.map_err(Missing::Summary)?;
     let figures = summary.by_official.into_iter().find(|row| row.id == official.as_str());
     let (office, date, to) = (summary.office, summary.date, summary.to);

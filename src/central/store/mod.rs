@@ -397,6 +397,34 @@ pub struct Progress {
     pub last_heard: Option<At>,
 }
 
+/// How far an office's journals have come, whatever day is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passage {
+    /// Of each kiosk: when it was admitted, the day on which it was retired, and the last day that its journal has
+    /// passed.
+    pub kiosks: Vec<(Date, Option<Date>, Option<Date>)>,
+    /// Answers of days before this one are erased.
+    pub kept_since: Option<Date>,
+}
+
+impl Passage {
+    /// Whether nothing of a day is on its way any more: every kiosk that was in use has passed it, or what was
+    /// answered on it is erased.
+    pub fn has_passed(&self, date: Date) -> bool {
+        self.is_erased(date)
+            || self.kiosks.iter().all(|(enrolled, retired, passed)| {
+                *enrolled > date
+                    || retired.is_some_and(|retired| retired <= date)
+                    || passed.is_some_and(|passed| passed >= date)
+            })
+    }
+
+    /// Whether what was answered on a day is erased.
+    pub fn is_erased(&self, date: Date) -> bool {
+        self.kept_since.is_some_and(|kept| date < kept)
+    }
+}
+
 /// A time in which a kiosk's process was not running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -511,13 +539,11 @@ pub trait Store: access::AccessStore {
     /// When the day's counted ratings were given that were given at counters.
     async fn timed(&self, office: &OfficeCode, date: Date) -> Result<Vec<Timed>, StoreError>;
 
-    /// Tallies of ratings of the days `from..=to`, summed.
-    async fn tallies(
-        &self,
-        office: &OfficeCode,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<(Key, u64)>, StoreError>;
+    /// How far an office's journals have come.
+    async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError>;
+
+    /// A number that is another one once the figures of an office's day are; it holds until the store is closed.
+    fn changes(&self, office: &OfficeCode, date: Date) -> u64;
 
     /// What is not certain of a day because of the kiosks' clocks.
     async fn doubts(&self, office: &OfficeCode, date: Date) -> Result<Doubts, StoreError>;

@@ -17,7 +17,7 @@ use super::{List, Report};
 use crate::central::ingest::{UNKNOWN_KIND, answers};
 use crate::central::store::sqlite::{Author, Closing, SqliteStore};
 use crate::central::store::{Entry, FormerKey, Kiosk, Standing, Store, StoreError, Verified};
-use crate::central::summary;
+use crate::central::summary::{FinalDays, Summaries};
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
@@ -34,6 +34,7 @@ use crate::domain::time::At;
 /// A store in a folder of its own.
 struct Replica {
     store: SqliteStore,
+    days: FinalDays,
     _folder: TempDir,
 }
 
@@ -487,6 +488,8 @@ impl Check {
         if store.findings_hash().await? != statement.findings {
             wrong.push(format!("{day}: what is wrong with the journals is not what its root says"));
         }
+        let summaries =
+            |directory| Summaries::new(store, &replica.days, directory, &self.forms, statement.at);
         let named = statement.summaries.iter();
         let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
         for (day, (office, digest)) in named {
@@ -499,7 +502,7 @@ impl Check {
                 ));
                 continue;
             };
-            match summary::of_day(store, directory, &self.forms, day, statement.at).await {
+            match summaries(directory).of_day(day).await {
                 Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
                 Ok(_) => self.erasures.summary(office.clone(), day, self.decisions.len()),
                 Err(error) => wrong.push(format!("{day}: {office}: {error}")),
@@ -598,6 +601,7 @@ fn replica(
     };
     let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
     Ok(Replica {
+        days: FinalDays::default(),
         store: SqliteStore::replica(folder.path(), author, &kiosks, carried)?,
         _folder: folder,
     })

@@ -11,7 +11,7 @@ use crate::domain::archive::Tallies;
 use crate::domain::decision::{Erased, Gone, What};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::Line;
-use crate::domain::summary::USUAL_DAYS;
+use crate::domain::summary::{USUAL_DAYS, USUAL_GAP};
 use crate::domain::time::At;
 
 /// A phone answers within a week of its contact, by clocks that may differ by a little.
@@ -154,7 +154,7 @@ impl Erasures {
         decisions: &[&What],
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
     ) -> Vec<Window<'a>> {
-        let usual = |day: Date| day.saturating_add(i64::from(USUAL_DAYS).days());
+        let usual = |day: Date| day.saturating_add(i64::from(USUAL_GAP + USUAL_DAYS).days());
         let mut gone: BTreeMap<(&KioskId, Epoch, u64), BTreeSet<Date>> = BTreeMap::new();
         for body in &self.gone {
             gone.entry((&body.kiosk, body.epoch, body.contact)).or_default().insert(body.day);

@@ -10,6 +10,7 @@
 
 mod access;
 mod branches;
+mod changes;
 mod clocks;
 mod codes;
 mod completion;
@@ -40,8 +41,9 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, DirectoryChange, Doubts,
-    EnrolmentCode, Finding, Heard, Heartbeat, Held, Kiosk, Matters, PhoneForm, Placed, Rebuilt,
-    Rereader, Segment, Store, StoreError, TicketState, UnderRoot, Unrooted, Verified, Written,
+    EnrolmentCode, Finding, Heard, Heartbeat, Held, Kiosk, Matters, Passage, PhoneForm, Placed,
+    Rebuilt, Rereader, Segment, Store, StoreError, TicketState, UnderRoot, Unrooted, Verified,
+    Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -52,13 +54,13 @@ use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
-use crate::domain::rating::Key;
 use crate::domain::root::Root;
 use crate::domain::seal::SealingKey;
 use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 
+use changes::Changes;
 use rebuilding::Anew;
 use writing::Writer;
 
@@ -139,6 +141,7 @@ pub struct SqliteStore {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    changes: Arc<Changes>,
     /// Held by whoever reads: closing waits for them.
     reading: Arc<RwLock<()>>,
     read_only: bool,
@@ -171,6 +174,7 @@ impl SqliteStore {
 
     fn begin(writer: Writer, path: PathBuf) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel::<Job>();
+        let changes = Arc::clone(&writer.changes);
         let checkpointer = Checkpointer::start(path.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -181,6 +185,7 @@ impl SqliteStore {
             jobs: Mutex::new(Some(jobs)),
             thread: Mutex::new(Some(thread)),
             readers: Arc::default(),
+            changes,
             reading: Arc::default(),
             read_only: false,
         })
@@ -215,6 +220,7 @@ impl SqliteStore {
             jobs: Mutex::new(None),
             thread: Mutex::new(None),
             readers: Arc::new(Mutex::new(vec![reader])),
+            changes: Arc::default(),
             reading: Arc::default(),
             read_only: true,
         })
@@ -387,6 +393,7 @@ impl Store for SqliteStore {
         receipt_key: String,
     ) -> Result<Admission, StoreError> {
         self.write(move |writer| {
+            writer.changed.all = true;
             writer.admit(code, (key, by_former.as_deref()), (&ticket_key, &receipt_key))
         })
         .await
@@ -470,14 +477,13 @@ impl Store for SqliteStore {
         self.read(move |db| timing::timed(db, &office, date)).await
     }
 
-    async fn tallies(
-        &self,
-        office: &OfficeCode,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<(Key, u64)>, StoreError> {
+    async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError> {
         let office = office.clone();
-        self.read(move |db| reading::tallies(db, &office, from, to)).await
+        self.read(move |db| reading::passage(db, &office)).await
+    }
+
+    fn changes(&self, office: &OfficeCode, date: Date) -> u64 {
+        self.changes.of(office, date)
     }
 
     async fn doubts(&self, office: &OfficeCode, date: Date) -> Result<Doubts, StoreError> {
@@ -504,7 +510,11 @@ impl Store for SqliteStore {
 
     async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError> {
         let erases = decision.what.erases();
-        let taken = self.write(move |writer| writer.note_decision(decision)).await?;
+        let taken = self.write(move |writer| {
+            writer.changed.all = true;
+            writer.note_decision(decision)
+        });
+        let taken = taken.await?;
         if erases {
             self.empty_log().await;
         }
@@ -533,7 +543,11 @@ impl Store for SqliteStore {
         person: String,
         reason: String,
     ) -> Result<(Epoch, u64), StoreError> {
-        let taken = self.write(move |writer| writer.end_answers(before, person, reason)).await?;
+        let taken = self.write(move |writer| {
+            writer.changed.all = true;
+            writer.end_answers(before, person, reason)
+        });
+        let taken = taken.await?;
         self.empty_log().await;
         Ok(taken)
     }
@@ -627,7 +641,11 @@ impl Store for SqliteStore {
         if rebuilt.differ == 0 || !rebuilt.unread.is_empty() {
             return Ok(rebuilt);
         }
-        self.write(move |writer| anew.replace(writer)).await?;
+        let replaced = self.write(move |writer| {
+            writer.changed.all = true;
+            anew.replace(writer)
+        });
+        replaced.await?;
         Ok(rebuilt)
     }
 

@@ -215,7 +215,8 @@ impl Writer {
         }
         let rooted = prev.is_none() || lost;
         self.succeed(prev, rooted, state, place, touched)?;
-        if let (Some(alive), Some(_)) = (line.alive, &state.office) {
+        if let (Some(alive), Some(office)) = (line.alive, &state.office) {
+            self.changed.between(office, alive.date(), line.at.date());
             self.db.execute(
                 "INSERT OR IGNORE INTO gap (branch, kiosk, alive, started) VALUES (?, ?, ?, ?)",
                 params![

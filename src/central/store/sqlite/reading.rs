@@ -10,8 +10,8 @@ use super::erasure::read_erased;
 use super::retention::kept_since;
 use super::{decisions, timing};
 use crate::central::store::{
-    ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, Kiosk, Progress,
-    Segment, StoreError, TicketState, Written,
+    ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, Kiosk, Passage,
+    Progress, Segment, StoreError, TicketState, Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -235,20 +235,17 @@ pub(super) fn directory_changes(
     rows.map(read).collect()
 }
 
-pub(super) fn tallies(
+fn tallies(
     db: &Connection,
     office: &OfficeCode,
-    from: Date,
-    to: Date,
+    date: Date,
 ) -> Result<Vec<(Key, u64)>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT key, sum(n) FROM tally WHERE office = ? AND day BETWEEN ? AND ?
-         GROUP BY key HAVING sum(n) > 0",
+        "SELECT key, n FROM tally WHERE office = ? AND day = ? AND n > 0 ORDER BY key",
     )?;
-    let rows = statement
-        .query_map(params![office.as_str(), from.to_string(), to.to_string()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        })?;
+    let rows = statement.query_map(params![office.as_str(), date.to_string()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
     let mut tallies = Vec::new();
     for row in rows {
         let (key, n) = row?;
@@ -256,6 +253,19 @@ pub(super) fn tallies(
         tallies.push((key, n as u64));
     }
     Ok(tallies)
+}
+
+pub(super) fn passage(db: &Connection, office: &OfficeCode) -> Result<Passage, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT enrolled, retired, passed FROM kiosk WHERE office = ?")?;
+    let mut rows = statement.query([office.as_str()])?;
+    let mut kiosks = Vec::new();
+    let date = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    while let Some(row) = rows.next()? {
+        let enrolled = At::try_from(row.get::<_, String>(0)?).map_err(|_| damaged("a moment"))?;
+        kiosks.push((enrolled.date(), date(row.get(1)?), date(row.get(2)?)));
+    }
+    Ok(Passage { kiosks, kept_since: kept_since(db)? })
 }
 
 pub(super) fn doubts(
@@ -326,7 +336,7 @@ pub(super) fn day(
         });
     }
     let erased = kept_since(db)?.is_some_and(|kept| date < kept);
-    Ok(DayRecord { tallies: tallies(db, office, date, date)?, progress, gaps, erased })
+    Ok(DayRecord { tallies: tallies(db, office, date)?, progress, gaps, erased })
 }
 
 pub(super) fn ratings(

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::branches::{Branch, Branches, Ranges};
+use super::changes::{Changed, Changes};
 use super::decisions::Judgements;
 use super::reading;
 use super::retention::kept_since;
@@ -46,6 +48,9 @@ pub struct Writer {
     pub(super) kiosks: HashMap<KioskId, KioskState>,
     /// How the tallies move when the transaction ends.
     moves: BTreeMap<(OfficeCode, Cell), i64>,
+    /// Which days' figures do.
+    pub(super) changed: Changed,
+    pub(super) changes: Arc<Changes>,
     /// The highest number of a contact here, by branch, as far as it was asked for.
     pub(super) latest_contacts: HashMap<i64, u64>,
     /// The last place given out in `placed`.
@@ -71,6 +76,8 @@ impl Writer {
             own: None,
             kiosks: HashMap::new(),
             moves: BTreeMap::new(),
+            changed: Changed::default(),
+            changes: Arc::default(),
             latest_contacts: HashMap::new(),
             last_ord,
             judgements: None,
@@ -112,7 +119,10 @@ impl Writer {
             }),
             Err(error) => Err(error),
         };
-        if committed.is_err() {
+        let changed = std::mem::take(&mut self.changed);
+        if committed.is_ok() {
+            self.changes.note(changed);
+        } else {
             if self.db.execute_batch("ROLLBACK").is_err() {
                 self.damaged = true;
             }
@@ -173,6 +183,9 @@ impl Writer {
         )?;
         for ((office, cell), by) in std::mem::take(&mut self.moves) {
             if by != 0 {
+                if let Day::On(date) = cell.day {
+                    self.changed.days.insert((office.clone(), date));
+                }
                 upsert.execute(params![
                     office.as_str(),
                     cell.day.to_string(),
