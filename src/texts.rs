@@ -242,7 +242,8 @@ texts! {
         satisfied_ratings_n, withheld_n, withheld_help, interval_low, interval_high, period_week, period_month, period_quarter, period_year, period_range,
         choose_period, view_by, view_day, view_week, view_month, view_quarter, view_year, view_from, view_to, view_show, as_csv, as_xlsx, previous_period, next_period, period_state_open,
         period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, reports, reports_n, reports_none, report_no_counter, refused_title,
-        refused_text, refused_hint, large_title, large_text, large_hint, missing_title, no_page, no_page_hint, no_office,
+        refused_text, refused_hint, print_number, print_state, print_motto, print_place, print_title, print_about,
+        print_by, print_head, print_sign, large_title, large_text, large_hint, missing_title, no_page, no_page_hint, no_office,
         no_office_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
     }
 }

@@ -143,6 +143,7 @@ pub(super) async fn page(
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,
         "date_long": texts.summary.period(period),
+        "printed": printed(&texts.summary, central.now().date()),
         "is_day": is_day,
         "views": views,
         "days": days,
@@ -275,4 +276,12 @@ pub(super) fn missing_page(
     };
     let context = json!({ "title": t.missing_title, "text": text, "hint": hint });
     render(central, texts, Some(who), missing.status(), "error.html", context)
+}
+
+/// Place and date of a report on paper; numbers below ten with a zero before days, and before the first two months, as
+/// offices write them.
+fn printed(t: &SummaryTexts, today: Date) -> String {
+    let two = |n: i8, below: i8| if n < below { format!("0{n}") } else { n.to_string() };
+    let (day, month) = (two(today.day(), 10), two(today.month(), 3));
+    fill(&t.print_place, &[("day", &day), ("month", &month), ("year", &today.year())])
 }

@@ -17,9 +17,22 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Does what is due for as long as the service runs; what fails is tried again.
 pub async fn keep(central: Arc<Central>) -> Infallible {
     let mut erased = None;
+    look(&central, &mut erased).await;
+    remember(&central).await;
     loop {
-        look(&central, &mut erased).await;
         central.clock.sleep(LOOK).await;
+        look(&central, &mut erased).await;
+    }
+}
+
+/// Remembers what is usual at each office, so that the first one to look after a start need not wait for it. Later the
+/// roots of each night do.
+async fn remember(central: &Central) {
+    let today = central.now().date();
+    for directory in central.offices().iter() {
+        if let Err(error) = central.summaries(directory).of_day(today).await {
+            tracing::debug!(%error, office = %directory.office.code, "nothing to remember");
+        }
     }
 }
 

@@ -9,5 +9,6 @@ mod driver;
 mod keyboard;
 mod looker;
 mod office;
+mod paper;
 mod phone;
 mod staff;

@@ -7,7 +7,7 @@ use crate::looker::Looker;
 use crate::office::{Counter, all_send, answered};
 
 /// An office of six counters before a day: on Friday hardly anybody rated, on Monday many.
-async fn before_the_day() -> (TestCentral, Vec<Counter>) {
+pub async fn before_the_day() -> (TestCentral, Vec<Counter>) {
     let central = TestCentral::start_at(at("2026-11-20 07:30")).await;
     let mut counters = Vec::new();
     for counter in ["q1", "q2", "q3", "q4", "q5", "q6"] {
@@ -56,6 +56,17 @@ async fn lived(central: &TestCentral, counters: &mut [Counter]) {
     }
     // Its end is on its way.
     answered(&counters[4].later(), "level=hai_long").await;
+}
+
+/// The day from its beginning until all of it has come.
+pub async fn complete(central: &TestCentral, counters: &mut [Counter]) {
+    central.clock.set(at("2026-11-24 08:00"));
+    lived(central, counters).await;
+    central.clock.set(at("2026-11-24 17:00"));
+    for counter in counters.iter_mut() {
+        counter.stop();
+    }
+    all_send(central, counters, "2026-11-25 00:10").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
