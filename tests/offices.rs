@@ -116,7 +116,7 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     assert!(before.groups[0].offices.iter().all(|line| line.against == Against::Unknown));
     assert_eq!(compared(&central, &token, "latest").await, comparison);
     assert_eq!(asked(&central, &token, "/api/v1/offices/2026-W48").await.0, 404);
-    // Of days to come nothing is told: what is usual before them would tell today's ratings as they are given.
+    // Of days to come nothing is told.
     for path in ["offices/2026-11-26", "summary/phu-sa/2026-11-26", "summary/phu-sa/2026-12"] {
         assert_eq!(asked(&central, &token, &format!("/api/v1/{path}")).await.0, 404, "{path}");
     }

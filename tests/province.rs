@@ -6,12 +6,13 @@ mod archives;
 mod common;
 
 use archives::{ALL, Archive};
-use common::{TestCentral, at, sample_config};
+use common::{TestCentral, at, of_day, sample_config};
 use hailong::demo::province::{Lived, Plan, Size, live};
 use hailong::domain::form::Form;
 use hailong::domain::office::Directory;
 use hailong::domain::signals::Kind;
 use hailong::domain::summary::{State, Summary};
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
 const PLAN: Plan = Plan {
@@ -61,6 +62,16 @@ async fn every_rating_of_a_province_is_counted_and_whoever_checks_finds_nothing(
     assert!((3_000..7_000).contains(&lived.ratings), "{lived:?}");
     assert!(lived.contacts > lived.ratings, "not everybody rates");
     assert!(central.store().findings().await.unwrap().is_empty());
+    // What is remembered of its days is what follows from the lines.
+    let service = &central.central;
+    for directory in service.offices().iter() {
+        for day in PLAN.from.series(1.day()).take_while(|day| *day <= PLAN.to) {
+            let remembered = service.summaries(directory).of_day(day).await.unwrap();
+            let (forms, now) = (&service.config.forms, service.now());
+            let anew = of_day(central.store(), directory, forms, day, now).await.unwrap();
+            assert_eq!(remembered, anew);
+        }
+    }
     let rebuilt = central.central.rebuild().await.unwrap().unwrap();
     assert_eq!((rebuilt.differ, rebuilt.unread.len()), (0, 0), "{:?}", rebuilt.rows);
     let (folder, _) = central.stop().await;

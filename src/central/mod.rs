@@ -14,6 +14,7 @@ pub mod directory_page;
 pub mod directory_sheets;
 pub mod door;
 pub mod export;
+pub mod final_days;
 pub mod fleet_page;
 pub mod health;
 pub mod heartbeat;

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
+use super::final_days::FinalDays;
 use super::service::DEMO_MARK;
 use super::spreadsheet::Spreadsheet;
 use super::store::sqlite::{self, SqliteStore};
 use super::store::{Store, StoreError};
-use super::summary::{FinalDays, Summaries, SummaryError};
+use super::summary::{Summaries, SummaryError};
 use super::table;
 use crate::domain::form::{Form, Forms};
 use crate::domain::office::Directory;

@@ -24,6 +24,7 @@ use super::summary::SummaryError;
 use crate::domain::check::{CheckCode, NoCheckCode};
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::root::{BadRoot, Proof, Published, Renewed, Root, Statement, Tree};
+use crate::domain::summary::FORMULA;
 use crate::domain::time::At;
 use crate::files::write_whole;
 use crate::source::Peer;
@@ -53,6 +54,11 @@ pub enum RootsError {
 /// Makes the roots that are due, and hands over those that were not.
 pub async fn make(central: &Central) -> Result<(), RootsError> {
     let mut made = false;
+    let now = central.now();
+    if central.store.unrooted(now.date()).await?.is_some() {
+        // What is usual is worked out before, and remembered: nobody can send while the root is made.
+        digests(central, now.date().yesterday().unwrap_or(Date::MIN), now).await?;
+    }
     loop {
         let _alone = central.placing.write().await;
         let now = central.now();
@@ -96,6 +102,7 @@ async fn of(central: &Central, unrooted: &Unrooted, now: At) -> Result<Root, Roo
         kiosks: unrooted.kiosks,
         findings: unrooted.findings,
         summaries,
+        formula: Some(FORMULA),
         renewed: renewed(central).await?,
         at: now,
     };

@@ -28,6 +28,7 @@ use super::address::below;
 use super::config::Config;
 use super::decide::{DecideError, Erasure};
 use super::directory_page::Plans;
+use super::final_days::FinalDays;
 use super::health::Meters;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
@@ -39,7 +40,7 @@ use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
 };
-use super::summary::{FinalDays, Summaries};
+use super::summary::Summaries;
 use super::{
     check, configuration, decide, door, health, heartbeat, phone, report, roots, staff, upkeep,
 };

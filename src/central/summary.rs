@@ -1,21 +1,21 @@
 //! One office's day, or several: from the store's tallies to the published summary.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
+use super::final_days::{FinalDays, Made};
 use super::store::{DayRecord, Gap, Passage, Progress, Store, StoreError};
 use crate::domain::calendar::ms_within;
-use crate::domain::form::Forms;
-use crate::domain::ids::{Hash, OfficeCode};
+use crate::domain::form::{Form, Forms};
+use crate::domain::ids::Hash;
 use crate::domain::office::Directory;
 use crate::domain::period::{self, Kind, Period};
 use crate::domain::signals;
 use crate::domain::summary::{
-    Available, Down, Figures, Setting, Silent, State, Summary, USUAL_DAYS, USUAL_GAP, Usuals,
-    publish,
+    Available, Down, Figures, Setting, Shown, Silent, State, Summary, USUAL_DAYS, USUAL_GAP,
+    Usuals, publish,
 };
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
@@ -34,47 +34,6 @@ pub enum SummaryError {
     /// No form of the office is in force on the day.
     #[error("no version of the form {0} is in force on {1}; add one to central.toml")]
     NoForm(String, Date),
-}
-
-/// Final days as they are published, remembered: a year's summary is made of them, and so is what is usual.
-#[derive(Default)]
-pub struct FinalDays(Mutex<BTreeMap<(Date, OfficeCode), Remembered>>);
-
-/// Most days that are remembered; the earliest ones are forgotten first.
-const MOST_REMEMBERED: usize = 20_000;
-
-struct Remembered {
-    /// See [`Store::changes`].
-    changes: u64,
-    /// The directory by which it was made.
-    directory: Hash,
-    summary: Arc<Summary>,
-}
-
-impl FinalDays {
-    fn days(&self) -> MutexGuard<'_, BTreeMap<(Date, OfficeCode), Remembered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn known(
-        &self,
-        key: &(Date, OfficeCode),
-        changes: u64,
-        directory: Hash,
-    ) -> Option<Arc<Summary>> {
-        let days = self.days();
-        let known = days.get(key)?;
-        let holds = known.changes == changes && known.directory == directory;
-        holds.then(|| Arc::clone(&known.summary))
-    }
-
-    fn remember(&self, key: (Date, OfficeCode), remembered: Remembered) {
-        let mut days = self.days();
-        days.insert(key, remembered);
-        while days.len() > MOST_REMEMBERED {
-            days.pop_first();
-        }
-    }
 }
 
 /// An office's summaries as of a moment.
@@ -133,41 +92,56 @@ impl<'a> Summaries<'a> {
         let mut usuals = Usuals::default();
         for back in USUAL_GAP..USUAL_GAP + USUAL_DAYS {
             let Ok(day) = date.checked_sub(i64::from(back).days()) else { break };
-            if !self.is_final(day, passage) {
-                continue;
-            }
-            match self.plain(day, passage).await {
-                Ok(day) => usuals.add(&day),
-                Err(SummaryError::NoForm(..)) => {}
-                Err(error) => return Err(error),
+            if self.is_final(day, passage) && self.form(day).is_ok() {
+                usuals.add(&*self.shown(day).await?);
             }
         }
         Ok(usuals)
     }
 
+    /// What a final day shows.
+    async fn shown(&self, date: Date) -> Result<Arc<Shown>, SummaryError> {
+        // It follows from what was counted alone.
+        let made = Made { directory: Hash::NONE, ..self.made_from(date) };
+        if let Some(known) = self.days.shown(&made) {
+            return Ok(known);
+        }
+        let tallies = self.store.tallies(&made.office, date).await?;
+        let shown = Arc::new(Shown::of(&Figures::of_tallies(tallies, self.forms)));
+        self.days.keep_shown(made, Arc::clone(&shown));
+        Ok(shown)
+    }
+
+    /// Read before the figures are: what changes meanwhile is noticed the next time.
+    fn made_from(&self, date: Date) -> Made {
+        let office = self.directory.office.code.clone();
+        let changes = self.store.changes(&office, date);
+        Made { office, date, changes, directory: self.digest }
+    }
+
+    fn form(&self, date: Date) -> Result<&'a Form, SummaryError> {
+        let code = &self.directory.office.form;
+        self.forms.in_force(code, date).ok_or_else(|| SummaryError::NoForm(code.clone(), date))
+    }
+
     /// Whether nothing of a day can change any more: all journals have passed it and its tickets have expired.
     fn is_final(&self, date: Date, passage: &Passage) -> bool {
-        let last_ticket = At::from_civil(date.at(23, 59, 59, 0)).plus_minutes(VALID_MINUTES);
-        passage.is_erased(date) || (self.now > last_ticket && passage.has_passed(date))
+        passage.is_erased(date) || (tickets_expired(date, self.now) && passage.has_passed(date))
     }
 
     /// The summary of a day, before anything is usual.
     async fn plain(&self, date: Date, passage: &Passage) -> Result<Arc<Summary>, SummaryError> {
-        let office = &self.directory.office.code;
         if !self.is_final(date, passage) {
             return self.made(date).await.map(Arc::new);
         }
-        let changes = self.store.changes(office, date);
-        let key = (date, office.clone());
-        if let Some(known) = self.days.known(&key, changes, self.digest) {
+        let made = self.made_from(date);
+        if let Some(known) = self.days.whole(&made) {
             return Ok(known);
         }
         let summary = Arc::new(self.made(date).await?);
-        // Whoever read the passage before a journal came may find the day open again.
-        if summary.state == State::Final {
-            let remembered =
-                Remembered { changes, directory: self.digest, summary: Arc::clone(&summary) };
-            self.days.remember(key, remembered);
+        // A day that was erased before all journals passed it names kiosks that may be heard of again.
+        if summary.state == State::Final && summary.silent_kiosks.is_empty() {
+            self.days.keep_whole(made, Arc::clone(&summary));
         }
         Ok(summary)
     }
@@ -175,9 +149,7 @@ impl<'a> Summaries<'a> {
     async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
         let Self { store, directory, forms, now, .. } = *self;
         let office = &directory.office;
-        let form = forms
-            .in_force(&office.form, date)
-            .ok_or_else(|| SummaryError::NoForm(office.form.clone(), date))?;
+        let form = self.form(date)?;
         let record = store.day(&office.code, date).await?;
         let state = state(directory, &record, date, now);
         let all = Figures::of_tallies(record.tallies.iter().cloned(), forms);
@@ -229,8 +201,12 @@ fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> Stat
     if !record.progress.iter().all(passed) {
         return State::Provisional;
     }
-    let last_ticket = At::from_civil(date.at(23, 59, 59, 0)).plus_minutes(VALID_MINUTES);
-    if now > last_ticket { State::Final } else { State::Complete }
+    if tickets_expired(date, now) { State::Final } else { State::Complete }
+}
+
+/// Whether no ticket of a day is valid any more.
+fn tickets_expired(date: Date, now: At) -> bool {
+    now > At::from_civil(date.at(23, 59, 59, 0)).plus_minutes(VALID_MINUTES)
 }
 
 /// Gaps in opening hours, long enough to matter.

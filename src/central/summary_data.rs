@@ -74,7 +74,7 @@ pub(super) async fn find(
     } else {
         date.parse().map_err(|_| Missing::Period)?
     };
-    // What is usual before a day to come would tell today's ratings as they are given.
+    // Of days to come there is nothing to tell.
     if period.from() > central.now().date() {
         return Err(Missing::NoDay);
     }

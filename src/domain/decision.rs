@@ -301,6 +301,17 @@ impl What {
         matches!(self, Self::Erased { .. } | Self::WordsErased { .. } | Self::AnswersErased { .. })
     }
 
+    /// Whether a figure can be another one by it. Words are in no figure, and they are erased every night.
+    pub fn moves_figures(&self) -> bool {
+        !matches!(
+            self,
+            Self::Settled { .. }
+                | Self::KeysRenewed { .. }
+                | Self::WordsErased { .. }
+                | Self::Erased { words_only: true, .. }
+        )
+    }
+
     /// Whether it has a way of its own: what a citizen answered is erased by their check code, words
     /// and answers when their time is over, keys when they are renewed. Nobody erases what others
     /// have to read by naming it.

@@ -51,6 +51,10 @@ pub struct Statement {
     /// Digests of the summaries, as published when this was made, of the days that were over since
     /// the statement before; more than one when the service was down at midnight.
     pub summaries: BTreeMap<Date, BTreeMap<OfficeCode, Hash>>,
+    /// The rules by which those were made, [`FORMULA`](super::summary::FORMULA); statements of before there were others
+    /// have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<u32>,
     /// In the first that another key signs than the one before: how that one vouches for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewed: Option<Renewed>,
@@ -362,6 +366,7 @@ mod tests {
                 Date::constant(2026, 11, 24),
                 BTreeMap::from([("phu-sa".parse().unwrap(), Hash::of(b"s"))]),
             )]),
+            formula: None,
             renewed: None,
             at: At::try_from("2026-11-25T00:00:01.000+07:00".to_owned()).unwrap(),
         };

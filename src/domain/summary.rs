@@ -78,11 +78,11 @@ impl<'de> Deserialize<'de> for Levels {
     }
 }
 
-/// What is usual, for comparison: the rate of [`USUAL_DAYS`] earlier days, as far as they are final and as they are
-/// published. So it is moved by no rating that is still to come, and nothing withheld follows from it.
+/// What is usual, for comparison: the rate of those of [`USUAL_DAYS`] earlier days that are final, as they are published.
+/// So it is moved by no rating that is still to come, and nothing withheld follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Usual {
-    /// How many days.
+    /// How many days those are.
     pub days: u32,
     /// Ratings that they show by level.
     pub n: u64,
@@ -90,35 +90,67 @@ pub struct Usual {
     pub rate: Option<f64>,
 }
 
-/// What is usual, by slice: how many of how many were satisfied.
+/// How many of how many were satisfied.
+type Satisfied = (u64, u64);
+
+/// What a final day shows by level, slice by slice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    total: Option<Satisfied>,
+    officials: Vec<(String, Satisfied)>,
+    counters: Vec<(String, Satisfied)>,
+}
+
+impl Shown {
+    /// From all of a day's figures: what [`publish`] shows of them.
+    pub fn of(figures: &Figures) -> Self {
+        let withheld = Withheld::of(figures);
+        let sum = |slice: &Slice| (slice.satisfied, slice.n);
+        let officials =
+            figures.officials.iter().filter(|(id, _)| !withheld.officials.contains(*id));
+        let counters = figures.counters.iter().filter(|(id, _)| !withheld.counters.contains(*id));
+        Self {
+            total: (!withheld.all).then(|| sum(&figures.total)),
+            officials: officials
+                .filter_map(|(id, slice)| Some((id.as_ref()?.as_str().to_owned(), sum(slice))))
+                .collect(),
+            counters: counters.map(|(id, slice)| (id.as_str().to_owned(), sum(slice))).collect(),
+        }
+    }
+}
+
+/// What is usual, by slice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usuals {
-    total: (u64, u64),
-    officials: BTreeMap<String, (u64, u64)>,
-    counters: BTreeMap<String, (u64, u64)>,
+    days: u32,
+    total: Satisfied,
+    officials: BTreeMap<String, Satisfied>,
+    counters: BTreeMap<String, Satisfied>,
 }
 
 impl Usuals {
-    /// Adds a final day, as it is published.
-    pub fn add(&mut self, day: &Summary) {
-        let add = |sum: &mut (u64, u64), satisfied: Option<u64>, n: u64| {
-            if let Some(satisfied) = satisfied {
-                *sum = (sum.0 + satisfied, sum.1 + n);
-            }
-        };
-        add(&mut self.total, day.satisfied, day.n);
-        for (sums, rows) in
-            [(&mut self.officials, &day.by_official), (&mut self.counters, &day.by_counter)]
+    /// Adds a final day.
+    pub fn add(&mut self, day: &Shown) {
+        let add = |sum: &mut Satisfied, more: &Satisfied| *sum = (sum.0 + more.0, sum.1 + more.1);
+        self.days += 1;
+        if let Some(total) = &day.total {
+            add(&mut self.total, total);
+        }
+        for (sums, slices) in
+            [(&mut self.officials, &day.officials), (&mut self.counters, &day.counters)]
         {
-            for row in rows.iter().filter(|row| row.n > 0) {
-                add(sums.entry(row.id.clone()).or_default(), row.satisfied, row.n);
+            for (id, more) in slices {
+                match sums.get_mut(id) {
+                    Some(sum) => add(sum, more),
+                    None => drop(sums.insert(id.clone(), *more)),
+                }
             }
         }
     }
 
-    fn of(sum: Option<&(u64, u64)>) -> Usual {
+    fn of(&self, sum: Option<&Satisfied>) -> Usual {
         let (satisfied, n) = sum.copied().unwrap_or_default();
-        Usual { days: USUAL_DAYS, n, rate: statistics::rate(satisfied, n) }
+        Usual { days: self.days, n, rate: statistics::rate(satisfied, n) }
     }
 }
 
@@ -161,7 +193,7 @@ pub struct Row {
     pub rate: Option<f64>,
     /// Its 95% interval, likewise.
     pub interval: Option<Interval>,
-    /// The rate of the last days.
+    /// What is usual.
     pub usual: Usual,
     /// Of a period: ratings of days on which this slice is too small to be shown; `n` is without them.
     #[serde(default, skip_serializing_if = "is_none")]
@@ -285,7 +317,7 @@ pub struct Summary {
     pub rate: Option<f64>,
     /// Its 95% interval (Wilson), likewise.
     pub interval: Option<Interval>,
-    /// The rate of the last days.
+    /// What is usual.
     pub usual: Usual,
     /// What became of the contacts.
     pub contacts: Contacts,
@@ -333,12 +365,12 @@ pub struct Summary {
 impl Summary {
     /// This beside what is usual.
     pub fn beside(mut self, usuals: &Usuals) -> Self {
-        self.usual = Usuals::of(Some(&usuals.total));
+        self.usual = usuals.of(Some(&usuals.total));
         for (rows, sums) in
             [(&mut self.by_official, &usuals.officials), (&mut self.by_counter, &usuals.counters)]
         {
             for row in rows {
-                row.usual = Usuals::of(sums.get(&row.id));
+                row.usual = usuals.of(sums.get(&row.id));
             }
         }
         self.digest = self.digest_of().to_string();
@@ -594,7 +626,7 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
             satisfied: shown.map(|slice| slice.satisfied),
             rate: shown.and_then(|slice| statistics::rate(slice.satisfied, slice.n)),
             interval: shown.and_then(|slice| statistics::wilson(slice.satisfied, slice.n)),
-            usual: Usuals::of(None),
+            usual: Usuals::default().of(None),
             withheld: 0,
         }
     };

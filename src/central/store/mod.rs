@@ -539,10 +539,15 @@ pub trait Store: access::AccessStore {
     /// When the day's counted ratings were given that were given at counters.
     async fn timed(&self, office: &OfficeCode, date: Date) -> Result<Vec<Timed>, StoreError>;
 
+    /// What was counted of an office's day.
+    async fn tallies(&self, office: &OfficeCode, date: Date)
+    -> Result<Vec<(Key, u64)>, StoreError>;
+
     /// How far an office's journals have come.
     async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError>;
 
-    /// A number that is another one once the figures of an office's day are; it holds until the store is closed.
+    /// A number that is another one once the figures of an office's day are; it holds until the store is closed. A store
+    /// that is only read does not notice.
     fn changes(&self, office: &OfficeCode, date: Date) -> u64;
 
     /// What is not certain of a day because of the kiosks' clocks.

@@ -14,10 +14,11 @@ use super::chains::Chains;
 use super::erasures::Erasures;
 use super::receipts::Receipts;
 use super::{List, Report};
+use crate::central::final_days::FinalDays;
 use crate::central::ingest::{UNKNOWN_KIND, answers};
 use crate::central::store::sqlite::{Author, Closing, SqliteStore};
 use crate::central::store::{Entry, FormerKey, Kiosk, Standing, Store, StoreError, Verified};
-use crate::central::summary::{FinalDays, Summaries};
+use crate::central::summary::Summaries;
 use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
@@ -28,6 +29,7 @@ use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
 use crate::domain::root::{Arrivals, Growing, Root, Statement, verifying_key};
 use crate::domain::seal::OpeningKey;
+use crate::domain::summary::FORMULA;
 use crate::domain::system_random;
 use crate::domain::time::At;
 
@@ -52,6 +54,8 @@ pub(super) struct Check {
     kiosks: BTreeMap<KioskId, Kiosk>,
     forms: Forms,
     directories: Vec<Directory>,
+    /// The rules of the summaries that were named last.
+    formula: u32,
     replica: Option<Replica>,
     chains: Chains,
     receipts: Receipts,
@@ -132,6 +136,7 @@ impl Check {
             kiosks,
             forms,
             directories: list.directories,
+            formula: 1,
             replica,
             chains: Chains::default(),
             receipts: Receipts::default(),
@@ -490,6 +495,18 @@ impl Check {
         }
         let summaries =
             |directory| Summaries::new(store, &replica.days, directory, &self.forms, statement.at);
+        let formula = statement.formula.unwrap_or(1);
+        if formula < self.formula {
+            wrong.push(format!("{day}: its summaries go back to rules that were given up"));
+        }
+        self.formula = formula.max(self.formula);
+        if formula != FORMULA {
+            self.report.notes.push(format!(
+                "{day}: its summaries were made by other rules than those of this program, and were not checked"
+            ));
+            self.report.problems.append(&mut wrong);
+            return Ok(());
+        }
         let named = statement.summaries.iter();
         let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
         for (day, (office, digest)) in named {

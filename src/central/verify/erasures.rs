@@ -154,7 +154,7 @@ impl Erasures {
         decisions: &[&What],
         office_of: impl Fn(&KioskId) -> Option<&'a OfficeCode>,
     ) -> Vec<Window<'a>> {
-        let usual = |day: Date| day.saturating_add(i64::from(USUAL_GAP + USUAL_DAYS).days());
+        let usual = |day: Date| day.saturating_add(i64::from(USUAL_GAP + USUAL_DAYS - 1).days());
         let mut gone: BTreeMap<(&KioskId, Epoch, u64), BTreeSet<Date>> = BTreeMap::new();
         for body in &self.gone {
             gone.entry((&body.kiosk, body.epoch, body.contact)).or_default().insert(body.day);

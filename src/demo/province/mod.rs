@@ -46,7 +46,7 @@ const FIRST: Date = jiff::civil::date(2026, 1, 1);
 const LAST: Date = jiff::civil::date(2026, 12, 31);
 /// Batches on their way at once.
 const AT_ONCE: usize = 48;
-/// What this folder holds.
+/// What a folder holds.
 const MARK: &str = "province.json";
 
 /// How large a province is.
@@ -140,6 +140,12 @@ struct Mark {
     real: At,
 }
 
+impl Mark {
+    fn of(plan: Plan, central: &Central) -> Self {
+        Self { plan, shown: central.now(), real: At::new(jiff::Timestamp::now()) }
+    }
+}
+
 /// Lives a year, unless it was lived in this folder before; then serves it until asked to end.
 pub fn run(options: &Options) -> Result<(), ProvinceError> {
     let folder = options.data.join("province");
@@ -148,6 +154,11 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
     config.offices.clear();
     config.data = folder.clone();
     let plan = Plan::whole(options.seed, options.date);
+    let worked = names::offices(&Size { offices: 1, kiosks: 1, ratings: 1 }, 1, &config.forms)?;
+    if plan.to < FIRST || worked.iter().all(|office| office.open_on(plan.to).is_empty()) {
+        let why = format!("--date: expected a working day from {FIRST} on, found {}", plan.to);
+        return Err(FolderError::Usage(why).into());
+    }
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let known = mark_of(&folder)?;
@@ -173,7 +184,7 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
         let staff_at = format!("http://{}", staff.local_addr()?);
         config.public_url = format!("HTTP://{}", citizens.local_addr()?);
         let begins = At::from_civil(plan.from.at(0, 0, 0, 0));
-        // It goes on from where it stood, at real pace, for as long as a demo may be looked at.
+        // It goes on from where it stood; a night that nobody looked is no longer than an evening.
         let stood = known.as_ref().map_or(begins, |known| {
             let passed = At::new(jiff::Timestamp::now()).timestamp().duration_since(known.real.timestamp());
             known.shown.plus_minutes(passed.as_mins().clamp(0, MOST_MINUTES))
@@ -189,7 +200,7 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
             );
             let lived = live(&central, &clock, &plan, &mut tell()).await?;
             println!("{lived}");
-            keep_mark(&folder, &Mark { plan, shown: central.now(), real: At::new(jiff::Timestamp::now()) })?;
+            keep_mark(&folder, &Mark::of(plan, &central))?;
         }
         if options.once {
             return Ok(central.store.close().await?);
@@ -208,6 +219,7 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
             end.send_replace(true);
         });
         serve(Arc::clone(&central), citizens, staff, ended).await;
+        keep_mark(&folder, &Mark::of(plan, &central))?;
         Ok(central.store.close().await?)
     })
 }
@@ -322,7 +334,7 @@ pub async fn live(
     Ok(lived)
 }
 
-/// Admits all kiosks, as the technician would on the day before.
+/// Admits all kiosks, as technicians would before the first day.
 async fn admitted(central: &Arc<Central>, year: &Year<'_>) -> Result<Vec<Kiosk>, ProvinceError> {
     let mut kiosks = Vec::new();
     for place in year.places() {

@@ -16,7 +16,7 @@ use crate::domain::time::At;
 
 /// One in so many counters is a bad one.
 const BAD: usize = 67;
-/// Where one official stuffs: the place of the counter, and after noon on how many days of a hundred.
+/// Where one official stuffs: the place of the counter, and on how many days of a hundred.
 const STUFFED: (usize, u32) = (11, 40);
 /// The counter whose kiosk went dark some weeks ago, and the one that did yesterday, with so many days of silence.
 const DARK: [(usize, i64); 2] = [(17, 26), (5, 1)];
@@ -246,7 +246,7 @@ impl<'a> Year<'a> {
         (level.code.clone(), reasons)
     }
 
-    /// After closing at noon somebody taps the best face again and again.
+    /// Shortly before noon somebody taps the best face again and again.
     fn stuff(
         &self,
         place: &Place<'_>,

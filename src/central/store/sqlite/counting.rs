@@ -276,6 +276,12 @@ impl Writer {
             if was == now {
                 continue;
             }
+            // When it ended, for one, is in no tally, and yet a pattern that a day shows may hang on it.
+            for day in [&was, &now].into_iter().filter_map(|contact| contact.opening.as_ref()) {
+                if let Day::On(date) = day.day {
+                    self.changed.days.insert((office.clone(), date));
+                }
+            }
             if let Some(latest) = self.latest_contacts.get_mut(&branch) {
                 *latest = seq.max(*latest);
             }

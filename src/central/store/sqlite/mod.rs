@@ -54,6 +54,7 @@ use crate::domain::form::{Forms, Reader};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
+use crate::domain::rating::Key;
 use crate::domain::root::Root;
 use crate::domain::seal::SealingKey;
 use crate::domain::signals::Timed;
@@ -393,7 +394,6 @@ impl Store for SqliteStore {
         receipt_key: String,
     ) -> Result<Admission, StoreError> {
         self.write(move |writer| {
-            writer.changed.all = true;
             writer.admit(code, (key, by_former.as_deref()), (&ticket_key, &receipt_key))
         })
         .await
@@ -477,6 +477,15 @@ impl Store for SqliteStore {
         self.read(move |db| timing::timed(db, &office, date)).await
     }
 
+    async fn tallies(
+        &self,
+        office: &OfficeCode,
+        date: Date,
+    ) -> Result<Vec<(Key, u64)>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::tallies(db, &office, date)).await
+    }
+
     async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::passage(db, &office)).await
@@ -510,8 +519,9 @@ impl Store for SqliteStore {
 
     async fn decide(&self, decision: Decision) -> Result<(Epoch, u64), StoreError> {
         let erases = decision.what.erases();
+        let moves = decision.what.moves_figures();
         let taken = self.write(move |writer| {
-            writer.changed.all = true;
+            writer.changed.all |= moves;
             writer.note_decision(decision)
         });
         let taken = taken.await?;

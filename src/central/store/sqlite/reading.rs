@@ -235,7 +235,7 @@ pub(super) fn directory_changes(
     rows.map(read).collect()
 }
 
-fn tallies(
+pub(super) fn tallies(
     db: &Connection,
     office: &OfficeCode,
     date: Date,
@@ -321,11 +321,13 @@ pub(super) fn day(
         });
     }
     let mut statement = db.prepare_cached(
-        "SELECT g.kiosk, g.alive, g.started FROM gap g JOIN kiosk k ON k.id = g.kiosk
-         WHERE k.office = ?1 AND substr(g.alive, 1, 10) <= ?2 AND substr(g.started, 1, 10) >= ?2
+        "SELECT g.kiosk, g.alive, g.started FROM kiosk k CROSS JOIN gap g ON g.kiosk = k.id
+         WHERE k.office = ?1 AND g.started >= ?2 AND g.alive < ?3
          ORDER BY g.alive, g.kiosk",
     )?;
-    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
+    let after = date.tomorrow().unwrap_or(Date::MAX);
+    let mut rows =
+        statement.query(params![office.as_str(), date.to_string(), after.to_string()])?;
     let mut gaps = Vec::new();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;

@@ -24,6 +24,7 @@ const SCHEMA: Schema = Schema {
         HEARTBEATS,
         ACCESS,
         DIRECTORY_CHANGES,
+        OF_AN_OFFICE,
     ],
     unnumbered: false,
 };
@@ -335,6 +336,15 @@ const ACCESS: &str = "
         view   TEXT NOT NULL
     ) STRICT;
     CREATE INDEX look_office ON look (office, at);
+";
+
+/// What the summary of a day of late asks for does not grow with the years: an office's kiosks, gaps that end on that day
+/// or later, and the beginning of a journal.
+const OF_AN_OFFICE: &str = "
+    DROP INDEX gap_kiosk;
+    CREATE INDEX gap_kiosk ON gap (kiosk, started, alive);
+    CREATE INDEX kiosk_office ON kiosk (office);
+    CREATE INDEX branch_first ON branch (kiosk) WHERE start = 1;
 ";
 
 /// Offices that are kept here rather than in files, and who changed them when.

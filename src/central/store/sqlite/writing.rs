@@ -119,10 +119,9 @@ impl Writer {
             }),
             Err(error) => Err(error),
         };
-        let changed = std::mem::take(&mut self.changed);
-        if committed.is_ok() {
-            self.changes.note(changed);
-        } else {
+        // Of a commit that failed nobody knows whether the disk has it.
+        self.changes.note(std::mem::take(&mut self.changed));
+        if committed.is_err() {
             if self.db.execute_batch("ROLLBACK").is_err() {
                 self.damaged = true;
             }
@@ -173,6 +172,9 @@ impl Writer {
         if self.is_closed(cell.day) {
             return;
         }
+        if let Day::On(date) = cell.day {
+            self.changed.days.insert((office.clone(), date));
+        }
         *self.moves.entry((office.clone(), cell)).or_default() += by;
     }
 
@@ -183,9 +185,6 @@ impl Writer {
         )?;
         for ((office, cell), by) in std::mem::take(&mut self.moves) {
             if by != 0 {
-                if let Day::On(date) = cell.day {
-                    self.changed.days.insert((office.clone(), date));
-                }
                 upsert.execute(params![
                     office.as_str(),
                     cell.day.to_string(),

@@ -1,0 +1,112 @@
+//! Days that are final, remembered as they are published: a year's summary is made of them, and so is what is usual.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::civil::Date;
+
+use crate::domain::ids::{Hash, OfficeCode};
+use crate::domain::summary::{Shown, Summary};
+
+/// Most whole days that are remembered, some 10 kB each.
+const WHOLE: usize = 10_000;
+/// Most days of which the sums are remembered that make up what is usual, some 2 kB each.
+const SHOWN: usize = 40_000;
+
+/// An office's day, and what it was made from: see [`Store::changes`](super::store::Store::changes).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The office.
+    pub office: OfficeCode,
+    /// The day.
+    pub date: Date,
+    /// The number of its figures.
+    pub changes: u64,
+    /// The directory, where it matters.
+    pub directory: Hash,
+}
+
+/// What is remembered; those that came first are forgotten first.
+pub struct FinalDays {
+    whole: Mutex<Memory<Summary>>,
+    shown: Mutex<Memory<Shown>>,
+}
+
+impl Default for FinalDays {
+    fn default() -> Self {
+        Self { whole: Mutex::new(Memory::new(WHOLE)), shown: Mutex::new(Memory::new(SHOWN)) }
+    }
+}
+
+impl FinalDays {
+    /// A day's summary, if it was made from the same.
+    pub fn whole(&self, made: &Made) -> Option<Arc<Summary>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).get(made)
+    }
+
+    /// Remembers a day's summary.
+    pub fn keep_whole(&self, made: Made, summary: Arc<Summary>) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).keep(made, summary);
+    }
+
+    /// What a day shows, if it was made from the same.
+    pub fn shown(&self, made: &Made) -> Option<Arc<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(made)
+    }
+
+    /// Remembers what a day shows.
+    pub fn keep_shown(&self, made: Made, shown: Arc<Shown>) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).keep(made, shown);
+    }
+}
+
+struct Memory<V> {
+    most: usize,
+    known: HashMap<(Date, OfficeCode), (Made, Arc<V>)>,
+    order: VecDeque<(Date, OfficeCode)>,
+}
+
+impl<V> Memory<V> {
+    fn new(most: usize) -> Self {
+        Self { most, known: HashMap::new(), order: VecDeque::new() }
+    }
+
+    fn get(&self, made: &Made) -> Option<Arc<V>> {
+        let (from, value) = self.known.get(&(made.date, made.office.clone()))?;
+        (from == made).then(|| Arc::clone(value))
+    }
+
+    fn keep(&mut self, made: Made, value: Arc<V>) {
+        let key = (made.date, made.office.clone());
+        if self.known.insert(key.clone(), (made, value)).is_none() {
+            self.order.push_back(key);
+        }
+        while self.known.len() > self.most {
+            let Some(first) = self.order.pop_front() else { break };
+            self.known.remove(&first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(day: i8, changes: u64) -> Made {
+        let date = Date::constant(2026, 11, day);
+        Made { office: "phu-sa".parse().unwrap(), date, changes, directory: Hash::NONE }
+    }
+
+    #[test]
+    fn a_day_is_known_as_long_as_nothing_of_it_changed_and_the_first_ones_are_forgotten() {
+        let mut memory = Memory::new(2);
+        memory.keep(made(1, 0), Arc::new("one"));
+        assert_eq!(memory.get(&made(1, 0)).as_deref(), Some(&"one"));
+        assert_eq!(memory.get(&made(1, 1)), None, "it is another day since");
+        memory.keep(made(1, 1), Arc::new("another"));
+        memory.keep(made(2, 0), Arc::new("two"));
+        memory.keep(made(3, 0), Arc::new("three"));
+        assert_eq!((memory.get(&made(1, 1)), memory.known.len()), (None, 2));
+        assert_eq!(memory.get(&made(3, 0)).as_deref(), Some(&"three"));
+    }
+}
