@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::civil::Date;
 
 use crate::domain::ids::{Hash, OfficeCode};
-use crate::domain::summary::{Shown, Summary};
+use crate::domain::signals::Signal;
+use crate::domain::summary::{Shown, State, Summary};
 
 /// Most whole days that are remembered, some 10 kB each.
 const WHOLE: usize = 10_000;
@@ -30,11 +31,17 @@ pub struct Made {
 pub struct FinalDays {
     whole: Mutex<Memory<Summary>>,
     shown: Mutex<Memory<Shown>>,
+    /// Also of days that are complete: each state has its own.
+    signals: Mutex<Memory<(State, Vec<Signal>)>>,
 }
 
 impl Default for FinalDays {
     fn default() -> Self {
-        Self { whole: Mutex::new(Memory::new(WHOLE)), shown: Mutex::new(Memory::new(SHOWN)) }
+        Self {
+            whole: Mutex::new(Memory::new(WHOLE)),
+            shown: Mutex::new(Memory::new(SHOWN)),
+            signals: Mutex::new(Memory::new(WHOLE)),
+        }
     }
 }
 
@@ -57,6 +64,18 @@ impl FinalDays {
     /// Remembers what a day shows.
     pub fn keep_shown(&self, made: Made, shown: Arc<Shown>) {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).keep(made, shown);
+    }
+
+    /// A day's signals in a state, if they were made from the same.
+    pub fn signals(&self, made: &Made, state: State) -> Option<Vec<Signal>> {
+        let known = self.signals.lock().unwrap_or_else(PoisonError::into_inner).get(made)?;
+        (known.0 == state).then(|| known.1.clone())
+    }
+
+    /// Remembers a day's signals in a state.
+    pub fn keep_signals(&self, made: Made, state: State, signals: Vec<Signal>) {
+        let value = Arc::new((state, signals));
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).keep(made, value);
     }
 }
 

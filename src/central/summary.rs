@@ -12,7 +12,7 @@ use crate::domain::form::{Form, Forms};
 use crate::domain::ids::Hash;
 use crate::domain::office::Directory;
 use crate::domain::period::{self, Kind, Period};
-use crate::domain::signals;
+use crate::domain::signals::{self, Signal, Thresholds};
 use crate::domain::summary::{
     Available, Down, Figures, Setting, Shown, Silent, State, Summary, USUAL_DAYS, USUAL_GAP,
     Usuals, publish,
@@ -146,6 +146,24 @@ impl<'a> Summaries<'a> {
         Ok(summary)
     }
 
+    /// What somebody should look at again of a day whose journals are all here.
+    async fn signals(
+        &self,
+        date: Date,
+        state: State,
+        open: &[(At, At)],
+        thresholds: &Thresholds,
+    ) -> Result<Vec<Signal>, SummaryError> {
+        let made = self.made_from(date);
+        if let Some(known) = self.days.signals(&made, state) {
+            return Ok(known);
+        }
+        let ratings = self.store.timed(&made.office, date).await?;
+        let signals = signals::of(&ratings, open, state == State::Final, thresholds);
+        self.days.keep_signals(made, state, signals.clone());
+        Ok(signals)
+    }
+
     async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
         let Self { store, directory, forms, now, .. } = *self;
         let office = &directory.office;
@@ -165,8 +183,7 @@ impl<'a> Summaries<'a> {
         let signals = match (&directory.signals, state) {
             // Of few ratings no pattern is spoken.
             (Some(thresholds), State::Complete | State::Final) if !record.tallies.is_empty() => {
-                let ratings = store.timed(&office.code, date).await?;
-                signals::of(&ratings, &open, state == State::Final, thresholds)
+                self.signals(date, state, &open, thresholds).await?
             }
             _ => Vec::new(),
         };
