@@ -181,7 +181,7 @@ impl<'a> Summaries<'a> {
         };
         let open = directory.open_on(date);
         let signals = match (&directory.signals, state) {
-            // Of few ratings no pattern is spoken.
+            // Where nothing was counted there is no pattern.
             (Some(thresholds), State::Complete | State::Final) if !record.tallies.is_empty() => {
                 self.signals(date, state, &open, thresholds).await?
             }

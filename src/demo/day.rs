@@ -1,7 +1,7 @@
 //! `hailong demo`: one central service, six kiosks of an invented office, and a day of invented
 //! visitors.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use jiff::civil::{Date, time};
 use slint::ComponentHandle;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -42,6 +41,7 @@ use crate::source::is_local;
 use super::check;
 use super::clock::DemoClock;
 use super::folder::{Folder, FolderError};
+use super::free_port;
 use super::front::{self, Front};
 use super::neighbour::Neighbour;
 use super::people::{self, Person};
@@ -256,18 +256,6 @@ fn open_hall(
         staff: format!("http://{staff_at}"),
         people,
     })
-}
-
-async fn free_port(address: IpAddr, from: u16) -> Result<TcpListener, DemoError> {
-    let mut refused = None;
-    for port in from..from + 100 {
-        match TcpListener::bind(SocketAddr::new(address, port)).await {
-            Ok(listener) => return Ok(listener),
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    let error = refused.unwrap_or_else(|| std::io::Error::other("no free port"));
-    Err(ServiceError::Listen(SocketAddr::new(address, from), error).into())
 }
 
 /// The kiosk of a counter, enrolled by the real call if it is new.

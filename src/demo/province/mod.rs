@@ -5,7 +5,7 @@ mod journal;
 mod names;
 mod year;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,11 +15,11 @@ use futures_util::StreamExt;
 use jiff::ToSpan;
 use jiff::civil::{Date, time};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::clock::DemoClock;
 use super::folder::{Folder, FolderError};
+use super::free_port;
 use super::people::{self, Person};
 use crate::central::config::Config;
 use crate::central::keys::{Keys, KeysError};
@@ -46,6 +46,8 @@ const FIRST: Date = jiff::civil::date(2026, 1, 1);
 const LAST: Date = jiff::civil::date(2026, 12, 31);
 /// Batches on their way at once.
 const AT_ONCE: usize = 48;
+/// The clock goes on by so much at most between two times that a demo is looked at, in minutes.
+const MOST_MINUTES: i64 = 180;
 /// What a folder holds.
 const MARK: &str = "province.json";
 
@@ -179,8 +181,9 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
             ))
             .into());
         }
-        let staff = listener(8081).await?;
-        let citizens = listener(8080).await?;
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let staff = free_port(loopback, 8081).await?;
+        let citizens = free_port(loopback, 8080).await?;
         let staff_at = format!("http://{}", staff.local_addr()?);
         config.public_url = format!("HTTP://{}", citizens.local_addr()?);
         let begins = At::from_civil(plan.from.at(0, 0, 0, 0));
@@ -224,9 +227,6 @@ pub fn run(options: &Options) -> Result<(), ProvinceError> {
     })
 }
 
-/// Longest that a demo is looked at in one afternoon of its own, in minutes.
-const MOST_MINUTES: i64 = 180;
-
 fn say_who(central: &Central, people: &[Person], staff: &str) {
     let texts = &central.config.texts[0];
     println!("{}", texts.summary.date(central.now().date()));
@@ -234,17 +234,6 @@ fn say_who(central: &Central, people: &[Person], staff: &str) {
         println!("  {:<16}  {staff}{}", person.role, person.path);
     }
     println!("Each link signs in once. Press Ctrl-C to end.");
-}
-
-async fn listener(from: u16) -> Result<TcpListener, ProvinceError> {
-    let mut refused = None;
-    for port in from..from + 100 {
-        match TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await {
-            Ok(listener) => return Ok(listener),
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    Err(refused.unwrap_or_else(|| std::io::Error::other("no free port")).into())
 }
 
 fn mark_of(folder: &Path) -> Result<Option<Mark>, ProvinceError> {
