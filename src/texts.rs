@@ -17,7 +17,7 @@ use crate::domain::ids::CounterId;
 use crate::domain::office::{Counter, Office};
 use crate::domain::period::{self, Period};
 use crate::domain::signals::{Kind, Signal};
-use crate::domain::summary::State;
+use crate::domain::summary::{State, Summary};
 use crate::domain::time::At;
 
 /// Most languages that a screen offers: more do not fit its header.
@@ -56,6 +56,8 @@ pub struct Texts {
     pub offices: OfficesTexts,
     /// What the pages of the directory say.
     pub directory: DirectoryTexts,
+    /// What mail says, and the page that lists it.
+    pub delivery: DeliveryTexts,
 }
 
 /// The notice: who collects what, why, how long it is kept, who sees it, whom to ask.
@@ -277,6 +279,18 @@ texts! {
 }
 
 texts! {
+    /// What mail says, and the page that lists it.
+    DeliveryTexts {
+        subject_rate, subject_n, subject_none, subject_all, subject_silent, subject_back, subject_test,
+        test_text, silent_intro, silent_line, silent_advice, back_intro, back_line,
+        see_summary, see_all, see_fleet, no_officials, sent_by,
+        nav, title, intro, off, test, test_said, none, caption, written, to,
+        waiting, sending, sent, refused, unclear, server_said, tries, again, again_help, again_said, gone, files, files_none,
+        files_well, files_wrong, files_not_yet,
+    }
+}
+
+texts! {
     /// What the list of all kiosks says.
     FleetTexts {
         title, kiosk, counters, state, last, queue, oldest, version, disk, clock, trouble, never, in_use, silent,
@@ -299,7 +313,7 @@ texts! {
         token_days, token_make, token_made, token_once, token_end, token_ended, token_shape, token_name_used,
         sessions_title, sessions_help, sessions_end, sessions_ended, right_own_account, right_own_figures,
         right_figures, right_fleet, right_matters, right_enrol, right_decide, right_by_hand, right_rebuild,
-        right_archive, right_reports, right_accounts, right_directory, role, role_administrator, role_supervisor, role_auditor,
+        right_archive, right_reports, right_accounts, right_directory, right_deliveries, role, role_administrator, role_supervisor, role_auditor,
         role_reader, role_official, role_administrator_help, role_supervisor_help, role_auditor_help,
         role_reader_help, role_official_help, unit, official, official_help, province, state, accounts_title,
         add_title, add, added, link_for, link_help, link_again, link_made, close, reopen, closed, waiting,
@@ -348,6 +362,7 @@ impl AccessTexts {
             Right::Reports => &self.right_reports,
             Right::Accounts => &self.right_accounts,
             Right::Directory => &self.right_directory,
+            Right::Deliveries => &self.right_deliveries,
         }
     }
 }
@@ -488,6 +503,28 @@ impl SummaryTexts {
             State::Complete => &self.period_state_complete,
             State::Final => &self.period_state_final,
         }
+    }
+
+    /// How far a summary's figures can still change, as of `now`.
+    pub fn state(&self, summary: &Summary, now: At) -> String {
+        if summary.to.is_some() {
+            return self.period_state(summary.state).to_owned();
+        }
+        let provisional = match summary.state {
+            State::Open => {
+                let time = now.civil().strftime("%H:%M").to_string();
+                fill(&self.state_open, &[("time", &time)])
+            }
+            State::Provisional => {
+                fill(&self.state_provisional, &[("n", &summary.silent_kiosks.len())])
+            }
+            State::Complete => return self.state_complete.clone(),
+            State::Final => return self.state_final.clone(),
+        };
+        if summary.phone_waiting == 0 {
+            return provisional;
+        }
+        format!("{provisional} · {}", fill(&self.state_waiting, &[("n", &summary.phone_waiting)]))
     }
 
     /// “Tháng 11/2026”.

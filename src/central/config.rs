@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::address::{base_path, check_public_url, check_staff_url, is_https};
+use super::delivery::config::{MailConfig, MailFile};
 use super::directory;
 use super::photo::Photos;
 use super::procedures::{self, Posted};
@@ -31,6 +32,8 @@ use crate::texts::Texts;
 struct File {
     data: Spanned<PathBuf>,
     roots: Option<PathBuf>,
+    summaries: Option<PathBuf>,
+    mail: Option<MailFile>,
     public_url: Spanned<String>,
     staff_url: Option<Spanned<String>>,
     citizens: Spanned<SocketAddr>,
@@ -118,6 +121,10 @@ pub struct Config {
     pub keep_answers_days: u16,
     /// Where the roots of days are handed to, if anywhere.
     pub roots: Option<PathBuf>,
+    /// Where each day's summaries go as files, if anywhere.
+    pub summaries: Option<PathBuf>,
+    /// Where mail is handed over and who gets it, if anybody does.
+    pub mail: Option<MailConfig>,
 }
 
 impl Config {
@@ -197,6 +204,8 @@ impl Config {
             let expected = "expected 366 to 36500 days, and no fewer than keep_words_days";
             return Err(source.error(read.keep_answers_days.span(), expected));
         }
+        let texts = Texts::read_all(&source, base, &read.texts)?;
+        let mail = read.mail.map(|mail| MailConfig::read(&source, base, mail, &texts));
         Ok(Self {
             data: base.join(read.data.get_ref()),
             public_url: read.public_url.into_inner().trim_end_matches('/').to_owned(),
@@ -205,7 +214,7 @@ impl Config {
             citizens_approach,
             staff,
             staff_approach,
-            texts: Texts::read_all(&source, base, &read.texts)?,
+            texts,
             forms,
             first_form,
             offices,
@@ -218,6 +227,8 @@ impl Config {
             keep_words_days,
             keep_answers_days,
             roots: read.roots.map(|folder| base.join(folder)),
+            summaries: read.summaries.map(|folder| base.join(folder)),
+            mail: mail.transpose()?,
         })
     }
 
@@ -245,6 +256,11 @@ impl Config {
     /// The base path of citizens' and kiosks' addresses, such as `/DANHGIA`, or nothing.
     pub fn citizens_base(&self) -> &str {
         base_path(&self.public_url)
+    }
+
+    /// Where staff's browsers find the service, such as `https://motcua.hungyen.gov.vn/hai-long`.
+    pub fn staff_address(&self) -> String {
+        self.staff_url.clone().unwrap_or_else(|| format!("http://{}", self.staff.address))
     }
 
     /// The base path of staff's addresses, such as `/hai-long`, or nothing.

@@ -18,6 +18,7 @@ use super::store::sqlite::SqliteStore;
 use super::store::{Heard, Standing, Store, StoreError};
 use crate::clock::TOLERANCE_MS;
 use crate::domain::condition::Condition;
+use crate::domain::enrolment::Counters;
 use crate::domain::office::Directory;
 use crate::domain::time::At;
 use crate::texts::{FleetTexts, Texts, fill};
@@ -130,10 +131,7 @@ pub(super) struct Told {
 pub(super) fn told(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: At) -> Told {
     let t = &texts.fleet;
     let directory = offices.iter().find(|directory| directory.office.code == one.office);
-    let number = |id| directory.and_then(|directory| directory.counter(id)).map(|one| one.number);
-    let counters: Vec<String> = (one.counters.iter())
-        .map(|id| number(id).map_or_else(|| id.to_string(), |number| texts.counter_of(number)))
-        .collect();
+    let directory = directory.map(AsRef::as_ref);
     let moment = |at: At| at.civil().strftime("%d/%m %H:%M").to_string();
     let state = match one.standing {
         Standing::InUse if is_silent(one, now) => &t.silent,
@@ -146,7 +144,7 @@ pub(super) fn told(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: 
     let of =
         |tell: &dyn Fn(&Condition) -> Option<String>| condition.and_then(tell).unwrap_or_else(none);
     Told {
-        counters: counters.join(", "),
+        counters: counter_names(&one.counters, directory, texts),
         state: state.clone(),
         last: one.last().map_or_else(|| t.never.clone(), moment),
         queue: of(&|told| Some(told.queue.to_string())),
@@ -156,6 +154,19 @@ pub(super) fn told(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: 
         clock: of(&|told| told.clock_offset_ms.map(|ms| clock(ms, t))),
         trouble: of(&|told| told.trouble.clone()),
     }
+}
+
+/// The counters that a kiosk serves, as people call them: “Quầy 3, Quầy 4”.
+pub(super) fn counter_names(
+    counters: &Counters,
+    directory: Option<&Directory>,
+    texts: &Texts,
+) -> String {
+    let name = |id| {
+        let known = directory.and_then(|directory| directory.counter(id));
+        known.map_or_else(|| id.to_string(), |counter| texts.counter_of(counter.number))
+    };
+    counters.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn row(one: &Heard, offices: &[Arc<Directory>], texts: &Texts, now: At) -> [String; 10] {

@@ -9,6 +9,7 @@ pub mod comments;
 pub mod config;
 pub mod configuration;
 pub mod decide;
+pub mod delivery;
 mod directory;
 pub mod directory_page;
 pub mod directory_sheets;

@@ -19,7 +19,8 @@ use super::store::StoreError;
 use super::summary::SummaryError;
 use crate::domain::comparison::{Against, Comparison, Line, compare};
 use crate::domain::form::in_language as worded;
-use crate::domain::period::Period;
+use crate::domain::ids::OfficeCode;
+use crate::domain::period::{Kind, Period};
 use crate::texts::{Texts, fill};
 
 /// The day that somebody comes for: today, or the last one with a contact when nothing happened yet.
@@ -33,12 +34,16 @@ pub(super) async fn latest(central: &Central, who: &Who) -> Result<Date, StoreEr
     Ok(latest.unwrap_or_else(|| central.now().date()))
 }
 
-/// The offices of whoever asks, each as it is published; an office that is over by then is left out.
-async fn find(central: &Arc<Central>, who: &Who, date: Date) -> Result<Comparison, SummaryError> {
+/// Offices beside each other, each as it is published; an office that is over by then is left out.
+pub(super) async fn beside_each_other(
+    central: &Arc<Central>,
+    has: impl Fn(&OfficeCode) -> bool,
+    date: Date,
+) -> Result<Comparison, SummaryError> {
     let mut summaries = JoinSet::new();
     for directory in central.offices().iter() {
         let office = &directory.office;
-        if !who.has_office(&office.code) || office.is_over(date) {
+        if !has(&office.code) || office.is_over(date) {
             continue;
         }
         let (central, directory) = (Arc::clone(central), Arc::clone(directory));
@@ -70,11 +75,11 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Response {
     let texts = asked.texts(&central.config);
-    let known = day.parse::<Date>().ok();
-    let Some(date) = known.filter(|date| *date <= central.now().date()) else {
+    let Some(date) = known_day(&central, &day) else {
         return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
     };
-    let comparison = match find(&central, &who, date).await {
+    let comparison = match beside_each_other(&central, |office| who.has_office(office), date).await
+    {
         Ok(comparison) => comparison,
         Err(error) => {
             tracing::error!(%error, "offices beside each other");
@@ -135,13 +140,19 @@ pub(super) async fn page(
     render(&central, texts, Some(&who), StatusCode::OK, "offices.html", context)
 }
 
+/// A day by its name, up to today.
+fn known_day(central: &Central, day: &str) -> Option<Date> {
+    let period = day.parse::<Period>().ok().filter(|period| period.kind() == Kind::Day)?;
+    Some(period.from()).filter(|date| *date <= central.now().date())
+}
+
 /// Why somebody should look at an office.
-fn attention_text(line: &Line, texts: &Texts) -> String {
+pub(super) fn attention_text(line: &Line, texts: &Texts) -> String {
     let t = &texts.offices;
     let counted = |text: &str, n: usize| (n > 0).then(|| fill(text, &[("n", &n)]));
     let reasons = [
         (line.against == Against::Below).then(|| t.below.clone()),
-        counted(&t.silent, line.silent_kiosks),
+        counted(&t.silent, line.dark_kiosks),
         counted(&t.down, line.down),
         counted(&t.signals, line.signals),
     ];
@@ -158,10 +169,9 @@ pub(super) async fn api(
         latest(&central, &who).await?
     } else {
         let no_day = "expected a day such as 2026-11-24, not after today";
-        let known = day.parse::<Date>().ok().filter(|date| *date <= central.now().date());
-        known.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_day))?
+        known_day(&central, &day).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_day))?
     };
-    match find(&central, &who, date).await {
+    match beside_each_other(&central, |office| who.has_office(office), date).await {
         Ok(comparison) => Ok(Json(comparison).into_response()),
         Err(SummaryError::Store(error)) => Err(error.into()),
         Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),

@@ -47,6 +47,7 @@ impl Pages {
             ("account.html", include_str!("../../ui/web/account.html")),
             ("accounts.html", include_str!("../../ui/web/accounts.html")),
             ("fleet.html", include_str!("../../ui/web/fleet.html")),
+            ("deliveries.html", include_str!("../../ui/web/deliveries.html")),
             ("directory.html", include_str!("../../ui/web/directory.html")),
             ("office.html", include_str!("../../ui/web/office.html")),
             ("bands.html", include_str!("../../ui/web/bands.html")),

@@ -111,10 +111,7 @@ pub fn keep_setting(config: &Config, offices: &[Arc<Directory>]) -> std::io::Res
         offices: offices.iter().map(|one| Directory::clone(one)).collect(),
         forms: config.forms.iter().cloned().collect(),
         texts: config.texts.clone(),
-        staff_url: config
-            .staff_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", config.staff.address)),
+        staff_url: config.staff_address(),
     };
     let bytes = serde_json::to_vec(&setting).map_err(std::io::Error::other)?;
     let new = config.data.join("setting.new");

@@ -27,6 +27,7 @@ use super::access::sign_in::SignIns;
 use super::address::below;
 use super::config::Config;
 use super::decide::{DecideError, Erasure};
+use super::delivery::{self, Deliveries};
 use super::directory_page::Plans;
 use super::final_days::FinalDays;
 use super::health::Meters;
@@ -36,6 +37,7 @@ use super::offices::Offices;
 use super::pages::{self, Pages};
 use super::problem::Problem;
 use super::source::{Gate, Marks};
+use super::store::mail::MailStore;
 use super::store::sqlite::{Author, SqliteStore};
 use super::store::{
     Admission, EnrolmentCode, Kiosk, Rebuilt, Standing, Store, StoreError, Verified,
@@ -65,6 +67,8 @@ use crate::source::Peer;
 
 /// How long a folder is waited for that is in use.
 const ENDING: Duration = Duration::from_millis(500);
+/// A mail that is on its way when the service ends is waited for.
+const MAILING: Duration = Duration::from_secs(10);
 /// An enrolment code is valid this long, in minutes.
 pub const CODE_MINUTES: i64 = 15;
 /// Most batches worked on at once; more are asked to come again.
@@ -198,6 +202,8 @@ pub struct Central {
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
     /// figures and findings under it are of one state.
     pub(super) placing: tokio::sync::RwLock<()>,
+    /// What is remembered of what goes out.
+    pub(super) deliveries: Deliveries,
     /// Whether all roots lie where they are handed to.
     pub(super) handed: AtomicBool,
     /// As many as there are processors: each may unpack 8 MiB.
@@ -216,6 +222,7 @@ impl Central {
         for directory in &config.offices {
             store.direct(directory).await?;
         }
+        store.mail_left_off().await?;
         let offices = Offices::new(&config, store.kept_directories().await?);
         config.add_folders_of(&offices.all())?;
         report::keep_setting(&config, &offices.all())
@@ -241,6 +248,7 @@ impl Central {
             rebuilding: Semaphore::new(1),
             proving: Semaphore::new(1),
             placing: tokio::sync::RwLock::default(),
+            deliveries: Deliveries::default(),
             handed: AtomicBool::new(false),
             unpacking: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -422,6 +430,7 @@ pub async fn serve(
 ) {
     let config = &central.config;
     let keeping = upkeep::keep(Arc::clone(&central));
+    let delivering = tokio::spawn(delivery::keep(Arc::clone(&central), end.clone()));
     let routes = citizens_routes(Arc::clone(&central));
     let routes = door::before(routes, &central, config.citizens_approach, phone::refusal);
     let routes = below(config.citizens_base(), routes);
@@ -441,6 +450,8 @@ pub async fn serve(
         () = last => {}
         never = keeping => match never {},
     }
+    // Of a mail that is cut off nobody would know whether it arrived.
+    let _ = tokio::time::timeout(MAILING, delivering).await;
 }
 
 /// `hailong central`: serves until it is asked to end (Ctrl-C or SIGTERM), after the secrets were

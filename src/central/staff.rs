@@ -19,7 +19,7 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, comments, directory_page, fleet_page, health, kiosks, office_page,
+    administration, comments, delivery, directory_page, fleet_page, health, kiosks, office_page,
     offices_page, service, summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
@@ -77,6 +77,9 @@ pub const DOORS: &[Door] = &[
     door("/api/v1/offices/{day}", Right::Figures, || get(offices_page::api)),
     door("/reports", Right::Reports, || get(reports)),
     door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
+    door("/deliveries", Right::Deliveries, || {
+        get(delivery::page::page).post(delivery::page::change)
+    }),
     door("/directory", Right::Directory, || {
         get(directory_page::front).post(directory_page::change_front)
     }),
@@ -177,6 +180,7 @@ fn reader(central: &Central, texts: &Texts, who: &Who, page: &str) -> Value {
         (Right::Fleet, &t.nav_fleet, "/fleet", "fleet.html"),
         (Right::Directory, &t.nav_directory, "/directory", "directory.html"),
         (Right::Accounts, &t.nav_accounts, "/accounts", "accounts.html"),
+        (Right::Deliveries, &texts.delivery.nav, "/deliveries", "deliveries.html"),
     ];
     let links = links.into_iter().filter(|(right, ..)| who.may(*right));
     let links: Vec<Value> = links

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::final_days::{FinalDays, Made};
 use super::store::{DayRecord, Gap, Passage, Progress, Store, StoreError};
-use crate::domain::calendar::ms_within;
+use crate::domain::calendar::{ms_within, quiet_minutes};
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::Hash;
 use crate::domain::office::Directory;
@@ -20,8 +20,8 @@ use crate::domain::summary::{
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
 
-/// A kiosk not heard from for this long in opening hours is named, in minutes.
-const SILENT_MINUTES: i64 = 60;
+/// A kiosk not heard of for so many minutes of opening hours is dark.
+pub const DARK_MINUTES: u64 = 60;
 /// A shorter gap in opening hours is a restart, not a down-time, in minutes.
 const DOWN_MINUTES: i64 = 5;
 
@@ -273,17 +273,19 @@ fn silent(
     state: State,
     now: At,
 ) -> Vec<Silent> {
-    let opened = At::from_civil(date.to_datetime(directory.office.opens));
-    let works = directory.day_off(date).is_none();
-    let overdue = |heard: Option<At>| {
-        heard.map_or(opened, |heard| heard.max(opened)).plus_minutes(SILENT_MINUTES) < now
-    };
+    let open = directory.open_on(date);
+    let is_dark = |heard| quiet_minutes(heard, now, &open) >= DARK_MINUTES;
     record
         .progress
         .iter()
         .filter(|progress| progress.enrolled.date() <= date)
         .filter(|progress| progress.passed.is_none_or(|passed| passed < date))
-        .filter(|progress| state != State::Open || (works && overdue(progress.last_heard)))
-        .map(|progress| Silent { id: progress.kiosk.clone(), last_heard: progress.last_heard })
+        .map(|progress| Silent {
+            id: progress.kiosk.clone(),
+            last_heard: progress.last_heard,
+            dark: is_dark(progress.last_heard),
+        })
+        // While the office is open nobody has told of the whole day.
+        .filter(|silent| state != State::Open || silent.dark)
         .collect()
 }

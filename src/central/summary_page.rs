@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::access::who::Who;
 use super::comments;
+use super::kiosks::counter_names;
 use super::offices_page::way_up;
 use super::pages::Asked;
 use super::service::Central;
 use super::staff::{in_language, render};
-use super::store::{Doubts, Kiosk};
+use super::store::Doubts;
 use super::summary::SummaryError;
 use super::summary_data::{Missing, find};
 use crate::domain::access::View;
@@ -24,7 +25,7 @@ use crate::domain::form;
 use crate::domain::ids::KioskId;
 use crate::domain::office::Directory;
 use crate::domain::period::{Kind, Period};
-use crate::domain::summary::{State as DayState, Summary};
+use crate::domain::summary::Silent;
 use crate::texts::{SummaryTexts, Texts, fill};
 
 /// `GET /summary/{office}/{period}`.
@@ -135,10 +136,15 @@ pub(super) async fn page(
         let lang = &texts.language;
         format!("{base}/api/v1/summary/{office}/{period}?format={format}&lang={lang}")
     };
+    // On the day itself it is no wonder that kiosks have not told that it is over.
+    let is_past = summary.to.unwrap_or(summary.date) < today;
+    let silent: Vec<&Silent> =
+        summary.silent_kiosks.iter().filter(|one| one.dark || is_past).collect();
     let context = json!({
         "s": summary,
         "signals": signals,
         "available": available,
+        "silent": silent,
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,
@@ -152,7 +158,7 @@ pub(super) async fn page(
         "to": period.to(),
         "csv_href": data("csv"),
         "xlsx_href": data("xlsx"),
-        "state_text": state_text(&central, texts, &summary),
+        "state_text": texts.summary.state(&summary, central.now()),
         "json_href":
             format!("{base}/api/v1/summary/{}/{period}", directory.office.code),
         "form_levels": levels,
@@ -226,34 +232,8 @@ async fn kiosk_name(
     kiosk: &KioskId,
 ) -> String {
     let row = central.kiosk(kiosk).await.ok().flatten();
-    let counters = |kiosk: &Kiosk| {
-        let known = kiosk.counters.iter().filter_map(|id| directory.counter(id));
-        known.map(|counter| texts.counter_of(counter.number)).collect::<Vec<_>>().join(", ")
-    };
-    row.map(|kiosk| counters(&kiosk))
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| kiosk.to_string())
-}
-
-fn state_text(central: &Central, texts: &Texts, summary: &Summary) -> String {
-    let t = &texts.summary;
-    if summary.to.is_some() {
-        return t.period_state(summary.state).to_owned();
-    }
-    let provisional = match summary.state {
-        DayState::Open => {
-            let now = central.now().civil();
-            let time = format!("{:02}:{:02}", now.hour(), now.minute());
-            fill(&t.state_open, &[("time", &time)])
-        }
-        DayState::Provisional => fill(&t.state_provisional, &[("n", &summary.silent_kiosks.len())]),
-        DayState::Complete => return t.state_complete.clone(),
-        DayState::Final => return t.state_final.clone(),
-    };
-    if summary.phone_waiting == 0 {
-        return provisional;
-    }
-    format!("{provisional} · {}", fill(&t.state_waiting, &[("n", &summary.phone_waiting)]))
+    let known = row.map(|kiosk| counter_names(&kiosk.counters, Some(directory), texts));
+    known.unwrap_or_else(|| kiosk.to_string())
 }
 
 /// Says why there is no page.

@@ -14,6 +14,8 @@ use super::ids::{Login, OfficeCode, OfficialId};
 /// The account that a command on the service's own machine acts as: whoever may read its folder needs
 /// no password. Nobody can sign in under it.
 pub const CONSOLE: &str = "console";
+/// Who looks when summaries are put into a folder: nobody in particular.
+pub const DELIVERY: &str = "delivery";
 
 /// What a person is at the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub enum Right {
     Accounts,
     /// Change offices, counters, officials and rosters.
     Directory,
+    /// See to whom mail goes and what became of it. No token has it.
+    Deliveries,
 }
 
 impl Role {
@@ -77,7 +81,9 @@ impl Role {
             Figures | Fleet | Matters => {
                 matches!(self, Self::Administrator | Self::Supervisor | Self::Auditor)
             }
-            Enrol | Decide | ByHand | Rebuild | Accounts | Directory => self == Self::Administrator,
+            Enrol | Decide | ByHand | Rebuild | Accounts | Directory | Deliveries => {
+                self == Self::Administrator
+            }
             Archive => self == Self::Auditor,
             Reports => self == Self::Reader,
         }
@@ -86,7 +92,7 @@ impl Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OwnAccount,
         Self::OwnFigures,
         Self::Figures,
@@ -100,17 +106,21 @@ impl Right {
         Self::Reports,
         Self::Accounts,
         Self::Directory,
+        Self::Deliveries,
     ];
 
     /// Whether it cannot be had for one office alone: what it reaches is of all of them, or, as with
     /// reports, must not be read by the office's own.
     pub fn is_of_province(self) -> bool {
-        matches!(self, Self::ByHand | Self::Rebuild | Self::Archive | Self::Reports)
+        matches!(
+            self,
+            Self::ByHand | Self::Rebuild | Self::Archive | Self::Reports | Self::Deliveries
+        )
     }
 
     /// Whether a token may have it.
     pub fn is_for_tokens(self) -> bool {
-        !matches!(self, Self::OwnAccount | Self::Accounts)
+        !matches!(self, Self::OwnAccount | Self::Accounts | Self::Deliveries)
     }
 }
 
@@ -141,7 +151,7 @@ words!(
     "own_account" => OwnAccount, "own_figures" => OwnFigures, "figures" => Figures,
     "fleet" => Fleet, "matters" => Matters, "enrol" => Enrol, "decide" => Decide,
     "by_hand" => ByHand, "rebuild" => Rebuild, "archive" => Archive, "reports" => Reports,
-    "accounts" => Accounts, "directory" => Directory,
+    "accounts" => Accounts, "directory" => Directory, "deliveries" => Deliveries,
 );
 
 /// For whom somebody has their role: one office, or the whole province when none is named.
@@ -334,7 +344,7 @@ mod tests {
         for (role, rights) in [
             (
                 Role::Administrator,
-                "own_account figures fleet matters enrol decide by_hand rebuild accounts directory",
+                "own_account figures fleet matters enrol decide by_hand rebuild accounts directory deliveries",
             ),
             (Role::Supervisor, "own_account figures fleet matters"),
             (Role::Auditor, "own_account figures fleet matters archive"),

@@ -71,6 +71,13 @@ pub fn ms_within(span: (At, At), spans: &[(At, At)]) -> u64 {
     spans.iter().map(common).sum()
 }
 
+/// For how many minutes of the hours in which an office was `open` up to `until` nothing was heard of something that was
+/// heard last at `last`, if ever.
+pub fn quiet_minutes(last: Option<At>, until: At, open: &[(At, At)]) -> u64 {
+    let Some((opens, _)) = open.first() else { return 0 };
+    ms_within((last.map_or(*opens, |last| last.max(*opens)), until), open) / 60_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +133,14 @@ mod tests {
         assert_eq!(within("12:00", "13:00"), 0.0);
         assert_eq!(within("16:59:30", "18:00"), 0.5);
         assert_eq!(within("11:00", "10:00"), 0.0, "nothing before its beginning");
+        let quiet = |last: Option<&str>, until| {
+            let open = calendar().open_on("2026-11-24".parse().unwrap());
+            quiet_minutes(last.map(at), at(until), &open)
+        };
+        assert_eq!(quiet(Some("11:00"), "14:00"), 60, "the pause does not count");
+        assert_eq!(quiet(None, "08:15"), 45, "since opening");
+        assert_eq!(quiet(Some("05:00"), "08:15"), 45);
+        assert_eq!(quiet(Some("16:30"), "23:00"), 30, "nor what comes after closing");
+        assert_eq!(quiet_minutes(None, at("12:00"), &[]), 0, "on a day off nobody waits");
     }
 }

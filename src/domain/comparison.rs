@@ -66,8 +66,8 @@ pub struct Line {
     pub response_rate: Option<f64>,
     /// How many times kiosks were down in opening hours.
     pub down: usize,
-    /// How many kiosks have not told of the whole day.
-    pub silent_kiosks: usize,
+    /// Of how many kiosks nothing was heard for an hour or more of opening hours.
+    pub dark_kiosks: usize,
     /// How many patterns a person should look at.
     pub signals: usize,
 }
@@ -88,14 +88,14 @@ impl Line {
             against: Against::of(summary.interval, &summary.usual),
             response_rate: summary.response_rate,
             down: summary.down.len(),
-            silent_kiosks: summary.silent_kiosks.len(),
+            dark_kiosks: summary.silent_kiosks.iter().filter(|one| one.dark).count(),
             signals: summary.signals.len(),
         }
     }
 
     /// Whether somebody should look at it.
     pub fn wants_attention(&self) -> bool {
-        self.against == Against::Below || self.down + self.silent_kiosks + self.signals > 0
+        self.against == Against::Below || self.down + self.dark_kiosks + self.signals > 0
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
             against: Against::Unknown,
             response_rate: None,
             down: 0,
-            silent_kiosks: 0,
+            dark_kiosks: 0,
             signals: 0,
         };
         let lines = [

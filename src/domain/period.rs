@@ -341,8 +341,9 @@ fn add(all: &mut Summary, day: &Summary) {
         *open_minutes += one.open_minutes;
     }
     for silent in &day.silent_kiosks {
-        if !all.silent_kiosks.iter().any(|known| known.id == silent.id) {
-            all.silent_kiosks.push(silent.clone());
+        match all.silent_kiosks.iter_mut().find(|known| known.id == silent.id) {
+            Some(known) => known.dark |= silent.dark,
+            None => all.silent_kiosks.push(silent.clone()),
         }
     }
 }

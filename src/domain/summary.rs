@@ -288,8 +288,12 @@ pub struct Available {
 pub struct Silent {
     /// Which.
     pub id: KioskId,
-    /// When its last batch arrived, null when none has.
+    /// When it was heard last, by a batch or a heartbeat; null when it never was.
     pub last_heard: Option<At>,
+    /// Whether nothing was heard of it for an hour or more of the time in which the office was open, up to closing or
+    /// to now: somebody should look at it. Another one has only not told that its day is over.
+    #[serde(default)]
+    pub dark: bool,
 }
 
 /// One office's day, or several of them in a row ([`super::period`]), as published.

@@ -5,6 +5,7 @@ mod accounts;
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
+mod deliveries;
 mod driver;
 mod keyboard;
 mod looker;

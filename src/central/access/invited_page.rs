@@ -18,7 +18,7 @@ use crate::central::pages::Asked;
 use crate::central::service::Central;
 use crate::central::staff::{in_language, render};
 use crate::central::store::StoreError;
-use crate::domain::access::{Access, CONSOLE, Role, Standing, Unit};
+use crate::domain::access::{Access, CONSOLE, DELIVERY, Role, Standing, Unit};
 use crate::domain::ids::{Hash, Login};
 use crate::texts::{Texts, fill};
 
@@ -176,7 +176,9 @@ pub fn name_of(texts: &Texts, login: &str, name: &str) -> Result<Login, String> 
     let t = &texts.access;
     let login = login.trim().to_lowercase();
     let login: Login = login.parse().map_err(|_| t.login_shape.clone())?;
-    if login.as_str().len() < 2 || [CONSOLE, "hailong", "central"].contains(&login.as_str()) {
+    if login.as_str().len() < 2
+        || [CONSOLE, DELIVERY, "hailong", "central"].contains(&login.as_str())
+    {
         return Err(t.login_shape.clone());
     }
     if name.is_empty() || name.chars().count() > LONGEST_NAME {

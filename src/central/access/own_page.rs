@@ -23,7 +23,7 @@ use crate::central::staff::{in_language, refuse, render};
 use crate::central::store::StoreError;
 use crate::central::summary::SummaryError;
 use crate::central::summary_page::views;
-use crate::domain::access::View;
+use crate::domain::access::{DELIVERY, View};
 use crate::domain::ids::{OfficeCode, OfficialId};
 use crate::domain::office::Directory;
 use crate::domain::period::{Kind, Period};
@@ -110,6 +110,9 @@ pub async fn page(
         Err(error) => return missing_page(&central, texts, &who, &Missing::Store(error)),
     };
     let name = |look: &Look| {
+        if look.person == DELIVERY {
+            return texts.delivery.files.clone();
+        }
         let known = accounts.iter().find(|account| account.login.as_str() == look.person);
         known.map_or(look.person.clone(), |account| account.name.clone())
     };

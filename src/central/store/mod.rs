@@ -6,6 +6,7 @@
 //! bytes; no random key is indexed.
 
 pub mod access;
+pub mod mail;
 mod matters;
 pub mod sqlite;
 
@@ -393,7 +394,7 @@ pub struct Progress {
     pub first_started: Option<At>,
     /// The last day that its journal, as far as it is here without a hole, has passed.
     pub passed: Option<Date>,
-    /// When its last batch arrived.
+    /// When it was heard last, by a batch or a heartbeat.
     pub last_heard: Option<At>,
 }
 
@@ -472,7 +473,7 @@ pub struct ContactNumber {
 
 /// The store of the central service.
 #[async_trait]
-pub trait Store: access::AccessStore {
+pub trait Store: access::AccessStore + mail::MailStore {
     /// Keeps an enrolment code.
     async fn offer(&self, code: EnrolmentCode) -> Result<(), StoreError>;
 

@@ -18,6 +18,7 @@ mod counting;
 mod decisions;
 mod erasure;
 mod heartbeats;
+mod mail;
 mod own;
 mod placing;
 mod reading;

@@ -304,12 +304,14 @@ pub(super) fn day(
     date: Date,
 ) -> Result<DayRecord, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, enrolled, passed, last_heard FROM kiosk
+        "SELECT id, enrolled, passed, last_heard, received
+         FROM kiosk LEFT JOIN heartbeat ON heartbeat.kiosk = id
          WHERE office = ?1 AND coalesce(retired > ?2, 1) ORDER BY number",
     )?;
     let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
     let mut progress = Vec::new();
     let moment = |text: String| At::try_from(text).map_err(|_| damaged("a moment"));
+    let heard = |text: Option<String>| text.map(moment).transpose();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         progress.push(Progress {
@@ -317,7 +319,7 @@ pub(super) fn day(
             kiosk: id.parse().map_err(|_| damaged("a kiosk's name"))?,
             enrolled: moment(row.get(1)?)?,
             passed: row.get::<_, Option<String>>(2)?.and_then(|date| date.parse().ok()),
-            last_heard: row.get::<_, Option<String>>(3)?.map(moment).transpose()?,
+            last_heard: heard(row.get(3)?)?.max(heard(row.get(4)?)?),
         });
     }
     let mut statement = db.prepare_cached(

@@ -25,6 +25,7 @@ const SCHEMA: Schema = Schema {
         ACCESS,
         DIRECTORY_CHANGES,
         OF_AN_OFFICE,
+        MAIL,
     ],
     unnumbered: false,
 };
@@ -300,6 +301,29 @@ const HEARTBEATS: &str = "
         kiosk     TEXT PRIMARY KEY,
         received  TEXT NOT NULL,
         condition TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Mail that goes out, and of which kiosks it told that nothing is heard. It is no part of journals, figures, roots or
+/// archives.
+const MAIL: &str = "
+    CREATE TABLE mail (
+        key       TEXT PRIMARY KEY,
+        recipient TEXT NOT NULL,
+        subject   TEXT NOT NULL,
+        text      TEXT NOT NULL,
+        written   TEXT NOT NULL,
+        state     TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'refused', 'unclear')),
+        since     TEXT NOT NULL,
+        -- When it is tried, while it waits.
+        due       TEXT NOT NULL,
+        tries     INTEGER NOT NULL,
+        said      TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX mail_waiting ON mail (due) WHERE state = 'waiting';
+    CREATE TABLE told_silent (
+        kiosk TEXT PRIMARY KEY,
+        since TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 
