@@ -18,7 +18,7 @@ use super::export::{self, ExportError};
 use super::problem::Problem;
 use super::service::{CODE_MINUTES, Central};
 use super::store::{Matters, Rebuilt};
-use crate::domain::decision::Decision;
+use crate::domain::decision::{BadDecision, Decision};
 use crate::domain::enrolment::Counters;
 use crate::domain::ids::{Epoch, KioskId, OfficeCode};
 
@@ -104,8 +104,7 @@ pub(super) async fn decide(
     Extension(who): Extension<Arc<Who>>,
     Json(decision): Json<Decision>,
 ) -> Result<Json<Taken>, Problem> {
-    // Whoever is named decided it, and this account says so.
-    let person = format!("{} ({})", decision.person, who.person());
+    let person = said_by(&who, &decision.person)?;
     taken(central.decide(Decision { person, ..decision }, who.unit().clone()).await)
 }
 
@@ -114,8 +113,17 @@ pub(super) async fn erase(
     Extension(who): Extension<Arc<Who>>,
     Json(asked): Json<Erasure>,
 ) -> Result<Json<Taken>, Problem> {
-    let person = format!("{} ({})", asked.person, who.person());
+    let person = said_by(&who, &asked.person)?;
     taken(central.erase(Erasure { person, ..asked }, who.unit()).await)
+}
+
+/// Whoever is named decided it, and this account says so.
+fn said_by(who: &Who, person: &str) -> Result<String, Problem> {
+    if person.trim().is_empty() {
+        let why = BadDecision::Words.to_string();
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    Ok(format!("{person} ({})", who.person()))
 }
 
 fn taken(result: Result<(Epoch, u64), DecideError>) -> Result<Json<Taken>, Problem> {

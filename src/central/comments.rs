@@ -14,6 +14,7 @@ use super::service::Central;
 use super::store::StoreError;
 use crate::domain::comments::released;
 use crate::domain::ids::OfficeCode;
+use crate::domain::period::{Kind, Period};
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
 
@@ -58,6 +59,7 @@ pub(super) async fn api(
     let known = office.parse::<OfficeCode>().ok().filter(|office| who.has_office(office));
     let office = known.filter(|office| central.directory(office).is_some());
     let office = office.ok_or_else(|| missing("no such office"))?;
-    let day = day.parse().map_err(|_| missing("expected a day such as 2026-11-24"))?;
-    Ok(Json(of_day(&central, &office, day).await?))
+    let day = day.parse().ok().filter(|period: &Period| period.kind() == Kind::Day);
+    let day = day.ok_or_else(|| missing("expected a day such as 2026-11-24"))?;
+    Ok(Json(of_day(&central, &office, day.from()).await?))
 }

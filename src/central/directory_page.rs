@@ -349,6 +349,12 @@ pub(super) async fn import_by_program(
     let bad = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
     let texts = report::in_language(&central.config.texts, query.lang.as_deref());
     let texts = texts.map_err(|error| bad(error.to_string()))?;
+    // Before anything is done: a program that hears no has changed nothing.
+    let as_table = match query.format.as_deref() {
+        None | Some("json") => false,
+        Some("table") => true,
+        Some(_) => return Err(bad("format is json or table".into())),
+    };
     let handed = handed(parts).await.map_err(bad)?;
     let plan = planned(&central, &who, handed).await;
     let plan = plan.ok_or_else(|| bad("the files could not be worked through".into()))?;
@@ -362,11 +368,11 @@ pub(super) async fn import_by_program(
         }
     }
     let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    match query.format.as_deref() {
-        None | Some("json") => Ok((status, Json(shown)).into_response()),
-        Some("table") => Ok((status, shown.table(texts)).into_response()),
-        Some(_) => Err(bad("format is json or table".into())),
-    }
+    Ok(if as_table {
+        (status, shown.table(texts)).into_response()
+    } else {
+        (status, Json(shown)).into_response()
+    })
 }
 
 /// `GET /api/v1/directory`: the offices as JSON, or as a workbook that an import takes.

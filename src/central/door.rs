@@ -20,8 +20,10 @@ use crate::texts::Texts;
 /// A page for people who are refused something.
 type Page = fn(&Central, &Texts, StatusCode) -> Response;
 
-/// Longest sentence of a refusal, in bytes.
+/// Longest sentence of a refusal, in bytes; of a longer one the end is left out.
 const LONGEST: usize = 4_096;
+/// Most of a library's sentence that is read.
+const MOST: usize = 1024 * 1024;
 
 /// The routes, behind a door; `page` is what it shows to people whom it, or what is behind it,
 /// refuses without a word of its own.
@@ -48,8 +50,16 @@ pub fn before(routes: Router, central: &Arc<Central>, how: Approach, page: Page)
             } else if reader.has_eyes {
                 refusal(status)
             } else {
-                let sentence = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
-                Problem::new(status, String::from_utf8_lossy(&sentence)).into_response()
+                let (head, body) = response.into_parts();
+                let sentence = to_bytes(body, MOST).await.unwrap_or_default();
+                let sentence = String::from_utf8_lossy(&sentence);
+                let sentence = &sentence[..sentence.floor_char_boundary(LONGEST)];
+                let mut problem = Problem::new(status, sentence).into_response();
+                // Of a method that is not there: which ones are (RFC 9110, 15.5.6).
+                if let Some(allow) = head.headers.get(header::ALLOW) {
+                    problem.headers_mut().insert(header::ALLOW, allow.clone());
+                }
+                problem
             }
         }
     };

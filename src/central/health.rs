@@ -115,7 +115,8 @@ async fn registry(central: &Central, who: &Who) -> Result<Registry, StoreError> 
     }
     registry.register("kiosks", "Kiosks that are admitted", kiosks);
     let conditions = theirs.iter().filter_map(|one| Some(&one.heartbeat.as_ref()?.condition));
-    let waiting: u64 = conditions.clone().map(|condition| condition.queue).sum();
+    let waiting: u64 =
+        conditions.clone().fold(0, |sum: u64, condition| sum.saturating_add(condition.queue));
     let troubled = conditions.filter(|condition| condition.trouble.is_some()).count();
     let open = matters.findings.iter().filter(|one| !one.settled).count();
     for (name, help, value) in [
@@ -125,7 +126,11 @@ async fn registry(central: &Central, who: &Who) -> Result<Registry, StoreError> 
             theirs.iter().filter(|one| is_silent(one, now)).count() as i64,
         ),
         ("kiosks_in_trouble", "Kiosks that said that something is in their way", troubled as i64),
-        ("kiosk_lines_waiting", "Lines that wait at kiosks, as they said last", waiting as i64),
+        (
+            "kiosk_lines_waiting",
+            "Lines that wait at kiosks, as they said last",
+            i64::try_from(waiting).unwrap_or(i64::MAX),
+        ),
         ("holes", "Runs of lines that are missing", matters.holes.len() as i64),
         ("findings", "Findings that nobody has settled", open as i64),
     ] {

@@ -110,18 +110,24 @@ pub(super) async fn api(
         Some("csv" | "xlsx") => View::File,
         _ => View::Data,
     };
+    // Before anybody is noted to have looked.
+    let bad = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
+    let texts = report::in_language(&central.config.texts, query.lang.as_deref());
+    let texts = texts.map_err(|error| bad(error.to_string()))?;
+    if !matches!(query.format.as_deref(), None | Some("json" | "table" | "csv" | "xlsx")) {
+        return Err(bad("format is json, table, csv or xlsx".into()));
+    }
     let found = find(&central, &who, (&office, &date), view).await;
     let (directory, summary) = found.map_err(|missing| {
-        let detail = match &missing {
+        let detail = match missing {
             Missing::Office => "no such office; name one with --office".to_owned(),
             Missing::Period => NoPeriod.to_string(),
             Missing::NoDay => "there is no day with a contact yet".to_owned(),
+            Missing::Summary(SummaryError::Store(error)) => return Problem::from(error),
             Missing::Summary(error) => error.to_string(),
         };
-        Problem::new(missing.status(), detail)
+        Problem::new(StatusCode::NOT_FOUND, detail)
     })?;
-    let texts = report::in_language(&central.config.texts, query.lang.as_deref())
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let forms = &central.config.forms;
     let sheet = Spreadsheet::of(&summary, &directory, forms, texts);
     let unwritten = |error: SpreadsheetError| {
@@ -139,10 +145,9 @@ pub(super) async fn api(
         (headers, bytes).into_response()
     };
     match query.format.as_deref() {
-        None | Some("json") => Ok(Json(&summary).into_response()),
         Some("table") => Ok(table::of(&summary, &directory, forms, texts).into_response()),
         Some("csv") => Ok(file("text/csv; charset=utf-8", "csv", sheet.csv().map_err(unwritten)?)),
         Some("xlsx") => Ok(file(XLSX, "xlsx", sheet.xlsx().map_err(unwritten)?)),
-        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "format is json, table, csv or xlsx")),
+        _ => Ok(Json(&summary).into_response()),
     }
 }

@@ -118,6 +118,8 @@ pub struct Matters {
 impl Matters {
     /// What of it is of a unit's offices.
     pub fn within(mut self, unit: &Unit) -> Self {
+        // What a later version decided can be told by none before it.
+        self.decisions.retain(|one| one.decision.what != What::Unknown);
         if *unit == Unit::PROVINCE {
             return self;
         }
