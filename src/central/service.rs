@@ -530,11 +530,24 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(kiosks)
         .merge(heartbeats)
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .merge(for_everybody())
         .layer(time_limit())
         .layer(middleware::from_fn_with_state(Arc::clone(&central), health::count_citizens))
         .with_state(central)
+}
+
+/// What either listener answers to everybody.
+pub(super) fn for_everybody() -> Router<Arc<Central>> {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/api/v1/openapi.json", get(description))
+}
+
+/// The doors for programs, as an OpenAPI document; a test holds it against what they do.
+async fn description() -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, include_str!("../../docs/openapi.json")).into_response()
 }
 
 /// An official's photo, as it hangs in the hall. Its name says its content, so it never changes.

@@ -128,8 +128,7 @@ pub(super) fn routes(central: Arc<Central>) -> Router {
             "/fonts/{name}",
             get(|Path(name): Path<String>| async move { file(&format!("fonts/{name}")) }),
         )
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .merge(service::for_everybody())
         .route("/sign-in", get(sign_in_page::sign_in).post(sign_in_page::signed_in))
         .route("/invited/{secret}", get(invited_page::invited).post(invited_page::accepted))
         .route("/enter/{secret}", get(sign_in_page::enter));
