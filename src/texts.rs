@@ -295,7 +295,7 @@ texts! {
     FleetTexts {
         title, kiosk, counters, state, last, queue, oldest, version, disk, clock, trouble, never, in_use, silent,
         suspended, retired, clock_right, clock_ahead, clock_behind, total,
-        none, unconfirmed, manage, words_ask, words_compared, confirm, confirmed_said, suspend, suspended_said, resume, resumed_said, retire, retired_said, reason, reason_shape, no_kiosk, enrol, enrol_help, enrol_make, enrol_shape, enrol_refused, kiosk_name, kiosk_name_help, code_for, code_made, code_address, code_qr, code_valid,
+        none, unconfirmed, manage, words_ask, words_compared, confirm, confirmed_said, suspend, suspended_said, resume, resumed_said, retire, retired_said, reason, reason_shape, no_kiosk, enrol, enrol_help, enrol_make, enrol_shape, enrol_refused, kiosk_name, kiosk_name_help, code_for, code_made, code_address, code_qr, code_valid, attention, attention_none, more, all_offices, devices, running, running_of, replace, replace_help, replace_new, replace_shape, replace_said, replaced_by, replaced_by_none,
     }
 }
 

@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::web::{form_of, send};
 use common::{TestCentral, at, rate, sample_config};
 use hailong::central::access::account_page::draw_token;
 use hailong::central::access::accounts_page::{invite, new_account};
@@ -122,15 +123,6 @@ async fn ask(
         request = request.header("content-type", *kind).body(body);
     }
     request.send().await.unwrap()
-}
-
-/// What the forms of a session carry, as its own page has it.
-async fn form_of(central: &TestCentral, cookie: &str) -> String {
-    let address = format!("http://{}/account", central.staff);
-    let reply = client().unwrap().get(address).header(COOKIE, cookie).send().await.unwrap();
-    let page = reply.text().await.unwrap();
-    let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
-    rest[..64].to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,26 +347,6 @@ async fn an_official_sees_their_own_row_a_day_late_and_no_more_than_is_published
         assert_eq!(get(&central, "/api/v1/own/2026-11-25", &text).await.0, 404);
         assert_eq!(get(&central, "/api/v1/own/2026-11", &text).await.1["to"], "2026-11-24");
     }
-}
-
-/// A form that is sent by a browser.
-async fn send(
-    central: &TestCentral,
-    path: &str,
-    cookie: &str,
-    fields: &[(&str, &str)],
-) -> (u16, Vec<String>, String) {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let body: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    let address = format!("http://{}{path}", central.staff);
-    let request = client().unwrap().post(address).header(COOKIE, cookie);
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    let reply = request.header("accept", "text/html").body(body.join("&")).send().await.unwrap();
-    let cookies = reply.headers().get_all(SET_COOKIE).iter();
-    let cookies = cookies.map(|set| set.to_str().unwrap().split(';').next().unwrap().to_owned());
-    let (status, cookies) = (reply.status().as_u16(), cookies.collect());
-    (status, cookies, reply.text().await.unwrap().replace("&#x2f;", "/"))
 }
 
 fn named<'a>(cookies: &'a [String], name: &str) -> &'a str {

@@ -195,7 +195,9 @@ impl<'a> Summaries<'a> {
             state,
             down: down(&open, &record),
             available: match (&directory.calendar, state) {
-                (Some(_), State::Complete | State::Final) => available(&open, &record, date),
+                (Some(_), State::Complete | State::Final) => {
+                    available(&open, &record.progress, &record.gaps, date)
+                }
                 _ => Vec::new(),
             },
             signals,
@@ -241,7 +243,7 @@ fn down(open: &[(At, At)], record: &DayRecord) -> Vec<Down> {
 
 /// How long each kiosk that was admitted by the day's end was running: not before it was admitted
 /// and first started, and not in any gap.
-fn available(open: &[(At, At)], record: &DayRecord, date: Date) -> Vec<Available> {
+fn available(open: &[(At, At)], progress: &[Progress], gaps: &[Gap], date: Date) -> Vec<Available> {
     let (Some((opens, _)), Some((_, closes))) = (open.first(), open.last()) else {
         return Vec::new();
     };
@@ -249,7 +251,7 @@ fn available(open: &[(At, At)], record: &DayRecord, date: Date) -> Vec<Available
     let of = |progress: &Progress| {
         let here = progress.first_started.map_or(progress.enrolled, |at| at.max(progress.enrolled));
         let mut away: Vec<(At, At)> = vec![(*opens, here)];
-        let gaps = record.gaps.iter().filter(|gap| gap.kiosk == progress.kiosk);
+        let gaps = gaps.iter().filter(|gap| gap.kiosk == progress.kiosk);
         away.extend(gaps.map(|gap| (gap.from, gap.to)));
         // Gaps of two runs may overlap when a disk was restored.
         away.sort();
@@ -263,7 +265,36 @@ fn available(open: &[(At, At)], record: &DayRecord, date: Date) -> Vec<Available
         let ms: u64 = running.into_iter().map(|span| ms_within(span, open)).sum();
         Available { kiosk: progress.kiosk.clone(), minutes: ms / 60_000, open_minutes }
     };
-    record.progress.iter().filter(|one| one.enrolled.date() <= date).map(of).collect()
+    progress.iter().filter(|one| one.enrolled.date() <= date).map(of).collect()
+}
+
+/// How long each of an office's kiosks was running while the office was open, on days from one to another: those that its
+/// journal has passed, for of the others nobody can know yet.
+pub async fn running(
+    store: &dyn Store,
+    directory: &Directory,
+    from: Date,
+    to: Date,
+) -> Result<Vec<Available>, StoreError> {
+    let (progress, gaps) = store.running(&directory.office.code, from, to).await?;
+    let mut sums: Vec<Available> = Vec::new();
+    for date in from.series(1.day()).take_while(|date| *date <= to) {
+        let after = date.tomorrow().unwrap_or(date);
+        let of_day = |gap: &&Gap| gap.from.date() < after && gap.to.date() >= date;
+        let gaps: Vec<Gap> = gaps.iter().filter(of_day).cloned().collect();
+        let has_passed = |one: &&Progress| one.passed.is_some_and(|passed| passed >= date);
+        let progress: Vec<Progress> = progress.iter().filter(has_passed).cloned().collect();
+        for one in available(&directory.open_on(date), &progress, &gaps, date) {
+            match sums.iter_mut().find(|sum| sum.kiosk == one.kiosk) {
+                Some(sum) => {
+                    sum.minutes += one.minutes;
+                    sum.open_minutes += one.open_minutes;
+                }
+                None => sums.push(one),
+            }
+        }
+    }
+    Ok(sums)
 }
 
 fn silent(

@@ -1,6 +1,8 @@
 //! Builders for tests: a real central service on loopback, and real kiosks enrolled by the call.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod web;
+
 use std::cell::Cell;
 use std::io::Write;
 use std::net::SocketAddr;

@@ -101,6 +101,10 @@ pub struct Heard {
     pub counters: Counters,
     /// Whether it may send.
     pub standing: Standing,
+    /// Words of the key that signs its batches, to be compared with those that it shows.
+    pub fingerprint: String,
+    /// Whether they were.
+    pub confirmed: bool,
     /// When its last batch arrived.
     pub batch: Option<At>,
     /// Its last heartbeat.
@@ -546,6 +550,15 @@ pub trait Store: access::AccessStore + mail::MailStore {
 
     /// How far an office's journals have come.
     async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError>;
+
+    /// The office's kiosks that are not retired, and the times in which one of them was not running that touch days
+    /// from one to another.
+    async fn running(
+        &self,
+        office: &OfficeCode,
+        from: Date,
+        to: Date,
+    ) -> Result<(Vec<Progress>, Vec<Gap>), StoreError>;
 
     /// A number that is another one once the figures of an office's day are; it holds until the store is closed. A store
     /// that is only read does not notice.

@@ -1,7 +1,7 @@
 //! Decisions of named persons, and what follows from them: days, attributions, lines signed off as
 //! lost, kiosks that are suspended or retired. All of it is made again when one is withdrawn.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -373,6 +373,21 @@ fn in_force(db: &Connection, words: &[&str]) -> Result<Vec<Decided>, StoreError>
     let mut all = all(db)?;
     all.retain(|decided| !decided.withdrawn && words.contains(&decided.decision.what.word()));
     Ok(all)
+}
+
+/// The kiosks' keys whose words were compared.
+pub(super) fn confirmed(db: &Connection) -> Result<HashSet<(KioskId, Hash)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT decision FROM decision WHERE what = 'confirmed' AND withdrawn = 0",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut confirmed = HashSet::new();
+    while let Some(row) = rows.next()? {
+        if let What::Confirmed { kiosk, key } = read(&row.get::<_, String>(0)?)?.what {
+            confirmed.insert((kiosk, key));
+        }
+    }
+    Ok(confirmed)
 }
 
 /// Whether a kiosk may send, as the last decision about it has it.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use super::reading;
+use super::{decisions, reading};
 use crate::central::store::{Heard, Heartbeat, StoreError};
-use crate::domain::ids::KioskId;
+use crate::domain::fingerprint::fingerprint;
+use crate::domain::ids::{Hash, KioskId};
 use crate::domain::time::At;
 
 pub(super) fn keep(db: &Connection, kiosk: &KioskId, said: &Heartbeat) -> Result<(), StoreError> {
@@ -40,7 +41,10 @@ pub(super) fn heard(db: &Connection) -> Result<Vec<Heard>, StoreError> {
             heartbeats.insert(row.get::<_, String>(0)?, Heartbeat { received, condition });
         }
     }
+    let confirmed = decisions::confirmed(db)?;
     let kiosks = reading::kiosks(db)?.into_iter().map(|kiosk| Heard {
+        fingerprint: fingerprint(kiosk.key.as_bytes()),
+        confirmed: confirmed.contains(&(kiosk.id.clone(), Hash::of(kiosk.key.as_bytes()))),
         batch: batches.get(kiosk.id.as_str()).copied().flatten(),
         heartbeat: heartbeats.remove(kiosk.id.as_str()),
         id: kiosk.id,

@@ -42,9 +42,9 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, DirectoryChange, Doubts,
-    EnrolmentCode, Finding, Heard, Heartbeat, Held, Kiosk, Matters, Passage, PhoneForm, Placed,
-    Rebuilt, Rereader, Segment, Store, StoreError, TicketState, UnderRoot, Unrooted, Verified,
-    Written,
+    EnrolmentCode, Finding, Gap, Heard, Heartbeat, Held, Kiosk, Matters, Passage, PhoneForm,
+    Placed, Progress, Rebuilt, Rereader, Segment, Store, StoreError, TicketState, UnderRoot,
+    Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -485,6 +485,16 @@ impl Store for SqliteStore {
     ) -> Result<Vec<(Key, u64)>, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::tallies(db, &office, date)).await
+    }
+
+    async fn running(
+        &self,
+        office: &OfficeCode,
+        from: Date,
+        to: Date,
+    ) -> Result<(Vec<Progress>, Vec<Gap>), StoreError> {
+        let office = office.clone();
+        self.read(move |db| reading::running(db, &office, from, to)).await
     }
 
     async fn passage(&self, office: &OfficeCode) -> Result<Passage, StoreError> {

@@ -303,12 +303,24 @@ pub(super) fn day(
     office: &OfficeCode,
     date: Date,
 ) -> Result<DayRecord, StoreError> {
+    let (progress, gaps) = running(db, office, date, date)?;
+    let erased = kept_since(db)?.is_some_and(|kept| date < kept);
+    Ok(DayRecord { tallies: tallies(db, office, date)?, progress, gaps, erased })
+}
+
+/// See [`Store::running`](crate::central::store::Store::running).
+pub(super) fn running(
+    db: &Connection,
+    office: &OfficeCode,
+    from: Date,
+    to: Date,
+) -> Result<(Vec<Progress>, Vec<Gap>), StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT id, enrolled, passed, last_heard, received
          FROM kiosk LEFT JOIN heartbeat ON heartbeat.kiosk = id
          WHERE office = ?1 AND coalesce(retired > ?2, 1) ORDER BY number",
     )?;
-    let mut rows = statement.query(params![office.as_str(), date.to_string()])?;
+    let mut rows = statement.query(params![office.as_str(), to.to_string()])?;
     let mut progress = Vec::new();
     let moment = |text: String| At::try_from(text).map_err(|_| damaged("a moment"));
     let heard = |text: Option<String>| text.map(moment).transpose();
@@ -327,9 +339,9 @@ pub(super) fn day(
          WHERE k.office = ?1 AND g.started >= ?2 AND g.alive < ?3
          ORDER BY g.alive, g.kiosk",
     )?;
-    let after = date.tomorrow().unwrap_or(Date::MAX);
+    let after = to.tomorrow().unwrap_or(Date::MAX);
     let mut rows =
-        statement.query(params![office.as_str(), date.to_string(), after.to_string()])?;
+        statement.query(params![office.as_str(), from.to_string(), after.to_string()])?;
     let mut gaps = Vec::new();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
@@ -339,8 +351,7 @@ pub(super) fn day(
             to: moment(row.get(2)?)?,
         });
     }
-    let erased = kept_since(db)?.is_some_and(|kept| date < kept);
-    Ok(DayRecord { tallies: tallies(db, office, date)?, progress, gaps, erased })
+    Ok((progress, gaps))
 }
 
 pub(super) fn ratings(
