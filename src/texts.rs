@@ -56,6 +56,8 @@ pub struct Texts {
     pub offices: OfficesTexts,
     /// What the pages of the directory say.
     pub directory: DirectoryTexts,
+    /// What an office's public board says.
+    pub board: BoardTexts,
     /// What mail says, and the page that lists it.
     pub delivery: DeliveryTexts,
 }
@@ -275,6 +277,15 @@ texts! {
         saved, add_office, add_counter, add_official, code_help, form_help, until_help, rename,
         decision_help, end, end_help, into_none, roster_help, hours_help, calendar_help, former,
         former_until, history, history_files, history_first, back, save_list, code,
+    }
+}
+
+texts! {
+    /// What an office's public board says, and the page on which it tells what it changed.
+    BoardTexts {
+        title, none, none_help, reasons, of_service, of_procedure, changes, changes_none, because, note, in_hall, leave_hall,
+        link, intro, see, tell, change, change_help, because_of, because_help, told, shape, on_board, take_back, taken_back,
+        taken_back_why, gone,
     }
 }
 

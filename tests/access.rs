@@ -86,7 +86,10 @@ fn asked(path: &str, office: &str) -> Vec<(Method, String, &'static str, &'stati
         "/summary/phu-sa" | "/summary/dong-tien" => {
             vec![get(&format!("{path}?from=2026-11-23&to=2026-11-24"))]
         }
-        "/directory/phu-sa" | "/directory/dong-tien" => {
+        "/directory/phu-sa"
+        | "/directory/dong-tien"
+        | "/improvements/phu-sa"
+        | "/improvements/dong-tien" => {
             vec![get(&path), (Method::POST, path.clone(), form, "do=")]
         }
         "/directory/import" => vec![(Method::POST, path, PARTS, "")],

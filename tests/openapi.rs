@@ -313,6 +313,9 @@ async fn each_door_answers_as_it_is_described() {
     let suspended = |person: &str| json!({ "what": "suspended", "kiosk": "ps-q1", "person": person, "reason": "đem đi sửa" });
     is(held.ask(post("decisions", suspended("Lan"))).await, 200);
     is(held.ask(post("decisions", suspended(" "))).await, 422);
+    let improved = json!({ "what": "improved", "office": "phu-sa", "change": "mở thêm quầy", "person": "Lan",
+        "reason": "chờ lâu" });
+    is(held.ask(post("decisions", improved)).await, 200);
     is(held.ask(post("decisions", json!({ "what": "nothing" }))).await, 422);
     let by_auditor = http.post(format!("{staff}/api/v1/decisions")).bearer_auth(&auditor);
     is(held.ask(by_auditor.json(&suspended("Lan"))).await, 403);

@@ -259,6 +259,10 @@ fn not_here(
             let unknown = official.as_ref().filter(|id| directory.official(id).is_none())?;
             Some(format!("no official {unknown} is the office's"))
         }
+        What::Improved { office, .. } => {
+            let known = find(offices, office).filter(|_| unit.has_office(office));
+            known.is_none().then(|| format!("no office {office} is here"))
+        }
         What::Confirmed { kiosk: id, key } => {
             let known = kiosk(id).is_some_and(|kiosk| kiosk.key == *key);
             (!known).then(|| format!("{id} has another key"))

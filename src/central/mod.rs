@@ -3,6 +3,7 @@
 pub mod access;
 pub mod address;
 pub mod administration;
+pub mod board;
 pub mod by_hand;
 pub mod check;
 pub mod comments;

@@ -47,6 +47,8 @@ impl Pages {
             ("account.html", include_str!("../../ui/web/account.html")),
             ("accounts.html", include_str!("../../ui/web/accounts.html")),
             ("fleet.html", include_str!("../../ui/web/fleet.html")),
+            ("board.html", include_str!("../../ui/web/board.html")),
+            ("improvements.html", include_str!("../../ui/web/improvements.html")),
             ("deliveries.html", include_str!("../../ui/web/deliveries.html")),
             ("directory.html", include_str!("../../ui/web/directory.html")),
             ("office.html", include_str!("../../ui/web/office.html")),

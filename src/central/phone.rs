@@ -306,8 +306,8 @@ fn show(
     render(central, texts, &open.office, status, "phone.html", context)
 }
 
-/// A page, with what every page of the phone's needs.
-fn render(
+/// A page of an office, with what every page of citizens' needs.
+pub(super) fn render(
     central: &Central,
     texts: &Texts,
     office: &str,

@@ -44,7 +44,8 @@ use super::store::{
 };
 use super::summary::Summaries;
 use super::{
-    check, configuration, decide, door, health, heartbeat, phone, report, roots, staff, upkeep,
+    board, check, configuration, decide, door, health, heartbeat, phone, report, roots, staff,
+    upkeep,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
@@ -519,6 +520,7 @@ fn citizens_routes(central: Arc<Central>) -> Router {
         .route("/procedures/{name}", get(procedures))
         .route("/api/v1/roots", get(roots::list))
         .route("/api/v1/proof/{code}", get(roots::proof))
+        .route("/board/{office}", get(board::page))
         .route("/roots", get(roots::page))
         .route("/check", get(check::page).post(check::answer))
         .route("/CHECK", get(check::page))

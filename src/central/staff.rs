@@ -19,8 +19,8 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, comments, delivery, directory_page, fleet_page, health, kiosks, office_page,
-    offices_page, service, summary_data, summary_page,
+    administration, board, comments, delivery, directory_page, fleet_page, health, kiosks,
+    office_page, offices_page, service, summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
@@ -77,6 +77,7 @@ pub const DOORS: &[Door] = &[
     door("/api/v1/offices/{day}", Right::Figures, || get(offices_page::api)),
     door("/reports", Right::Reports, || get(reports)),
     door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
+    door("/improvements/{office}", Right::Decide, || get(board::improvements).post(board::change)),
     door("/deliveries", Right::Deliveries, || {
         get(delivery::page::page).post(delivery::page::change)
     }),

@@ -20,7 +20,7 @@ use super::staff::{in_language, render};
 use super::store::Doubts;
 use super::summary::SummaryError;
 use super::summary_data::{Missing, find};
-use crate::domain::access::View;
+use crate::domain::access::{Right, View};
 use crate::domain::form;
 use crate::domain::ids::KioskId;
 use crate::domain::office::Directory;
@@ -159,6 +159,10 @@ pub(super) async fn page(
         "csv_href": data("csv"),
         "xlsx_href": data("xlsx"),
         "state_text": texts.summary.state(&summary, central.now()),
+        "improve_href": who
+            .may(Right::Decide)
+            .then(|| in_language(&central, texts, &format!("/improvements/{}", directory.office.code))),
+        "improve": texts.board.link,
         "json_href":
             format!("{base}/api/v1/summary/{}/{period}", directory.office.code),
         "form_levels": levels,

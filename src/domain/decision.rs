@@ -145,6 +145,13 @@ pub enum What {
         /// SHA-256 of these days' tallies, as the canonical dump has them.
         tallies: Hash,
     },
+    /// An office changed something because of what citizens answered, which is the reason: its public board says so.
+    Improved {
+        /// The office.
+        office: OfficeCode,
+        /// What it changed, 1 to [`MOST_LETTERS`] letters.
+        change: String,
+    },
     /// An earlier decision no longer holds.
     Withdrawn {
         /// Its line's epoch.
@@ -181,7 +188,9 @@ pub struct Gone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadDecision {
     /// Nobody, or nothing, or too much is named.
-    #[error("expected a person and a reason of 1 to {MOST_LETTERS} letters each")]
+    #[error(
+        "expected a person and a reason, and of an office what it changed, of 1 to {MOST_LETTERS} letters each"
+    )]
     Words,
     /// The last before the first.
     #[error("expected a first number or moment that is not after the last")]
@@ -289,6 +298,7 @@ impl Decision {
                 Err(BadDecision::Order)
             }
             What::Attributed { from, until, .. } if from >= until => Err(BadDecision::Order),
+            What::Improved { change, .. } if !words(change) => Err(BadDecision::Words),
             What::Unknown => Err(BadDecision::Unknown),
             _ => Ok(()),
         }
@@ -309,6 +319,7 @@ impl What {
                 | Self::KeysRenewed { .. }
                 | Self::WordsErased { .. }
                 | Self::Erased { words_only: true, .. }
+                | Self::Improved { .. }
         )
     }
 
@@ -339,6 +350,7 @@ impl What {
             Self::Erased { .. } => "erased",
             Self::WordsErased { .. } => "words_erased",
             Self::AnswersErased { .. } => "answers_erased",
+            Self::Improved { .. } => "improved",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Unknown => "unknown",
         }
@@ -358,6 +370,7 @@ impl What {
             | Self::KeysRenewed { .. }
             | Self::WordsErased { .. }
             | Self::AnswersErased { .. }
+            | Self::Improved { .. }
             | Self::Withdrawn { .. }
             | Self::Unknown => None,
         }

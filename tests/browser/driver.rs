@@ -104,12 +104,16 @@ impl Browser {
 
     /// Gives the page another width; narrow ones are phones.
     pub async fn width(&self, width: u32) {
-        let phone = width < 768;
+        self.screen(width, if width < 768 { 800 } else { 1_000 }).await;
+    }
+
+    /// A screen of this size.
+    pub async fn screen(&self, width: u32, height: u32) {
         let metrics = json!({
             "width": width,
-            "height": if phone { 800 } else { 1_000 },
+            "height": height,
             "deviceScaleFactor": 1,
-            "mobile": phone,
+            "mobile": width < 768,
         });
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
     }

@@ -60,10 +60,7 @@ impl Looker {
         let every = std::env::var_os("HAILONG_EVERY").is_some();
         for width in WIDTHS {
             self.browser.width(width).await;
-            if let Some(folder) = &self.shots {
-                let file = folder.join(format!("{name}-{language}-{width:04}.png"));
-                std::fs::write(file, self.browser.picture().await).unwrap();
-            }
+            self.keep(&format!("{name}-{language}-{width:04}")).await;
             let mut found = self.browser.measure(width).await;
             if self.engine.is_some() && (ENGINE_WIDTHS.contains(&width) || every) {
                 found.extend(self.browser.violations().await);
@@ -71,6 +68,14 @@ impl Looker {
             self.found
                 .extend(found.iter().map(|what| format!("{name} {language} {width}: {what}")));
             self.looks += 1;
+        }
+    }
+
+    /// Keeps a picture of the open page, if pictures are kept.
+    pub async fn keep(&self, name: &str) {
+        if let Some(folder) = &self.shots {
+            let file = folder.join(format!("{name}.png"));
+            std::fs::write(file, self.browser.picture().await).unwrap();
         }
     }
 

@@ -1,9 +1,11 @@
 //! What a citizen sees on a phone: the form in all its states, and why there is none.
 
 use hailong::clock::Clock;
+use hailong::domain::access::Role;
 use hailong::domain::time::At;
 use hailong::texts::Texts;
 
+use crate::common::board::after_eight_days;
 use crate::common::{TestCentral, at, sample_config};
 use crate::looker::{LANGUAGES, Looker};
 use crate::office::Counter;
@@ -98,6 +100,7 @@ async fn rated_with_mistakes(
 /// Whether a rating has arrived, and the roots of days.
 async fn public_pages(looker: &mut Looker, central: &TestCentral) {
     let here = central.service();
+    the_board(looker, central).await;
     looker.look_at("roots-none", &format!("{here}/roots")).await;
     looker.says("There is no statement yet.").await;
     central.clock.set(at("2026-11-25 00:01"));
@@ -115,4 +118,37 @@ async fn public_pages(looker: &mut Looker, central: &TestCentral) {
         }
     }
     looker.says("This is not a whole code.").await;
+}
+
+/// An office's public board before there is anything on it.
+async fn the_board(looker: &mut Looker, central: &TestCentral) {
+    let board = format!("{}/board/phu-sa", central.service());
+    looker.look_at("board-none", &board).await;
+    looker.says("No figures yet").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_board_is_readable_at_every_width_and_whole_on_a_screen_in_the_hall() {
+    let Some(mut looker) = Looker::start().await else { return };
+    let central = after_eight_days().await;
+    let board = format!("{}/board/phu-sa", central.service());
+    looker.look_at("board", &board).await;
+    looker.says("About the procedure").await;
+    looker.says("Many had to wait").await;
+    for (width, height) in [(1_920, 1_080), (1_366, 768), (3_840, 2_160)] {
+        for language in LANGUAGES {
+            looker.browser.open(&format!("{board}?hall=1&lang={language}")).await;
+            looker.browser.screen(width, height).await;
+            looker.browser.ask("return document.fonts.ready.then(() => true)").await;
+            looker.keep(&format!("board-hall-{language}-{width}")).await;
+            let rest = "return String(document.documentElement.scrollHeight - window.innerHeight)";
+            let rest = looker.browser.text(rest).await;
+            assert_eq!(rest, "0", "{width} × {height}, {language}: nobody scrolls there");
+        }
+    }
+    looker.enter(&central, Role::Administrator).await;
+    let page = format!("http://{}/improvements/phu-sa", central.staff);
+    looker.look_at("improvements", &page).await;
+    looker.says("On the board").await;
+    looker.end().await;
 }

@@ -1,6 +1,7 @@
 //! Builders for tests: a real central service on loopback, and real kiosks enrolled by the call.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod board;
 pub mod web;
 
 use std::cell::Cell;

@@ -130,7 +130,9 @@ impl Matters {
         let mut own = BTreeSet::new();
         self.decisions.retain(|one| {
             let of_unit = match &one.decision.what {
-                What::Attributed { office, .. } => unit.has_office(office),
+                What::Attributed { office, .. } | What::Improved { office, .. } => {
+                    unit.has_office(office)
+                }
                 What::Withdrawn { epoch, seq } => own.contains(&(*epoch, *seq)),
                 what => what.kiosk().is_some_and(|kiosk| ids.contains(kiosk.as_str())),
             };

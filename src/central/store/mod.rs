@@ -608,6 +608,9 @@ pub trait Store: access::AccessStore + mail::MailStore {
     /// Everything that a person should look at, and how it stands.
     async fn matters(&self) -> Result<Matters, StoreError>;
 
+    /// What an office told that it changed, and did not take back, in the order told.
+    async fn improvements(&self, office: &OfficeCode) -> Result<Vec<Decided>, StoreError>;
+
     /// Everything that a person should look at, in the order found.
     async fn findings(&self) -> Result<Vec<Finding>, StoreError>;
 

@@ -155,6 +155,7 @@ impl Writer {
             | What::Confirmed { .. }
             | What::Suspended { .. }
             | What::KeysRenewed { .. }
+            | What::Improved { .. }
             | What::Withdrawn { .. }
             | What::Unknown => Ok(()),
         }
@@ -345,8 +346,25 @@ fn read(text: &str) -> Result<Decision, StoreError> {
 
 /// All decisions, in the order taken.
 pub(super) fn all(db: &Connection) -> Result<Vec<Decided>, StoreError> {
-    let mut statement =
-        db.prepare_cached("SELECT epoch, seq, at, withdrawn, decision FROM decision ORDER BY seq")?;
+    taken(db, "SELECT epoch, seq, at, withdrawn, decision FROM decision ORDER BY seq")
+}
+
+/// See [`Store::improvements`](crate::central::store::Store::improvements).
+pub(super) fn improvements(
+    db: &Connection,
+    office: &OfficeCode,
+) -> Result<Vec<Decided>, StoreError> {
+    let select = "SELECT epoch, seq, at, withdrawn, decision FROM decision
+                  WHERE what = 'improved' AND withdrawn = 0 ORDER BY seq";
+    let mut told = taken(db, select)?;
+    told.retain(
+        |one| matches!(&one.decision.what, What::Improved { office: own, .. } if own == office),
+    );
+    Ok(told)
+}
+
+fn taken(db: &Connection, select: &str) -> Result<Vec<Decided>, StoreError> {
+    let mut statement = db.prepare_cached(select)?;
     let mut rows = statement.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {

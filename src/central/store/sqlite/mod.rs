@@ -41,10 +41,10 @@ use rusqlite::Connection;
 use tokio::sync::{RwLock, oneshot};
 
 use super::{
-    Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, DirectoryChange, Doubts,
-    EnrolmentCode, Finding, Gap, Heard, Heartbeat, Held, Kiosk, Matters, Passage, PhoneForm,
-    Placed, Progress, Rebuilt, Rereader, Segment, Store, StoreError, TicketState, UnderRoot,
-    Unrooted, Verified, Written,
+    Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Decided, DirectoryChange,
+    Doubts, EnrolmentCode, Finding, Gap, Heard, Heartbeat, Held, Kiosk, Matters, Passage,
+    PhoneForm, Placed, Progress, Rebuilt, Rereader, Segment, Store, StoreError, TicketState,
+    UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
 use crate::clock::Clock;
@@ -575,6 +575,11 @@ impl Store for SqliteStore {
 
     async fn matters(&self) -> Result<Matters, StoreError> {
         self.write(Writer::matters).await
+    }
+
+    async fn improvements(&self, office: &OfficeCode) -> Result<Vec<Decided>, StoreError> {
+        let office = office.clone();
+        self.read(move |db| decisions::improvements(db, &office)).await
     }
 
     async fn findings(&self) -> Result<Vec<Finding>, StoreError> {
