@@ -56,6 +56,8 @@ pub struct Texts {
     pub offices: OfficesTexts,
     /// What the pages of the directory say.
     pub directory: DirectoryTexts,
+    /// What the page of reports of violations says.
+    pub reports: ReportsTexts,
     /// What an office's public board says.
     pub board: BoardTexts,
     /// What mail says, and the page that lists it.
@@ -245,7 +247,7 @@ texts! {
         table_available, table_silent, overview, by_day, day, code, office, time, state, about, served, invited_alone, declined,
         satisfied_ratings_n, withheld_n, withheld_help, interval_low, interval_high, period_week, period_month, period_quarter, period_year, period_range,
         choose_period, view_by, view_day, view_week, view_month, view_quarter, view_year, view_from, view_to, view_show, as_csv, as_xlsx, previous_period, next_period, period_state_open,
-        period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, reports, reports_n, reports_none, report_no_counter, refused_title,
+        period_state_provisional, period_state_complete, period_state_final, period_none_help, period_contacts, no_period, no_period_hint, refused_title,
         refused_text, refused_hint, print_number, print_state, print_motto, print_place, print_title, print_about,
         print_by, print_head, print_sign, large_title, large_text, large_hint, missing_title, no_page, no_page_hint, no_office,
         no_office_hint, no_day, no_day_hint, no_form, no_form_hint, busy, busy_hint,
@@ -286,6 +288,15 @@ texts! {
         title, none, none_help, reasons, of_service, of_procedure, changes, changes_none, because, note, in_hall, leave_hall,
         link, intro, see, tell, change, change_help, because_of, because_help, told, shape, on_board, take_back, taken_back,
         taken_back_why, gone,
+    }
+}
+
+texts! {
+    /// What the page of reports of violations says.
+    ReportsTexts {
+        title, total, intro, none, done, no_counter, received, waiting, accepted, refused, asked, resolved, published,
+        accept, refuse, ask, resolve, publish, accept_note, refuse_note, ask_note, resolve_note, publish_note,
+        due_accept, due_resolve, due_publish, ask_by, left, last_day, overdue, gone, shape, said,
     }
 }
 

@@ -80,7 +80,7 @@ fn asked(path: &str, office: &str) -> Vec<(Method, String, &'static str, &'stati
     let json = "application/json";
     let get = |path: &str| (Method::GET, path.to_owned(), "", "");
     match path.as_str() {
-        "/account" | "/accounts" | "/fleet" | "/directory" | "/deliveries" => {
+        "/account" | "/accounts" | "/fleet" | "/directory" | "/deliveries" | "/reports" => {
             vec![get(&path), (Method::POST, path.clone(), form, "do=")]
         }
         "/summary/phu-sa" | "/summary/dong-tien" => {

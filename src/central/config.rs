@@ -21,6 +21,7 @@ use crate::domain::decision::KEPT_DAYS;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::{Directory, Office};
+use crate::domain::report::Limits;
 use crate::domain::signals::Thresholds;
 use crate::domain::staff_code::StaffCodes;
 use crate::listener::{Bounds, Listener, Tls};
@@ -34,6 +35,8 @@ struct File {
     roots: Option<PathBuf>,
     summaries: Option<PathBuf>,
     mail: Option<MailFile>,
+    #[serde(default)]
+    report_days: Option<Spanned<Limits>>,
     public_url: Spanned<String>,
     staff_url: Option<Spanned<String>>,
     citizens: Spanned<SocketAddr>,
@@ -123,6 +126,8 @@ pub struct Config {
     pub roots: Option<PathBuf>,
     /// Where each day's summaries go as files, if anywhere.
     pub summaries: Option<PathBuf>,
+    /// By when reports of violations are handled.
+    pub report_days: Limits,
     /// Where mail is handed over and who gets it, if anybody does.
     pub mail: Option<MailConfig>,
 }
@@ -204,6 +209,12 @@ impl Config {
             let expected = "expected 366 to 36500 days, and no fewer than keep_words_days";
             return Err(source.error(read.keep_answers_days.span(), expected));
         }
+        let report_days = match &read.report_days {
+            Some(days) if !days.get_ref().are_possible() => {
+                return Err(source.error(days.span(), "expected 1 to 250 working days each"));
+            }
+            days => days.as_ref().map(|days| *days.get_ref()).unwrap_or_default(),
+        };
         let texts = Texts::read_all(&source, base, &read.texts)?;
         let mail = read.mail.map(|mail| MailConfig::read(&source, base, mail, &texts));
         Ok(Self {
@@ -228,6 +239,7 @@ impl Config {
             keep_answers_days,
             roots: read.roots.map(|folder| base.join(folder)),
             summaries: read.summaries.map(|folder| base.join(folder)),
+            report_days,
             mail: mail.transpose()?,
         })
     }

@@ -36,6 +36,7 @@ pub mod procedures;
 pub mod qr_svg;
 pub mod rebuild;
 pub mod report;
+pub mod reports_page;
 pub mod roots;
 pub mod service;
 pub mod source;

@@ -6,9 +6,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::access::who::Who;
 use super::pages::Asked;
@@ -16,10 +16,12 @@ use super::problem::Problem;
 use super::service::Central;
 use super::staff::{in_language, refuse, render};
 use super::store::StoreError;
+use super::store::sqlite::READERS;
 use super::summary::SummaryError;
 use crate::domain::comparison::{Against, Comparison, Line, compare};
 use crate::domain::form::in_language as worded;
 use crate::domain::ids::OfficeCode;
+use crate::domain::office::Directory;
 use crate::domain::period::{Kind, Period};
 use crate::texts::{Texts, fill};
 
@@ -40,30 +42,16 @@ pub(super) async fn beside_each_other(
     has: impl Fn(&OfficeCode) -> bool,
     date: Date,
 ) -> Result<Comparison, SummaryError> {
-    let mut summaries = JoinSet::new();
-    for directory in central.offices().iter() {
-        let office = &directory.office;
-        if !has(&office.code) || office.is_over(date) {
-            continue;
-        }
-        let (central, directory) = (Arc::clone(central), Arc::clone(directory));
-        summaries.spawn(async move {
-            let office = &directory.office;
-            match central.summaries(&directory).of_day(date).await {
-                Ok(summary) => {
-                    Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary))))
-                }
-                // Before its form was in force there is nothing to compare.
-                Err(SummaryError::NoForm(..)) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-    }
-    let mut lines = Vec::new();
-    while let Some(done) = summaries.join_next().await {
-        let line = done.map_err(|error| StoreError::Refused(error.to_string()))??;
-        lines.extend(line);
-    }
+    let mut theirs = central.offices().to_vec();
+    theirs.retain(|one| has(&one.office.code) && !one.office.is_over(date));
+    // As many at once as there are connections that are kept: each further one would be opened for a single summary.
+    let summaries = stream::iter(theirs).map(|directory| {
+        let central = Arc::clone(central);
+        let made = tokio::spawn(async move { line_of(&central, &directory, date).await });
+        async { made.await.map_err(|error| StoreError::Refused(error.to_string()))? }
+    });
+    let lines = summaries.buffer_unordered(READERS).try_collect::<Vec<_>>().await?;
+    let lines: Vec<_> = lines.into_iter().flatten().collect();
     Ok(compare(date, lines))
 }
 
@@ -138,6 +126,20 @@ pub(super) async fn page(
         "json_href": format!("{}/api/v1/offices/{date}", central.config.staff_base()),
     });
     render(&central, texts, Some(&who), StatusCode::OK, "offices.html", context)
+}
+
+/// An office on a day, under its form; nothing before its form was in force, for there is nothing to compare.
+async fn line_of(
+    central: &Central,
+    directory: &Directory,
+    date: Date,
+) -> Result<Option<(String, Line)>, SummaryError> {
+    let office = &directory.office;
+    match central.summaries(directory).of_day(date).await {
+        Ok(summary) => Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary)))),
+        Err(SummaryError::NoForm(..)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A day by its name, up to today.

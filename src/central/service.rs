@@ -344,6 +344,12 @@ impl Central {
         decide::erase(self.store.as_ref(), asked, unit).await
     }
 
+    /// Takes a step in handling a report of a violation: the way of whoever reads them, and of nobody else.
+    pub(super) async fn handle_report(&self, step: Decision) -> Result<(), StoreError> {
+        let _placing = self.placing.read().await;
+        self.store.decide(step).await.map(drop)
+    }
+
     /// The path of a link for the first administrator, in the place of one that was made before; none
     /// when there is an administrator of the province.
     pub async fn first_link(&self) -> Result<Option<String>, StoreError> {

@@ -20,11 +20,10 @@ use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
     administration, board, comments, delivery, directory_page, fleet_page, health, kiosks,
-    office_page, offices_page, service, summary_data, summary_page,
+    office_page, offices_page, reports_page, service, summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
-use crate::domain::form::Reader;
 use crate::texts::Texts;
 
 /// How long an answer may take and how large a request may be.
@@ -75,7 +74,7 @@ pub const DOORS: &[Door] = &[
     door("/api/v1/comments/{office}/{day}", Right::Figures, || get(comments::api)),
     door("/offices/{day}", Right::Figures, || get(offices_page::page)),
     door("/api/v1/offices/{day}", Right::Figures, || get(offices_page::api)),
-    door("/reports", Right::Reports, || get(reports)),
+    door("/reports", Right::Reports, || get(reports_page::page).post(reports_page::change)),
     door("/fleet", Right::Fleet, || get(fleet_page::page).post(fleet_page::change)),
     door("/improvements/{office}", Right::Decide, || get(board::improvements).post(board::change)),
     door("/deliveries", Right::Deliveries, || {
@@ -272,44 +271,4 @@ async fn front(
             refuse(&central, texts, Some(&who), true, StatusCode::SERVICE_UNAVAILABLE)
         }
     }
-}
-
-/// Reports of violations, in the order received.
-async fn reports(
-    State(central): State<Arc<Central>>,
-    Extension(who): Extension<Arc<Who>>,
-    Query(asked): Query<Asked>,
-) -> Response {
-    let texts = asked.texts(&central.config);
-    let written = match central.store.words(Reader::Authority).await {
-        Ok(written) => written,
-        Err(error) => {
-            tracing::error!(%error, "reports");
-            return refuse(&central, texts, Some(&who), true, StatusCode::SERVICE_UNAVAILABLE);
-        }
-    };
-    let reports: Vec<_> = written
-        .iter()
-        .map(|written| {
-            let directory = central.directory(&written.office);
-            let directory = directory.as_deref();
-            let counter = written.counter.as_ref().and_then(|id| directory?.counter(id));
-            let official = written.official.as_ref().and_then(|id| directory?.official(id));
-            json!({
-                "office": directory.map_or(written.office.as_str(), |d| &d.office.name),
-                "day": written.day,
-                "counter": counter.map(|counter| texts.counter_and_name(counter)),
-                "official": official.map(|official| &official.name),
-                "text": written.text,
-            })
-        })
-        .collect();
-    render(
-        &central,
-        texts,
-        Some(&who),
-        StatusCode::OK,
-        "reports.html",
-        json!({ "reports": reports }),
-    )
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
 use super::line::Line;
+use super::report::Step;
 use super::seal::Kind;
 use super::time::At;
 
@@ -152,6 +153,15 @@ pub enum What {
         /// What it changed, 1 to [`MOST_LETTERS`] letters.
         change: String,
     },
+    /// A step in handling a report of a violation. It cannot be withdrawn: a later step takes its place.
+    Handled {
+        /// The office that it is about.
+        office: OfficeCode,
+        /// The report: a hash of where it was written, which tells nobody where.
+        report: Hash,
+        /// The step; what is said of it is the reason.
+        step: Step,
+    },
     /// An earlier decision no longer holds.
     Withdrawn {
         /// Its line's epoch.
@@ -196,7 +206,9 @@ pub enum BadDecision {
     #[error("expected a first number or moment that is not after the last")]
     Order,
     /// It has another way.
-    #[error("an answer is erased by its check code, and keys are renewed by renew-keys")]
+    #[error(
+        "an answer is erased by its check code, keys are renewed by renew-keys, and reports are handled on their page"
+    )]
     OwnWay,
     /// Not one of this version.
     #[error("expected a decision of this version")]
@@ -320,20 +332,27 @@ impl What {
                 | Self::WordsErased { .. }
                 | Self::Erased { words_only: true, .. }
                 | Self::Improved { .. }
+                | Self::Handled { .. }
         )
     }
 
     /// Whether it has a way of its own: what a citizen answered is erased by their check code, words
-    /// and answers when their time is over, keys when they are renewed. Nobody erases what others
+    /// and answers when their time is over, keys when they are renewed, reports handled by whoever reads them. Nobody erases what others
     /// have to read by naming it.
     pub fn has_its_own_way(&self) -> bool {
-        self.erases() || matches!(self, Self::KeysRenewed { .. })
+        self.erases() || matches!(self, Self::KeysRenewed { .. } | Self::Handled { .. })
     }
 
     /// Whether it cannot be taken back.
     pub fn is_final(&self) -> bool {
         self.erases()
-            || matches!(self, Self::KeysRenewed { .. } | Self::Withdrawn { .. } | Self::Unknown)
+            || matches!(
+                self,
+                Self::KeysRenewed { .. }
+                    | Self::Handled { .. }
+                    | Self::Withdrawn { .. }
+                    | Self::Unknown
+            )
     }
 
     /// Its word in the store.
@@ -351,6 +370,7 @@ impl What {
             Self::WordsErased { .. } => "words_erased",
             Self::AnswersErased { .. } => "answers_erased",
             Self::Improved { .. } => "improved",
+            Self::Handled { .. } => "handled",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Unknown => "unknown",
         }
@@ -371,6 +391,7 @@ impl What {
             | Self::WordsErased { .. }
             | Self::AnswersErased { .. }
             | Self::Improved { .. }
+            | Self::Handled { .. }
             | Self::Withdrawn { .. }
             | Self::Unknown => None,
         }

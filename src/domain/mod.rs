@@ -23,6 +23,7 @@ pub mod period;
 pub mod procedure;
 pub mod rating;
 pub mod receipt;
+pub mod report;
 pub mod root;
 pub mod seal;
 pub mod series;

@@ -1,7 +1,10 @@
 //! What staff see: summaries of days of every kind, reports, and why there is none.
 
 use hailong::domain::access::Role;
+use hailong::domain::decision::{Decision, What};
+use hailong::domain::report::Step;
 
+use crate::common::reports::reported;
 use crate::common::{TestCentral, at};
 use crate::looker::Looker;
 use crate::office::{Counter, all_send, answered};
@@ -79,7 +82,7 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     looker.says("Ask an administrator for a link").await;
     looker.enter(&central, Role::Reader).await;
     looker.look_at("reports-none", &format!("{here}/reports")).await;
-    looker.says("No reports yet.").await;
+    looker.says("No report waits.").await;
     looker.enter(&central, Role::Supervisor).await;
     looker.look_at("day-missing", &format!("{here}/summary/phu-sa/tomorrow")).await;
     looker.says("The time is not valid.").await;
@@ -115,7 +118,7 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     answered(&unsent, "level=hai_long&reason=phan_anh&words=Không nhận hồ sơ.").await;
     looker.enter(&central, Role::Reader).await;
     looker.look_at("reports", &format!("{here}/reports")).await;
-    looker.says("Reports: 3").await;
+    looker.says("3 reports, 0 overdue").await;
     for counter in &mut counters {
         counter.stop();
     }
@@ -136,5 +139,30 @@ async fn every_page_of_staff_is_readable_and_touchable_at_every_width() {
     looker.look_at("year-none", &format!("{here}/summary/phu-sa/2025")).await;
     looker.look_at("day-few", &format!("{here}/summary/phu-sa/2026-11-20")).await;
     looker.says("too few ratings").await;
+    looker.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_readable_and_touchable_when_it_is_overdue_and_when_it_is_done() {
+    let Some(mut looker) = Looker::start().await else { return };
+    let (central, report) = reported().await;
+    let step = async |step, note: &str| {
+        let (office, report) = ("phu-sa".parse().unwrap(), report.parse().unwrap());
+        let what = What::Handled { office, report, step };
+        let person = "Trần Thị Mận (reader-tinh)".to_owned();
+        let reason = note.to_owned();
+        central.store().decide(Decision { what, person, reason }).await.unwrap();
+    };
+    step(Step::Accepted, "Đã tiếp nhận").await;
+    step(Step::Asked, "Đơn vị giải trình bằng văn bản về khoản tiền đã thu ngoài quy định").await;
+    central.clock.set(at("2026-12-30 09:00"));
+    let here = format!("http://{}/reports", central.staff);
+    looker.enter(&central, Role::Reader).await;
+    looker.look_at("report-overdue", &here).await;
+    looker.says("OVERDUE by").await;
+    step(Step::Resolved, "Đã hoàn trả tiền, nhắc nhở cán bộ").await;
+    step(Step::Published, "Bảng tin của xã, ngày 30/12/2026").await;
+    looker.look_at("report-done", &here).await;
+    looker.says("Result published").await;
     looker.end().await;
 }

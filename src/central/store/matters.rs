@@ -118,8 +118,9 @@ pub struct Matters {
 impl Matters {
     /// What of it is of a unit's offices.
     pub fn within(mut self, unit: &Unit) -> Self {
-        // What a later version decided can be told by none before it.
-        self.decisions.retain(|one| one.decision.what != What::Unknown);
+        // What a later version decided can be told by none before it; what became of reports is for their reader alone.
+        self.decisions
+            .retain(|one| !matches!(one.decision.what, What::Unknown | What::Handled { .. }));
         if *unit == Unit::PROVINCE {
             return self;
         }

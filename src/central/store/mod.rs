@@ -366,6 +366,10 @@ pub struct UnderRoot {
 /// What a citizen wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
+    /// A hash of where it was written, by which it is known again.
+    pub id: Hash,
+    /// When it was received.
+    pub received: At,
     /// The office.
     pub office: OfficeCode,
     /// The day of the contact.
@@ -614,7 +618,10 @@ pub trait Store: access::AccessStore + mail::MailStore {
     /// Everything that a person should look at, in the order found.
     async fn findings(&self) -> Result<Vec<Finding>, StoreError>;
 
-    /// What one reader has to read, in the order received.
+    /// Steps in handling reports of violations, in the order taken.
+    async fn handlings(&self) -> Result<Vec<Decided>, StoreError>;
+
+    /// What one reader has to read, by the day of the contact.
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError>;
 
     /// What citizens wrote to an office itself about a day, at its kiosks and perhaps on phones, in no order that

@@ -156,6 +156,7 @@ impl Writer {
             | What::Suspended { .. }
             | What::KeysRenewed { .. }
             | What::Improved { .. }
+            | What::Handled { .. }
             | What::Withdrawn { .. }
             | What::Unknown => Ok(()),
         }
@@ -361,6 +362,14 @@ pub(super) fn improvements(
         |one| matches!(&one.decision.what, What::Improved { office: own, .. } if own == office),
     );
     Ok(told)
+}
+
+/// See [`Store::handlings`](crate::central::store::Store::handlings).
+pub(super) fn handlings(db: &Connection) -> Result<Vec<Decided>, StoreError> {
+    taken(
+        db,
+        "SELECT epoch, seq, at, withdrawn, decision FROM decision WHERE what = 'handled' ORDER BY seq",
+    )
 }
 
 fn taken(db: &Connection, select: &str) -> Result<Vec<Decided>, StoreError> {

@@ -70,6 +70,8 @@ use writing::Writer;
 pub const FILE: &str = "central.db";
 /// Most requests in one transaction.
 const GROUP: usize = 256;
+/// Connections that are kept for readers.
+pub const READERS: usize = 4;
 /// Pages of the write-ahead log that may wait to be moved into the database: 4 MiB.
 const LONG_LOG: i64 = 1_024;
 
@@ -273,7 +275,7 @@ impl SqliteStore {
             };
             let result = work(&db);
             let mut readers = lock(&readers);
-            if result.is_ok() && readers.len() < 4 {
+            if result.is_ok() && readers.len() < READERS {
                 readers.push(db);
             }
             result
@@ -594,6 +596,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<String>, StoreError> {
         let office = office.clone();
         self.read(move |db| reading::comments(db, &office, day, by_phone)).await
+    }
+
+    async fn handlings(&self) -> Result<Vec<Decided>, StoreError> {
+        self.read(decisions::handlings).await
     }
 
     async fn words(&self, reader: Reader) -> Result<Vec<Written>, StoreError> {

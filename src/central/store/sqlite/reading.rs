@@ -420,36 +420,45 @@ pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
 }
 
 pub(super) fn words(db: &Connection, reader: Reader) -> Result<Vec<Written>, StoreError> {
-    type Row = (String, String, Option<String>, Option<String>, String);
     let mut statement = db.prepare_cached(
-        "SELECT w.office, w.day, c.counter, c.official, w.text FROM words w
+        "SELECT w.office, w.day, c.counter, c.official, w.text,
+                'phone ' || w.kiosk || ' ' || w.prefix || ' ' || w.seq,
+                (SELECT s.received FROM branch b JOIN segment s ON s.branch = b.id
+                 WHERE b.kiosk = 'central' AND s.first <= w.line AND w.line <= s.last LIMIT 1)
+         FROM words w
          LEFT JOIN phone p ON p.kiosk = w.kiosk AND p.seq = w.seq AND p.prefix = w.prefix
          LEFT JOIN contact c ON c.branch = p.branch AND c.seq = p.seq
          WHERE w.reader = ?1
          UNION ALL
-         SELECT w.office, coalesce(c.day, w.day), c.counter, c.official, w.text
-         FROM counter_words w
+         SELECT w.office, coalesce(c.day, w.day), c.counter, c.official, w.text,
+                'counter ' || b.kiosk || ' ' || b.epoch || ' ' || w.line,
+                (SELECT s.received FROM segment s
+                 WHERE s.branch = w.branch AND s.first <= w.line ORDER BY s.first DESC LIMIT 1)
+         FROM counter_words w JOIN branch b ON b.id = w.branch
          LEFT JOIN contact c ON c.branch = w.branch AND c.seq = w.contact
          WHERE w.reader = ?1
          ORDER BY 2",
     )?;
-    let rows = statement.query_map([reader.as_str()], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    })?;
-    rows.map(|row| {
-        let (office, day, counter, official, text): Row = row?;
-        Ok(Written {
+    let mut rows = statement.query([reader.as_str()])?;
+    let mut written = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (office, place): (String, String) = (row.get(0)?, row.get(5)?);
+        let (counter, official): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+        let received: String = row.get(6)?;
+        written.push(Written {
+            id: Hash::of(place.as_bytes()),
+            received: At::try_from(received).map_err(|_| damaged("when words came"))?,
             office: office.parse().map_err(|_| damaged("an office's code"))?,
-            day,
+            day: row.get(1)?,
             counter: counter.map(|id| id.parse()).transpose().map_err(|_| damaged("a counter"))?,
             official: official
                 .map(|id| id.parse())
                 .transpose()
                 .map_err(|_| damaged("an official"))?,
-            text,
-        })
-    })
-    .collect()
+            text: row.get(4)?,
+        });
+    }
+    Ok(written)
 }
 
 pub(super) fn comments(
