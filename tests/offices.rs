@@ -115,7 +115,7 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     let before = compared(&central, &token, "2026-11-10").await;
     assert!(before.groups[0].offices.iter().all(|line| line.against == Against::Unknown));
     assert_eq!(compared(&central, &token, "latest").await, comparison);
-    assert_eq!(asked(&central, &token, "/api/v1/offices/2026-W48").await.0, 404);
+    assert_eq!(asked(&central, &token, "/api/v1/offices/2026-W49").await.0, 404, "not begun");
     // Of days to come nothing is told.
     for path in ["offices/2026-11-26", "summary/phu-sa/2026-11-26", "summary/phu-sa/2026-12"] {
         assert_eq!(asked(&central, &token, &format!("/api/v1/{path}")).await.0, 404, "{path}");
@@ -186,4 +186,76 @@ async fn whoever_has_several_offices_begins_there_and_others_at_their_own() {
     let comparison = compared(&central, &token, "2026-11-24").await;
     let offices: usize = comparison.groups.iter().map(|group| group.offices.len()).sum();
     assert_eq!(offices, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_longer_period_and_its_spreadsheets_have_the_digits_of_each_office() {
+    let central = three().await;
+    let good: &[(&str, usize)] = &[("hai_long", 40), ("khong_hai_long", 4)];
+    day(&central, "2026-11-10", &[("phu-sa", good), ("dong-tien", good)]).await;
+    day(&central, "2026-11-24", &[("phu-sa", good), ("tay-tien", &[("hai_long", 3)])]).await;
+    central.clock.set(at("2026-11-25 08:00"));
+    let token = central.token(Role::Supervisor).await;
+    let month = compared(&central, &token, "2026-11").await;
+    assert_eq!(
+        (month.date.to_string(), month.to.unwrap().to_string()),
+        ("2026-11-01".into(), "2026-11-30".into())
+    );
+    let lines: Vec<_> = month.groups.iter().flat_map(|group| &group.offices).collect();
+    for line in &lines {
+        let path = format!("/api/v1/summary/{}/2026-11", line.office);
+        let summary: Summary =
+            serde_json::from_slice(&asked(&central, &token, &path).await.1).unwrap();
+        assert_eq!(
+            (line.n, line.satisfied, line.rate),
+            (summary.n, summary.satisfied, summary.rate)
+        );
+        assert_eq!((line.interval, line.withheld), (summary.interval, summary.withheld));
+    }
+    let of = |office: &str| *lines.iter().find(|line| line.office.as_str() == office).unwrap();
+    // The kiosk of the 10th has not told of the 24th: until then that day is told in fives.
+    assert_eq!((of("phu-sa").n, of("dong-tien").n, of("tay-tien").withheld), (84, 44, 3));
+
+    let (_, bytes) = asked(&central, &token, "/api/v1/offices/2026-11?format=csv").await;
+    let text = String::from_utf8(bytes).unwrap();
+    let mut table = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let heads = table.headers().unwrap().clone();
+    let column = |name: &str| heads.iter().position(|head| head == name).unwrap();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        let line = of(&row[column("office")]);
+        let fraction = |one: Option<f64>| one.map_or_else(String::new, |one| format!("{one:.4}"));
+        assert_eq!(row[column("n")], line.n.to_string());
+        assert_eq!(row[column("rate")], fraction(line.rate));
+        assert_eq!(row[column("interval_high")], fraction(line.interval.map(|one| one.high)));
+        assert_eq!((&row[column("from")], &row[column("to")]), ("2026-11-01", "2026-11-30"));
+    }
+    let (_, bytes) = asked(&central, &token, "/api/v1/offices/2026-11?format=xlsx").await;
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
+    let name = calamine::Reader::sheet_names(&book)[0].clone();
+    assert_eq!(name, "Các đơn vị");
+    let sheet = calamine::Reader::worksheet_range(&mut book, &name).unwrap();
+    let rows: Vec<_> = sheet.rows().skip(1).collect();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let line = of(&row[1].to_string());
+        assert_eq!(row[4], calamine::Data::Float(line.n as f64), "a number, not a text");
+        let rate = line.rate.map_or(calamine::Data::Empty, calamine::Data::Float);
+        assert_eq!(row[7], rate);
+    }
+    // Chosen by first and last day; what is no period leads nowhere.
+    let cookie = central.cookie(Role::Supervisor).await;
+    let (status, shown) = common::web::page(&central, "/offices/2026-11", &cookie).await;
+    assert!(
+        status == 200 && shown.contains("Tháng 11/2026") && shown.contains("CỘNG HÒA"),
+        "{shown}"
+    );
+    let (status, _) =
+        common::web::page(&central, "/offices?from=2026-11-09&to=2026-11-10", &cookie).await;
+    assert_eq!(status, 303, "led there");
+    let (status, _) =
+        common::web::page(&central, "/offices?from=2026-11-10&to=2026-11-09", &cookie).await;
+    assert_eq!(status, 404);
 }

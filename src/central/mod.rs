@@ -27,6 +27,7 @@ pub mod kiosks;
 pub mod office_page;
 pub mod offices;
 pub mod offices_page;
+mod offices_sheet;
 pub mod offline;
 pub mod pages;
 pub mod phone;

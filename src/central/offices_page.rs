@@ -1,23 +1,28 @@
-//! All offices of a unit beside each other, on a day: what to look at, what to praise, and the way to each.
+//! All offices of a unit beside each other, on a day or in a longer period: what to look at, what to praise, and the way to each.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::access::sign_in_page::busy;
 use super::access::who::Who;
 use super::pages::Asked;
 use super::problem::Problem;
 use super::service::Central;
-use super::staff::{in_language, refuse, render};
+use super::staff::{in_language, render};
 use super::store::StoreError;
 use super::store::sqlite::READERS;
 use super::summary::SummaryError;
+use super::summary_data::{CSV, Format, Missing, XLSX, file, unwritten};
+use super::summary_page::{missing_page, printed, views};
+use super::{offices_sheet, report};
 use crate::domain::comparison::{Against, Comparison, Line, compare};
 use crate::domain::form::in_language as worded;
 use crate::domain::ids::OfficeCode;
@@ -36,47 +41,76 @@ pub(super) async fn latest(central: &Central, who: &Who) -> Result<Date, StoreEr
     Ok(latest.unwrap_or_else(|| central.now().date()))
 }
 
-/// Offices beside each other, each as it is published; an office that is over by then is left out.
+/// Offices beside each other, each as it is published; an office that was over before is left out.
 pub(super) async fn beside_each_other(
     central: &Arc<Central>,
     has: impl Fn(&OfficeCode) -> bool,
-    date: Date,
+    period: Period,
 ) -> Result<Comparison, SummaryError> {
     let mut theirs = central.offices().to_vec();
-    theirs.retain(|one| has(&one.office.code) && !one.office.is_over(date));
+    theirs.retain(|one| has(&one.office.code) && !one.office.is_over(period.from()));
     // As many at once as there are connections that are kept: each further one would be opened for a single summary.
     let summaries = stream::iter(theirs).map(|directory| {
         let central = Arc::clone(central);
-        let made = tokio::spawn(async move { line_of(&central, &directory, date).await });
+        let made = tokio::spawn(async move { line_of(&central, &directory, period).await });
         async { made.await.map_err(|error| StoreError::Refused(error.to_string()))? }
     });
     let lines = summaries.buffer_unordered(READERS).try_collect::<Vec<_>>().await?;
     let lines: Vec<_> = lines.into_iter().flatten().collect();
-    Ok(compare(date, lines))
+    Ok(compare(period, lines))
 }
 
-/// `GET /offices/{day}`.
+/// Days that were chosen by their first and last one.
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    from: Option<String>,
+    to: Option<String>,
+    lang: Option<String>,
+}
+
+/// `GET /offices`: the days that were chosen; those that somebody comes for, when none were.
+pub(super) async fn chosen(
+    State(central): State<Arc<Central>>,
+    Extension(who): Extension<Arc<Who>>,
+    Query(Chosen { from, to, lang }): Query<Chosen>,
+) -> Response {
+    let texts = Asked { lang }.texts(&central.config);
+    let day = |text: Option<String>| text.and_then(|text| text.parse::<Date>().ok());
+    let to_page = |period: Period| {
+        let page = in_language(&central, texts, &format!("/offices/{period}"));
+        Redirect::to(&page).into_response()
+    };
+    if from.is_none() && to.is_none() {
+        return match latest(&central, &who).await {
+            Ok(day) => to_page(Period::day(day)),
+            Err(error) => busy(&central, texts, &error),
+        };
+    }
+    match day(from).zip(day(to)).and_then(|(from, to)| Period::new(from, to).ok()) {
+        Some(period) => to_page(period),
+        None => missing_page(&central, texts, &who, &Missing::Period),
+    }
+}
+
+/// `GET /offices/{period}`.
 pub(super) async fn page(
     State(central): State<Arc<Central>>,
     Extension(who): Extension<Arc<Who>>,
-    Path(day): Path<String>,
+    Path(period): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
     let texts = asked.texts(&central.config);
-    let Some(date) = known_day(&central, &day) else {
-        return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
+    let Some(period) = known_period(&central, &period) else {
+        return missing_page(&central, texts, &who, &Missing::Period);
     };
-    let comparison = match beside_each_other(&central, |office| who.has_office(office), date).await
-    {
+    let has = |office: &OfficeCode| who.has_office(office);
+    let comparison = match beside_each_other(&central, has, period).await {
         Ok(comparison) => comparison,
-        Err(error) => {
-            tracing::error!(%error, "offices beside each other");
-            return refuse(&central, texts, Some(&who), true, StatusCode::SERVICE_UNAVAILABLE);
-        }
+        Err(error) => return missing_page(&central, texts, &who, &error.into()),
     };
     let t = &texts.offices;
     let address =
-        |line: &Line| in_language(&central, texts, &format!("/summary/{}/{date}", line.office));
+        |line: &Line| in_language(&central, texts, &format!("/summary/{}/{period}", line.office));
     let all = || comparison.groups.iter().flat_map(|group| &group.offices);
     let named =
         |line: &Line, why: String| json!({ "name": line.name, "href": address(line), "why": why });
@@ -92,7 +126,7 @@ pub(super) async fn page(
         .groups
         .iter()
         .map(|group| {
-            let form = central.config.forms.in_force(&group.form, date);
+            let form = central.config.forms.in_force(&group.form, period.from());
             let question =
                 form.map(|form| worded(&form.question, &texts.language).replace('\n', " "));
             let satisfied =
@@ -108,44 +142,61 @@ pub(super) async fn page(
             json!({ "of": group, "question": question, "satisfied": satisfied, "offices": offices })
         })
         .collect();
-    let day = |date: Date| {
-        let label = format!("{:02}/{:02}", date.day(), date.month());
-        json!({ "href": in_language(&central, texts, &format!("/offices/{date}")), "label": label })
+    let page = |period: Period| in_language(&central, texts, &format!("/offices/{period}"));
+    let other = |other: Period| {
+        let label = match other.kind() {
+            Kind::Day => other.from().strftime("%d/%m").to_string(),
+            _ => texts.summary.period(other),
+        };
+        json!({ "href": page(other), "label": label })
     };
     let today = central.now().date();
+    let day = period.to().min(today).max(period.from());
     let (n, rated) = (all().count(), all().filter(|line| line.n > 0).count());
+    let data = |format: &str| {
+        let (base, lang) = (central.config.staff_base(), &texts.language);
+        format!("{base}/api/v1/offices/{period}?format={format}&lang={lang}")
+    };
     let context = json!({
         "o": t,
-        "date_long": texts.summary.period(Period::day(date)),
+        "date_long": texts.summary.period(period),
+        "printed": printed(&texts.summary, today),
+        "is_day": period.kind() == Kind::Day,
+        "views": views(&texts.summary, day, period, page),
+        "choose_href": format!("{}/offices", central.config.staff_base()),
+        "from": period.from(),
+        "to": period.to(),
         "total": fill(&t.total, &[("n", &n), ("rated", &rated)]),
         "groups": groups,
         "attention": attention,
         "praised": praised,
-        "prev": date.yesterday().ok().map(day),
-        "next": date.tomorrow().ok().filter(|next| *next <= today).map(day),
-        "json_href": format!("{}/api/v1/offices/{date}", central.config.staff_base()),
+        "prev": period.previous().map(other),
+        "next": period.next().filter(|next| next.from() <= today).map(other),
+        "json_href": data("json"),
+        "csv_href": data("csv"),
+        "xlsx_href": data("xlsx"),
     });
     render(&central, texts, Some(&who), StatusCode::OK, "offices.html", context)
 }
 
-/// An office on a day, under its form; nothing before its form was in force, for there is nothing to compare.
+/// An office in a period, under its form; nothing before its form was in force, for there is nothing to compare.
 async fn line_of(
     central: &Central,
     directory: &Directory,
-    date: Date,
+    period: Period,
 ) -> Result<Option<(String, Line)>, SummaryError> {
     let office = &directory.office;
-    match central.summaries(directory).of_day(date).await {
+    match central.summaries(directory).of_period(period).await {
         Ok(summary) => Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary)))),
         Err(SummaryError::NoForm(..)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// A day by its name, up to today.
-fn known_day(central: &Central, day: &str) -> Option<Date> {
-    let period = day.parse::<Period>().ok().filter(|period| period.kind() == Kind::Day)?;
-    Some(period.from()).filter(|date| *date <= central.now().date())
+/// A period by its name, if it has begun.
+fn known_period(central: &Central, period: &str) -> Option<Period> {
+    let period = period.parse::<Period>().ok()?;
+    (period.from() <= central.now().date()).then_some(period)
 }
 
 /// Why somebody should look at an office.
@@ -161,22 +212,43 @@ pub(super) fn attention_text(line: &Line, texts: &Texts) -> String {
     reasons.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// `GET /api/v1/offices/{day}`: the same figures.
+/// `GET /api/v1/offices/{period}`: the same figures, as JSON or as a spreadsheet.
 pub(super) async fn api(
     State(central): State<Arc<Central>>,
     Extension(who): Extension<Arc<Who>>,
-    Path(day): Path<String>,
+    Path(period): Path<String>,
+    Query(query): Query<Format>,
 ) -> Result<Response, Problem> {
-    let date = if day == "latest" {
-        latest(&central, &who).await?
+    let bad = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
+    let texts = report::in_language(&central.config.texts, query.lang.as_deref());
+    let texts = texts.map_err(|error| bad(error.to_string()))?;
+    let format = query.format.as_deref();
+    if !matches!(format, None | Some("json" | "csv" | "xlsx")) {
+        return Err(bad("format is json, csv or xlsx".into()));
+    }
+    let period = if period == "latest" {
+        Period::day(latest(&central, &who).await?)
     } else {
-        let no_day = "expected a day such as 2026-11-24, not after today";
-        known_day(&central, &day).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_day))?
+        let no_period = "expected a day or a period that has begun, such as 2026-11-24 or 2026-W48";
+        let known = known_period(&central, &period);
+        known.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_period))?
     };
-    match beside_each_other(&central, |office| who.has_office(office), date).await {
-        Ok(comparison) => Ok(Json(comparison).into_response()),
-        Err(SummaryError::Store(error)) => Err(error.into()),
-        Err(error) => Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),
+    let has = |office: &OfficeCode| who.has_office(office);
+    let comparison = match beside_each_other(&central, has, period).await {
+        Ok(comparison) => comparison,
+        Err(SummaryError::Store(error)) => return Err(error.into()),
+        Err(error) => return Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),
+    };
+    match format {
+        Some("csv") => {
+            let bytes = offices_sheet::csv(&comparison).map_err(unwritten)?;
+            Ok(file(CSV, &format!("hailong-{period}.csv"), bytes))
+        }
+        Some("xlsx") => {
+            let bytes = offices_sheet::xlsx(&comparison, texts).map_err(unwritten)?;
+            Ok(file(XLSX, &format!("hailong-{period}.xlsx"), bytes))
+        }
+        _ => Ok(Json(comparison).into_response()),
     }
 }
 

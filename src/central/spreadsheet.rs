@@ -416,7 +416,8 @@ impl<'a> Spreadsheet<'a> {
     }
 }
 
-struct Styles {
+/// How cells look.
+pub(super) struct Styles {
     head: Format,
     count: Format,
     fraction: Format,
@@ -424,7 +425,7 @@ struct Styles {
 }
 
 impl Styles {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             head: Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top),
             count: Format::new().set_num_format("#,##0"),
@@ -435,7 +436,10 @@ impl Styles {
 }
 
 /// A sheet of A4 whose first row stays when the others are moved.
-fn begin<'a>(sheet: &'a mut Worksheet, name: &str) -> Result<&'a mut Worksheet, XlsxError> {
+pub(super) fn begin<'a>(
+    sheet: &'a mut Worksheet,
+    name: &str,
+) -> Result<&'a mut Worksheet, XlsxError> {
     // A spreadsheet's own limit.
     let name: String = name.chars().filter(|one| !r"[]:*?/\".contains(*one)).take(31).collect();
     sheet.set_name(name)?;
@@ -449,14 +453,18 @@ fn begin<'a>(sheet: &'a mut Worksheet, name: &str) -> Result<&'a mut Worksheet, 
     Ok(sheet)
 }
 
-fn write_heads(sheet: &mut Worksheet, styles: &Styles, heads: &[&str]) -> Result<(), XlsxError> {
+pub(super) fn write_heads(
+    sheet: &mut Worksheet,
+    styles: &Styles,
+    heads: &[&str],
+) -> Result<(), XlsxError> {
     for (column, head) in (0..).zip(heads) {
         sheet.write_string_with_format(0, column, *head, &styles.head)?;
     }
     Ok(())
 }
 
-fn write_count(
+pub(super) fn write_count(
     sheet: &mut Worksheet,
     row: u32,
     column: u16,
@@ -469,7 +477,7 @@ fn write_count(
     Ok(())
 }
 
-fn write_fraction(
+pub(super) fn write_fraction(
     sheet: &mut Worksheet,
     row: u32,
     column: u16,
@@ -482,13 +490,13 @@ fn write_fraction(
     Ok(())
 }
 
-fn excel_date(date: Date) -> Result<ExcelDateTime, XlsxError> {
+pub(super) fn excel_date(date: Date) -> Result<ExcelDateTime, XlsxError> {
     let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
     ExcelDateTime::from_ymd(date.year().unsigned_abs(), month, day)
 }
 
 /// A text that no spreadsheet takes for a formula when it opens a CSV.
-fn no_formula(text: &str) -> String {
+pub(super) fn no_formula(text: &str) -> String {
     match text.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
         _ => text.to_owned(),

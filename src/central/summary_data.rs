@@ -23,6 +23,8 @@ use crate::domain::summary::Summary;
 
 /// What an XLSX is called on the way.
 pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// What a CSV is called on the way.
+pub(super) const CSV: &str = "text/csv; charset=utf-8";
 
 /// Why there is no summary.
 pub(super) enum Missing {
@@ -86,10 +88,28 @@ pub(super) async fn find(
     Ok((directory, summary))
 }
 
+/// In which form, and in which language.
 #[derive(Deserialize)]
 pub(super) struct Format {
-    format: Option<String>,
-    lang: Option<String>,
+    pub format: Option<String>,
+    pub lang: Option<String>,
+}
+
+/// A file to be kept, never by browsers or caches on the way.
+pub(super) fn file(kind: &str, name: &str, bytes: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, bytes).into_response()
+}
+
+/// A spreadsheet could not be written.
+pub(super) fn unwritten(error: SpreadsheetError) -> Problem {
+    tracing::error!(%error, "spreadsheet");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the spreadsheet could not be written")
 }
 
 /// `GET /api/v1/summary/{office}/{period}`.
@@ -130,24 +150,12 @@ pub(super) async fn api(
     })?;
     let forms = &central.config.forms;
     let sheet = Spreadsheet::of(&summary, &directory, forms, texts);
-    let unwritten = |error: SpreadsheetError| {
-        tracing::error!(%error, "spreadsheet");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the spreadsheet could not be written")
-    };
-    let file = |kind: &'static str, extension: &str, bytes: Vec<u8>| {
-        let name = format!("hailong-{}-{}.{extension}", summary.office, summary.period());
-        let headers = [
-            (header::CONTENT_TYPE, kind.to_owned()),
-            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-            (header::CACHE_CONTROL, "no-store".to_owned()),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        ];
-        (headers, bytes).into_response()
-    };
+    let name =
+        |extension: &str| format!("hailong-{}-{}.{extension}", summary.office, summary.period());
     match query.format.as_deref() {
         Some("table") => Ok(table::of(&summary, &directory, forms, texts).into_response()),
-        Some("csv") => Ok(file("text/csv; charset=utf-8", "csv", sheet.csv().map_err(unwritten)?)),
-        Some("xlsx") => Ok(file(XLSX, "xlsx", sheet.xlsx().map_err(unwritten)?)),
+        Some("csv") => Ok(file(CSV, &name("csv"), sheet.csv().map_err(unwritten)?)),
+        Some("xlsx") => Ok(file(XLSX, &name("xlsx"), sheet.xlsx().map_err(unwritten)?)),
         _ => Ok(Json(&summary).into_response()),
     }
 }

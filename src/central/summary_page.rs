@@ -264,7 +264,7 @@ pub(super) fn missing_page(
 
 /// Place and date of a report on paper; numbers below ten with a zero before days, and before the first two months, as
 /// offices write them.
-fn printed(t: &SummaryTexts, today: Date) -> String {
+pub(super) fn printed(t: &SummaryTexts, today: Date) -> String {
     let two = |n: i8, below: i8| if n < below { format!("0{n}") } else { n.to_string() };
     let (day, month) = (two(today.day(), 10), two(today.month(), 3));
     fill(&t.print_place, &[("day", &day), ("month", &month), ("year", &today.year())])

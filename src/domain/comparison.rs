@@ -1,4 +1,4 @@
-//! Offices beside each other on a day, like with like: what each of them publishes, and nothing else.
+//! Offices beside each other on a day or in a longer period, like with like: what each of them publishes, and nothing else.
 //!
 //! Offices are compared within one form: a rate is a share of what a form calls satisfied. Sums are sums of what offices
 //! publish, so no difference gives what one of them withholds.
@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::ids::OfficeCode;
+use super::period::{Kind, Period};
 use super::statistics::{self, ENOUGH, Interval};
 use super::summary::{State, Summary, Usual};
 
@@ -38,7 +39,11 @@ impl Against {
     }
 }
 
-/// An office on the day.
+fn is_none(n: &u64) -> bool {
+    *n == 0
+}
+
+/// An office in the period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The office.
@@ -52,6 +57,9 @@ pub struct Line {
     pub day_off: Option<String>,
     /// Counted ratings.
     pub n: u64,
+    /// Of a period: ratings of days that are too small to be shown; `n` is without them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub withheld: u64,
     /// Satisfied ratings; null when withheld.
     pub satisfied: Option<u64>,
     /// Satisfaction rate; null when withheld or below 30 ratings.
@@ -81,6 +89,7 @@ impl Line {
             state: summary.state,
             day_off: summary.day_off.clone(),
             n: summary.n,
+            withheld: summary.withheld,
             satisfied: summary.satisfied,
             rate: summary.rate,
             interval: summary.interval,
@@ -118,17 +127,20 @@ pub struct Group {
     pub offices: Vec<Line>,
 }
 
-/// All offices of a unit on a day.
+/// All offices of a unit in a period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The day.
+    /// The day, or the first one.
     pub date: Date,
+    /// The last day of a period; null of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Date>,
     /// Groups of offices, the largest first.
     pub groups: Vec<Group>,
 }
 
 /// Puts offices beside each other; each with the code of its form.
-pub fn compare(date: Date, lines: impl IntoIterator<Item = (String, Line)>) -> Comparison {
+pub fn compare(period: Period, lines: impl IntoIterator<Item = (String, Line)>) -> Comparison {
     let mut groups: Vec<Group> = Vec::new();
     for (form, line) in lines {
         let at = groups.iter().position(|group| group.form == form).unwrap_or_else(|| {
@@ -138,6 +150,7 @@ pub fn compare(date: Date, lines: impl IntoIterator<Item = (String, Line)>) -> C
             groups.len() - 1
         });
         let group = &mut groups[at];
+        group.withheld += line.withheld;
         match line.satisfied {
             Some(satisfied) => {
                 group.n += line.n;
@@ -155,7 +168,15 @@ pub fn compare(date: Date, lines: impl IntoIterator<Item = (String, Line)>) -> C
     groups.sort_by(|one, other| {
         other.offices.len().cmp(&one.offices.len()).then_with(|| one.form.cmp(&other.form))
     });
-    Comparison { date, groups }
+    let to = (period.kind() != Kind::Day).then(|| period.to());
+    Comparison { date: period.from(), to, groups }
+}
+
+impl Comparison {
+    /// The days that it is of.
+    pub fn period(&self) -> Period {
+        Period::new(self.date, self.to.unwrap_or(self.date)).unwrap_or(Period::day(self.date))
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +211,7 @@ mod tests {
             state: State::Final,
             day_off: None,
             n,
+            withheld: 0,
             satisfied,
             rate: None,
             interval: None,

@@ -134,6 +134,7 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     // All offices beside each other.
     looker.look_at("offices", &format!("{here}/offices/2026-11-24")).await;
     looker.says("2 offices, 1 with ratings").await;
+    looker.look_at("offices-month", &format!("{here}/offices/2026-11")).await;
     looker.look_at("fleet-all", &format!("{here}/fleet")).await;
     looker.says("To look at").await;
     // One's own account: a second factor, a token.

@@ -102,5 +102,24 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
             told("pdftoppm", &["-r", "70", "-png", file, file.trim_end_matches(".pdf")]);
         }
     }
+    // All offices beside each other, by the same head.
+    browser.open(&format!("http://{}/offices/2026-11-24", central.staff)).await;
+    browser.ask("return document.fonts.ready.then(() => true)").await;
+    let file = kept.as_deref().unwrap_or(folder.path()).join("report-offices.pdf");
+    printed(&browser, &file).await;
+    let file = file.to_str().unwrap();
+    let text = told("pdftotext", &[file, "-"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let percent = format!("{:.1}%", of["rate"].as_f64().unwrap() * 100.0).replace('.', ",");
+    for one in ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "BÁO CÁO", "của các đơn vị", &percent]
+    {
+        assert!(words.contains(one), "{one} is not on the paper: {words}");
+    }
+    for screen in ["Trần Thị Mận", "XLSX", "Đăng xuất", "Từ ngày"] {
+        assert!(!words.contains(screen), "{screen} is on the paper");
+    }
+    if kept.is_some() {
+        told("pdftoppm", &["-r", "70", "-png", file, file.trim_end_matches(".pdf")]);
+    }
     browser.quit().await;
 }

@@ -32,6 +32,7 @@ use super::summary::{DARK_MINUTES, SummaryError};
 use crate::domain::calendar::quiet_minutes;
 use crate::domain::ids::{KioskId, OfficeCode};
 use crate::domain::office::Directory;
+use crate::domain::period::Period;
 use crate::domain::time::At;
 use crate::texts::Texts;
 
@@ -159,7 +160,7 @@ async fn of_day(
     let pages = central.config.staff_address();
     let writer = writer(central, &pages, recipient);
     let Some(office) = &recipient.office else {
-        let offices = beside_each_other(central, |_| true, date).await?;
+        let offices = beside_each_other(central, |_| true, Period::day(date)).await?;
         return Ok(Some(writer.of_offices(&offices, |line| attention_text(line, writer.texts))));
     };
     let Some(directory) = central.directory(office) else {
