@@ -257,7 +257,7 @@ texts! {
 texts! {
     /// What the page of all offices says.
     OfficesTexts {
-        title, total, caption, together, below, above, silent, down, signals, praise_none, withheld, legend, note, down_n, dark_n, signals_n, print_about,
+        title, total, caption, together, below, above, silent, down, signals, praise_none, withheld, legend, note, down_n, dark_n, signals_n, print_about, rise,
     }
 }
 

@@ -14,7 +14,9 @@ use hailong::domain::summary::{State, Summary};
 use hailong::domain::system_random;
 use hailong::kiosk::enrolment::enrol;
 use hailong::kiosk::identity::Identity;
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
+use jiff::civil::Date;
 use tempfile::TempDir;
 
 const OFFICES: [(&str, &str); 3] =
@@ -258,4 +260,57 @@ async fn a_longer_period_and_its_spreadsheets_have_the_digits_of_each_office() {
     let (status, _) =
         common::web::page(&central, "/offices?from=2026-11-10&to=2026-11-09", &cookie).await;
     assert_eq!(status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_that_is_given_far_more_often_than_usual_is_named_and_no_praise_is() {
+    let central = three().await;
+    let rated = async |on: &str, counter: &str, waits: usize, kind: usize| {
+        central.clock.set(at(&format!("{on} 08:15")));
+        let mut kiosk = central.kiosk(counter).await;
+        let mut desk = kiosk.desk();
+        for n in 0..60 {
+            let (level, reasons): (&str, &[&str]) = match n {
+                _ if n < waits => ("khong_hai_long", &["cho_lau"]),
+                _ if n < waits + kind => ("rat_hai_long", &["niem_no"]),
+                _ => ("hai_long", &[]),
+            };
+            rate(&mut desk, level, reasons);
+        }
+        central.clock.set(at(&format!("{on} 18:00")));
+        desk.journal().append(Line::draft(Event::Stopped), &[]).unwrap();
+        drop(desk);
+        let journal = JournalReader::open(&kiosk.path()).unwrap();
+        kiosk.sent(journal.last().unwrap()).await;
+        // Gone for good the next day: nobody waits for it.
+        let (kiosk, since) =
+            (kiosk.sender().kiosk, on.parse::<Date>().unwrap().tomorrow().unwrap());
+        let what = What::Retired { kiosk, since, replaced_by: None };
+        let decision = Decision { what, person: "Lan".into(), reason: "hỏng".into() };
+        central.central.decide(decision, Unit::PROVINCE).await.unwrap();
+    };
+    // Waiting is named by 2 of 120, kindness by 4.
+    rated("2026-11-10", "q1", 1, 2).await;
+    rated("2026-11-11", "q2", 1, 2).await;
+    rated("2026-11-24", "q3", 9, 30).await;
+    central.clock.set(at("2026-11-25 09:00"));
+    let token = central.token(Role::Supervisor).await;
+    let today = compared(&central, &token, "2026-11-24").await;
+    let line = |of: &Comparison| {
+        let mut all = of.groups.iter().flat_map(|group| group.offices.clone());
+        all.find(|line| line.office.as_str() == "phu-sa").unwrap()
+    };
+    let rises = line(&today).rises;
+    let [rise] = &rises[..] else { panic!("{rises:?}") };
+    assert_eq!((rise.code.as_str(), rise.n, rise.of, rise.usual), ("cho_lau", 9, 60, 0.0167));
+    assert!(line(&today).wants_attention());
+    // Before there was anything usual nothing rose.
+    assert_eq!(line(&compared(&central, &token, "2026-11-11").await).rises, []);
+    let cookie = central.cookie(Role::Supervisor).await;
+    let words =
+        "“Phải chờ lâu” được nêu nhiều hơn hẳn thường lệ: 9 trong 60 lượt đánh giá, thường lệ 1,7%";
+    for path in ["/offices/2026-11-24", "/summary/phu-sa/2026-11-24"] {
+        let (_, shown) = common::web::page(&central, path, &cookie).await;
+        assert!(shown.contains(words), "{path}: {shown}");
+    }
 }

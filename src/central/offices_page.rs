@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::access::sign_in_page::busy;
 use super::access::who::Who;
-use super::pages::Asked;
+use super::pages::{Asked, number, percent};
 use super::problem::Problem;
 use super::service::Central;
 use super::staff::{in_language, render};
@@ -24,10 +24,11 @@ use super::summary_data::{CSV, Format, Missing, XLSX, file, unwritten};
 use super::summary_page::{missing_page, printed, views};
 use super::{offices_sheet, report};
 use crate::domain::comparison::{Against, Comparison, Line, compare};
-use crate::domain::form::in_language as worded;
+use crate::domain::form::{Forms, in_language as worded};
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::Directory;
 use crate::domain::period::{Kind, Period};
+use crate::domain::summary::Rise;
 use crate::texts::{Texts, fill};
 
 /// The day that somebody comes for: today, or the last one with a contact when nothing happened yet.
@@ -116,7 +117,7 @@ pub(super) async fn page(
         |line: &Line, why: String| json!({ "name": line.name, "href": address(line), "why": why });
     let attention: Vec<Value> = all()
         .filter(|line| line.wants_attention())
-        .map(|line| named(line, attention_text(line, texts)))
+        .map(|line| named(line, attention_text(&central, line, texts)))
         .collect();
     let praised: Vec<Value> = all()
         .filter(|line| line.against == Against::Above)
@@ -186,8 +187,10 @@ async fn line_of(
     period: Period,
 ) -> Result<Option<(String, Line)>, SummaryError> {
     let office = &directory.office;
-    match central.summaries(directory).of_period(period).await {
-        Ok(summary) => Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary)))),
+    match central.summaries(directory).with_rises(period).await {
+        Ok((summary, rises)) => {
+            Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary, rises))))
+        }
         Err(SummaryError::NoForm(..)) => Ok(None),
         Err(error) => Err(error),
     }
@@ -200,7 +203,7 @@ fn known_period(central: &Central, period: &str) -> Option<Period> {
 }
 
 /// Why somebody should look at an office.
-pub(super) fn attention_text(line: &Line, texts: &Texts) -> String {
+pub(super) fn attention_text(central: &Central, line: &Line, texts: &Texts) -> String {
     let t = &texts.offices;
     let counted = |text: &str, n: usize| (n > 0).then(|| fill(text, &[("n", &n)]));
     let reasons = [
@@ -209,7 +212,8 @@ pub(super) fn attention_text(line: &Line, texts: &Texts) -> String {
         counted(&t.down, line.down),
         counted(&t.signals, line.signals),
     ];
-    reasons.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let rises = rises_text(&central.config.forms, &line.rises, texts);
+    reasons.into_iter().flatten().chain(rises).collect::<Vec<_>>().join("; ")
 }
 
 /// `GET /api/v1/offices/{period}`: the same figures, as JSON or as a spreadsheet.
@@ -250,6 +254,20 @@ pub(super) async fn api(
         }
         _ => Ok(Json(comparison).into_response()),
     }
+}
+
+/// “Phải chờ lâu: 12 trong 60 lượt, thường lệ 3,0%”, for each.
+pub(super) fn rises_text(forms: &Forms, rises: &[Rise], texts: &Texts) -> Vec<String> {
+    let t = &texts.summary;
+    let text = |rise: &Rise| {
+        let reason = forms.reason_text(&rise.code, &texts.language);
+        let reason = reason.unwrap_or_else(|| rise.code.clone());
+        let (n, of) =
+            (number(rise.n as i64, &t.thousands_mark), number(rise.of as i64, &t.thousands_mark));
+        let usual = percent(rise.usual, &t.decimal_mark);
+        fill(&texts.offices.rise, &[("reason", &reason), ("n", &n), ("of", &of), ("usual", &usual)])
+    };
+    rises.iter().map(text).collect()
 }
 
 /// Where all offices of whoever reads a page stand beside it, if there are others.

@@ -14,7 +14,7 @@ use crate::domain::office::Directory;
 use crate::domain::period::{self, Kind, Period};
 use crate::domain::signals::{self, Signal, Thresholds};
 use crate::domain::summary::{
-    Available, Down, Figures, Setting, Shown, Silent, State, Summary, USUAL_DAYS, USUAL_GAP,
+    Available, Down, Figures, Rise, Setting, Shown, Silent, State, Summary, USUAL_DAYS, USUAL_GAP,
     Usuals, publish,
 };
 use crate::domain::ticket::VALID_MINUTES;
@@ -67,24 +67,40 @@ impl<'a> Summaries<'a> {
     /// The summary of a period: of its days that have begun, or of the first one if none has. Days before there was a
     /// form in force are passed over.
     pub async fn of_period(&self, period: Period) -> Result<Summary, SummaryError> {
+        Ok(self.with_rises(period).await?.0)
+    }
+
+    /// The same, with the complaints that are given far more often than usual.
+    pub async fn with_rises(&self, period: Period) -> Result<(Summary, Vec<Rise>), SummaryError> {
         let passage = self.store.passage(&self.directory.office.code).await?;
         let usuals = self.usuals(period.from(), &passage).await?;
+        let summary = self.before_usual(period, &passage).await?.beside(&usuals);
+        let rises = match self.form(period.from()) {
+            Ok(form) => usuals.rising(&summary, form),
+            Err(_) => Vec::new(),
+        };
+        Ok((summary, rises))
+    }
+
+    async fn before_usual(
+        &self,
+        period: Period,
+        passage: &Passage,
+    ) -> Result<Summary, SummaryError> {
         if period.kind() == Kind::Day {
-            let day = self.plain(period.from(), &passage).await?;
-            return Ok(Arc::unwrap_or_clone(day).beside(&usuals));
+            return Ok(Arc::unwrap_or_clone(self.plain(period.from(), passage).await?));
         }
         let mut days = Vec::new();
         let mut without = None;
         for date in period.days().take_while(|date| *date <= self.now.date().max(period.from())) {
-            match self.plain(date, &passage).await {
+            match self.plain(date, passage).await {
                 Ok(day) => days.push(day),
                 Err(error @ SummaryError::NoForm(..)) => without = without.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
         let none = || SummaryError::NoForm(self.directory.office.form.clone(), period.from());
-        let sum = period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))?;
-        Ok(sum.beside(&usuals))
+        period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))
     }
 
     /// What is usual before a day.

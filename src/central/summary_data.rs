@@ -19,7 +19,7 @@ use crate::domain::access::View;
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::Directory;
 use crate::domain::period::{NoPeriod, Period};
-use crate::domain::summary::Summary;
+use crate::domain::summary::{Rise, Summary};
 
 /// What an XLSX is called on the way.
 pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -60,13 +60,13 @@ impl Missing {
     }
 }
 
-/// The summary of an office's period for whoever asks, who is noted to have looked if it shows officials.
+/// The summary of an office's period for whoever asks, with the complaints that are given far more often than usual; who is noted to have looked if it shows officials.
 pub(super) async fn find(
     central: &Central,
     who: &Who,
     (office, date): (&str, &str),
     view: View,
-) -> Result<(Arc<Directory>, Summary), Missing> {
+) -> Result<(Arc<Directory>, Summary, Vec<Rise>), Missing> {
     let code: OfficeCode = office.parse().map_err(|_| Missing::Office)?;
     // One of another unit is as one that is not there.
     let directory = central.directory(&code).filter(|_| who.has_office(&code));
@@ -80,12 +80,12 @@ pub(super) async fn find(
     if period.from() > central.now().date() {
         return Err(Missing::NoDay);
     }
-    let summary = central.summaries(&directory).of_period(period).await?;
+    let (summary, rises) = central.summaries(&directory).with_rises(period).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {
         let days = (summary.date, summary.to.unwrap_or(summary.date));
         central.store.looked(who.person(), code, days, view).await?;
     }
-    Ok((directory, summary))
+    Ok((directory, summary, rises))
 }
 
 /// In which form, and in which language.
@@ -138,7 +138,7 @@ pub(super) async fn api(
         return Err(bad("format is json, table, csv or xlsx".into()));
     }
     let found = find(&central, &who, (&office, &date), view).await;
-    let (directory, summary) = found.map_err(|missing| {
+    let (directory, summary, _) = found.map_err(|missing| {
         let detail = match missing {
             Missing::Office => "no such office; name one with --office".to_owned(),
             Missing::Period => NoPeriod.to_string(),

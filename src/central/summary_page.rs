@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::access::who::Who;
 use super::comments;
 use super::kiosks::counter_names;
-use super::offices_page::way_up;
+use super::offices_page::{rises_text, way_up};
 use super::pages::Asked;
 use super::service::Central;
 use super::staff::{in_language, render};
@@ -37,7 +37,8 @@ pub(super) async fn page(
 ) -> Response {
     let texts = asked.texts(&central.config);
     let language = &texts.language;
-    let (directory, summary) = match find(&central, &who, (&office, &date), View::Page).await {
+    let (directory, summary, rises) = match find(&central, &who, (&office, &date), View::Page).await
+    {
         Ok(found) => found,
         Err(missing) => return missing_page(&central, texts, &who, &missing),
     };
@@ -145,6 +146,7 @@ pub(super) async fn page(
         "signals": signals,
         "available": available,
         "silent": silent,
+        "rises": rises_text(&central.config.forms, &rises, texts),
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::OfficeCode;
 use super::period::{Kind, Period};
 use super::statistics::{self, ENOUGH, Interval};
-use super::summary::{State, Summary, Usual};
+use super::summary::{Rise, State, Summary, Usual};
 
 /// How a day's rate stands to the rate of the days before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,11 +78,14 @@ pub struct Line {
     pub dark_kiosks: usize,
     /// How many patterns a person should look at.
     pub signals: usize,
+    /// Complaints that are given far more often than usual; left out when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rises: Vec<Rise>,
 }
 
 impl Line {
     /// Of an office that is called `name`.
-    pub fn of(name: String, summary: &Summary) -> Self {
+    pub fn of(name: String, summary: &Summary, rises: Vec<Rise>) -> Self {
         Self {
             office: summary.office.clone(),
             name,
@@ -99,12 +102,15 @@ impl Line {
             down: summary.down.len(),
             dark_kiosks: summary.silent_kiosks.iter().filter(|one| one.dark).count(),
             signals: summary.signals.len(),
+            rises,
         }
     }
 
     /// Whether somebody should look at it.
     pub fn wants_attention(&self) -> bool {
-        self.against == Against::Below || self.down + self.dark_kiosks + self.signals > 0
+        self.against == Against::Below
+            || !self.rises.is_empty()
+            || self.down + self.dark_kiosks + self.signals > 0
     }
 }
 
@@ -221,6 +227,7 @@ mod tests {
             down: 0,
             dark_kiosks: 0,
             signals: 0,
+            rises: vec![],
         };
         let lines = [
             ("ba-muc", line("c", 40, Some(20))),

@@ -354,6 +354,11 @@ impl Form {
         all.find_map(|(place, (known, about))| (known == code).then_some((place, about)))
     }
 
+    /// Whether a code is that of a reason that is offered to whoever was not satisfied.
+    pub fn is_complaint(&self, code: &str) -> bool {
+        self.reasons.iter().any(|reason| reason.code == code && reason.pole != Pole::Good)
+    }
+
     /// The words of a reason or a choice for a table: a choice stands after its question.
     pub fn reason_text(&self, code: &str, language: &str) -> Option<String> {
         if let Some(reason) = self.reasons.iter().find(|reason| reason.code == code) {

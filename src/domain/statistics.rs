@@ -48,9 +48,61 @@ pub fn wilson(satisfied: u64, n: u64) -> Option<Interval> {
     })
 }
 
+/// What chance alone brings less often than this is no chance: many shares are looked at every day.
+const HARDLY_EVER: f64 = 1.0 / 2_000.0;
+
+/// Whether so many of `n`, [`ENOUGH`] or more, are so far above a usual share that chance alone would bring as many once in
+/// 2,000 times (the binomial distribution's own tail: shares near nothing are far from normal).
+pub fn is_far_above(some: u64, n: u64, share: f64) -> bool {
+    if n < ENOUGH || some as f64 <= n as f64 * share || share <= 0.0 || share >= 1.0 {
+        return false;
+    }
+    // The logarithm of the chance of exactly so many, then what comes above it, ever less.
+    let mut ln = (n - some) as f64 * (1.0 - share).ln();
+    for k in 0..some {
+        ln += share.ln() + ((n - k) as f64 / (k + 1) as f64).ln();
+    }
+    let (mut term, mut tail) = (ln.exp(), 0.0);
+    for k in some..=n {
+        tail += term;
+        if tail >= HARDLY_EVER || term < tail * 1e-12 {
+            break;
+        }
+        term *= (n - k) as f64 / (k + 1) as f64 * share / (1.0 - share);
+    }
+    tail < HARDLY_EVER
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_far_above_another_one_only_when_chance_hardly_brings_it_there() {
+        // 2% as a rule: 5 of 40 come by chance once in 700 times, 6 once in 5,000.
+        assert!(!is_far_above(3, 40, 0.02) && !is_far_above(5, 40, 0.02));
+        assert!(is_far_above(6, 40, 0.02) && is_far_above(40, 40, 0.02));
+        assert!(!is_far_above(8, 40, 0.20) && is_far_above(20, 40, 0.20));
+        assert!(!is_far_above(29, 29, 0.02), "too few");
+        assert!(
+            !is_far_above(0, 40, 0.02) && !is_far_above(40, 40, 1.0) && !is_far_above(40, 40, 0.0)
+        );
+        // A year of a busy office.
+        assert!(!is_far_above(620, 30_000, 0.02) && is_far_above(700, 30_000, 0.02));
+        // Of ten thousand draws at 2% hardly any is taken for a rise.
+        let mut seed = 1_u64;
+        let mut draw = || {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as f64 / f64::from(1_u32 << 31) < 0.02
+        };
+        let rises = (0..10_000).filter(|_| {
+            let some = (0..200).filter(|_| draw()).count() as u64;
+            is_far_above(some, 200, 0.02)
+        });
+        assert!((0..=12).contains(&rises.count()), "5 are expected");
+    }
 
     #[test]
     fn the_contract_s_example_comes_out() {

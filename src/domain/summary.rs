@@ -20,7 +20,7 @@ use super::office::Directory;
 use super::period::Period;
 use super::rating::{Channel, Compared, Key, Outcome};
 use super::signals::Signal;
-use super::statistics::{self, Interval};
+use super::statistics::{self, ENOUGH, Interval};
 use super::time::At;
 use super::withholding::Withheld;
 
@@ -99,6 +99,7 @@ pub struct Shown {
     total: Option<Satisfied>,
     officials: Vec<(String, Satisfied)>,
     counters: Vec<(String, Satisfied)>,
+    reasons: Vec<(String, u64)>,
 }
 
 impl Shown {
@@ -115,6 +116,11 @@ impl Shown {
                 .filter_map(|(id, slice)| Some((id.as_ref()?.as_str().to_owned(), sum(slice))))
                 .collect(),
             counters: counters.map(|(id, slice)| (id.as_str().to_owned(), sum(slice))).collect(),
+            reasons: if withheld.all {
+                Vec::new()
+            } else {
+                figures.reasons.iter().map(|((_, code), n)| (code.clone(), *n)).collect()
+            },
         }
     }
 }
@@ -126,15 +132,56 @@ pub struct Usuals {
     total: Satisfied,
     officials: BTreeMap<String, Satisfied>,
     counters: BTreeMap<String, Satisfied>,
+    reasons: BTreeMap<String, u64>,
+}
+
+/// A reason that is given far more often than usual.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rise {
+    /// Its code.
+    pub code: String,
+    /// Ratings that named it …
+    pub n: u64,
+    /// … among so many.
+    pub of: u64,
+    /// The share of ratings that named it on the days that are [`Usual`].
+    pub usual: f64,
 }
 
 impl Usuals {
+    /// The complaints of a summary that are given far more often than on the days that are usual: at least [`FEW`] times,
+    /// on at least [`ENOUGH`] ratings now and then, and by a share that chance alone hardly brings.
+    pub fn rising(&self, summary: &Summary, form: &Form) -> Vec<Rise> {
+        let (_, usual_n) = self.total;
+        if usual_n < ENOUGH {
+            return Vec::new();
+        }
+        let complaints =
+            summary.reasons.iter().filter(|one| one.n >= FEW && form.is_complaint(&one.code));
+        complaints
+            .filter_map(|one| {
+                let before = self.reasons.get(&one.code).copied().unwrap_or(0);
+                // What was never named may be by chance, too (Laplace's rule).
+                let chance = (before + 1) as f64 / (usual_n + 2) as f64;
+                let usual = statistics::four_decimals(before as f64 / usual_n as f64);
+                let rises = statistics::is_far_above(one.n.min(summary.n), summary.n, chance);
+                rises.then(|| Rise { code: one.code.clone(), n: one.n, of: summary.n, usual })
+            })
+            .collect()
+    }
+
     /// Adds a final day.
     pub fn add(&mut self, day: &Shown) {
         let add = |sum: &mut Satisfied, more: &Satisfied| *sum = (sum.0 + more.0, sum.1 + more.1);
         self.days += 1;
         if let Some(total) = &day.total {
             add(&mut self.total, total);
+        }
+        for (code, n) in &day.reasons {
+            match self.reasons.get_mut(code) {
+                Some(sum) => *sum += n,
+                None => drop(self.reasons.insert(code.clone(), *n)),
+            }
         }
         for (sums, slices) in
             [(&mut self.officials, &day.officials), (&mut self.counters, &day.counters)]

@@ -116,10 +116,12 @@ impl Writer<'_> {
         [format!("{see}\n{}", self.address(path)), format!("--\n{}", self.texts.delivery.sent_by)]
     }
 
-    /// An office's day. `kiosk` gives what people call a kiosk.
+    /// An office's day. `rises` says which complaints are given far more often than usual, `kiosk` gives what people call a
+    /// kiosk.
     pub fn of_office(
         &self,
         summary: &Summary,
+        rises: &[String],
         directory: &Directory,
         forms: &Forms,
         kiosk: impl Fn(&KioskId) -> String,
@@ -157,7 +159,8 @@ impl Writer<'_> {
         let rates = [format!("{}: {rate}", t.rate)].into_iter().chain(usual);
         text.add(rates.chain([format!("{}: {response}", t.response)]));
 
-        text.list(&t.attention, self.attention(summary, kiosk));
+        let attention = self.attention(summary, kiosk).into_iter();
+        text.list(&t.attention, attention.chain(rises.iter().cloned()));
         let reasons = summary.reasons.iter().map(|reason| {
             let known = forms.reason_text(&reason.code, &self.texts.language);
             format!("{}: {}", known.unwrap_or_else(|| reason.code.clone()), self.number(reason.n))

@@ -24,7 +24,7 @@ use self::drafts::{Draft, Told, Writer};
 use self::files::Files;
 use self::mailer::{Mailer, Unsent};
 use super::kiosks::counter_names;
-use super::offices_page::{attention_text, beside_each_other};
+use super::offices_page::{attention_text, beside_each_other, rises_text};
 use super::service::Central;
 use super::store::mail::{Mail, Outcome, Posted};
 use super::store::{Heard, Standing, StoreError};
@@ -161,14 +161,16 @@ async fn of_day(
     let writer = writer(central, &pages, recipient);
     let Some(office) = &recipient.office else {
         let offices = beside_each_other(central, |_| true, Period::day(date)).await?;
-        return Ok(Some(writer.of_offices(&offices, |line| attention_text(line, writer.texts))));
+        return Ok(Some(
+            writer.of_offices(&offices, |line| attention_text(central, line, writer.texts)),
+        ));
     };
     let Some(directory) = central.directory(office) else {
         tracing::warn!(%office, address = recipient.address, "no such office: no mail");
         return Ok(None);
     };
-    let summary = match central.summaries(&directory).of_day(date).await {
-        Ok(summary) => summary,
+    let (summary, rises) = match central.summaries(&directory).with_rises(Period::day(date)).await {
+        Ok(found) => found,
         Err(SummaryError::NoForm(..)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -178,7 +180,9 @@ async fn of_day(
         let counters = |one: &Heard| counter_names(&one.counters, Some(&directory), writer.texts);
         known.map_or_else(|| id.to_string(), counters)
     };
-    Ok(Some(writer.of_office(&summary, &directory, &central.config.forms, name)))
+    let forms = &central.config.forms;
+    let rises = rises_text(forms, &rises, writer.texts);
+    Ok(Some(writer.of_office(&summary, &rises, &directory, forms, name)))
 }
 
 /// Since when nothing is heard of a kiosk, if its office is open and that is for long enough in today's opening hours to
