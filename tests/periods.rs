@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::process::Command;
 
 use calamine::{Data, DataType, Reader, Xlsx, open_workbook_from_rs};
+use common::golden::is_golden;
 use common::{TestCentral, at, rate};
 use hailong::domain::access::Role;
 use hailong::kiosk::network::client;
@@ -289,4 +290,43 @@ async fn the_command_writes_what_the_page_shows_from_the_folder_and_from_the_ser
         assert_eq!(done.status.code(), Some(2), "{wrong:?}");
     }
     central.stop().await;
+}
+
+/// Every cell of a workbook, as another library reads it, with its type.
+fn cells(bytes: Vec<u8>) -> String {
+    let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).unwrap();
+    let mut text = String::new();
+    for name in book.sheet_names().clone() {
+        text += &format!("[{name}]\n");
+        for row in book.worksheet_range(&name).unwrap().rows() {
+            let cell = |cell: &Data| match cell {
+                Data::Empty => "–".to_owned(),
+                Data::Float(n) => format!("number {n}"),
+                Data::DateTime(day) => format!("date {}", day.as_f64()),
+                Data::String(text) => format!("{text:?}"),
+                other => panic!("{other:?}"),
+            };
+            text += &row.iter().map(cell).collect::<Vec<_>>().join(" | ");
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spreadsheets_are_as_they_were_accepted() {
+    let central = two_days().await;
+    for (period, lang, name) in
+        [("2026-11-23", "vi", "day"), ("2026-W48", "vi", "week"), ("2026-11-24", "en", "day-en")]
+    {
+        let path = |format| format!("/api/v1/summary/phu-sa/{period}?format={format}&lang={lang}");
+        let (_, _, bytes) = fetched(&central, &path("csv")).await;
+        is_golden(&format!("{name}.csv"), &String::from_utf8(bytes).unwrap());
+        let (_, _, bytes) = fetched(&central, &path("xlsx")).await;
+        is_golden(&format!("{name}.xlsx.txt"), &cells(bytes));
+    }
+    let (_, _, bytes) = fetched(&central, "/api/v1/offices/2026-11-23?format=csv").await;
+    is_golden("offices.csv", &String::from_utf8(bytes).unwrap());
+    let (_, _, bytes) = fetched(&central, "/api/v1/offices/2026-11-23?format=xlsx").await;
+    is_golden("offices.xlsx.txt", &cells(bytes));
 }

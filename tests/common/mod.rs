@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 pub mod board;
+pub mod golden;
 pub mod reports;
 pub mod web;
 

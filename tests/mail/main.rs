@@ -8,6 +8,7 @@ mod server;
 use std::path::Path;
 use std::time::Duration;
 
+use common::golden::is_golden;
 use common::{TestCentral, TestKiosk, at, rate, sample_config, sample_folder};
 use hailong::central::config::Config;
 use hailong::central::delivery::config::{MailConfig, Recipient, Security};
@@ -89,16 +90,6 @@ async fn state_of(central: &TestCentral, to: &str) -> (MailState, String) {
     (one.state, one.said.clone())
 }
 
-/// Holds a text against a file; `HAILONG_ACCEPT=1` writes it anew.
-fn is_golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail").join(name);
-    if std::env::var_os("HAILONG_ACCEPT").is_some() {
-        std::fs::write(&file, text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(text, golden, "{name}; HAILONG_ACCEPT=1 accepts it after a look");
-}
-
 /// A mail with its head, and without the port that the service happens to have.
 fn shown(taken: &Taken, central: &TestCentral) -> String {
     let Taken { sender, to, subject, text, .. } = taken;
@@ -121,8 +112,8 @@ async fn a_days_results_go_out_once_when_the_office_has_closed() {
     let mut taken = mail.taken(2).await;
     taken.sort_by(|one, other| one.to.cmp(&other.to));
     let [office, all] = &taken[..] else { panic!("{taken:?}") };
-    is_golden("office.txt", &shown(office, &central));
-    is_golden("offices.txt", &shown(all, &central));
+    is_golden("mail-office.txt", &shown(office, &central));
+    is_golden("mail-offices.txt", &shown(all, &central));
     assert_eq!(office.automatic.as_deref(), Some("auto-generated"));
     assert!(office.id.ends_with("@hungyen.example>"), "{}", office.id);
     for one in &taken {
@@ -288,7 +279,7 @@ async fn a_kiosk_that_falls_silent_in_opening_hours_is_told_once_and_once_more_w
     };
     assert_eq!(silent(&taken), both(fell));
     is_golden(
-        "silent.txt",
+        "mail-silent.txt",
         &shown(&taken[0], &central).replace("van-phong@hungyen", "chu-tich@phusa"),
     );
 
