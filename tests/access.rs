@@ -826,3 +826,69 @@ async fn an_administrator_enrols_suspends_and_retires_a_kiosk_on_its_page_and_a_
     let (status, _, page) = send(&central, "/fleet", &other, &fields).await;
     assert!(status == 422 && !page.contains("class=\"kiosk"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_changed_by_whoever_manages_both_and_what_was_begun_under_it_ends() {
+    let central = two_offices().await;
+    let cookie = central.cookie_of(Standing::new(Role::Administrator, unit(OFFICES[0]))).await;
+    let form = form_of(&central, &cookie).await;
+    let supervisor = Standing::new(Role::Supervisor, unit(OFFICES[0]));
+    let (theirs, token) =
+        (central.cookie_of(supervisor.clone()).await, central.token_of(supervisor).await);
+    let login = "supervisor-phu-sa";
+    let act = async |fields: &[(&str, &str)]| {
+        let all = [&[("form", form.as_str()), ("login", login)], fields].concat();
+        send(&central, "/accounts", &cookie, &all).await
+    };
+    let standing = async || {
+        let account = central.store().account(&login.parse().unwrap()).await.unwrap();
+        account.unwrap().standing
+    };
+    let (status, _, shown) = act(&[("do", "edit")]).await;
+    assert!(status == 200 && shown.contains("Đổi vai trò của Trần Thị Mận"), "{shown}");
+    assert!(shown.contains("value=\"supervisor\" required checked"), "{shown}");
+    // Nothing beyond what the administrator has themselves, and nothing that nobody can be.
+    for (role, office, official) in [
+        ("administrator", "", ""),
+        ("supervisor", "dong-tien", ""),
+        ("reader", "phu-sa", ""),
+        ("official", "", ""),
+        ("official", "", "phu-sa/cb99"),
+        ("king", "phu-sa", ""),
+    ] {
+        let fields = [("do", "grant"), ("role", role), ("office", office), ("official", official)];
+        let (status, _, said) = act(&fields).await;
+        assert!(status == 422 && said.contains("Đổi vai trò của"), "{role} {office}: {said}");
+    }
+    assert_eq!(standing().await.role, Role::Supervisor);
+    let to_official =
+        [("do", "grant"), ("role", "official"), ("office", ""), ("official", "phu-sa/cb07")];
+    let (status, _, said) = act(&to_official).await;
+    assert!(status == 200 && said.contains("Đã đổi vai trò"), "{said}");
+    assert_eq!(standing().await.role, Role::Official);
+    // Neither the session nor the token goes on.
+    let bearer = format!("Bearer {token}");
+    let path = (Method::GET, "/api/v1/summary/phu-sa/2026-11-24".to_owned(), "", "");
+    for header in [(COOKIE.as_str(), theirs.as_str()), ("authorization", bearer.as_str())] {
+        assert_eq!(ask(&central, &path, header, None).await.status(), 401);
+    }
+    let granted = |line: &&hailong::domain::line::Line| {
+        matches!(&line.access, Some(Access::Granted { login: of, standing })
+            if of.as_str() == login && standing.role == Role::Official)
+            && line.person.as_deref() == Some("administrator-phu-sa")
+    };
+    assert_eq!(central.lines().await.iter().filter(granted).count(), 1);
+    // Nobody changes their own, nor one of another unit.
+    let own = [
+        ("do", "grant"),
+        ("role", "supervisor"),
+        ("office", "phu-sa"),
+        ("login", "administrator-phu-sa"),
+    ];
+    let fields = [&[("form", form.as_str())], &own[..]].concat();
+    assert_eq!(send(&central, "/accounts", &cookie, &fields).await.0, 422);
+    central.cookie_of(Standing::new(Role::Supervisor, unit(OFFICES[1]))).await;
+    let other = [("do", "edit"), ("login", "supervisor-dong-tien")];
+    let fields = [&[("form", form.as_str())], &other[..]].concat();
+    assert_eq!(send(&central, "/accounts", &cookie, &fields).await.0, 404);
+}

@@ -66,6 +66,10 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     }
     looker.look_at("accounts", &format!("{here}/accounts")).await;
     looker.says("no password yet").await;
+    touch(&looker.browser, "input[name=do][value=edit] ~ button").await;
+    looker.says("Change the role of").await;
+    looker.look("accounts-edit", "en").await;
+    looker.browser.open(&format!("{here}/accounts?lang=en")).await;
     type_into(&looker.browser, "name", "Nguyễn Kim Phượng").await;
     type_into(&looker.browser, "login", "phuong-hoang").await;
     looker.browser.press("#role-official").await;

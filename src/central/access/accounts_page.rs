@@ -31,6 +31,8 @@ struct Told {
     wrong: bool,
     /// A link that was made: for whom, and its path.
     link: Option<(String, String)>,
+    /// An account that is to be something else: its name.
+    editing: Option<String>,
     /// What was typed, to be mended.
     typed: BTreeMap<String, String>,
 }
@@ -128,6 +130,7 @@ async fn show(central: &Central, texts: &Texts, who: &Who, told: Told) -> Respon
         "roles": roles,
         "of_province": of_province,
         "link": link,
+        "editing": told.editing,
         "typed": told.typed,
         "said": told.said,
         "wrong": told.wrong,
@@ -145,7 +148,7 @@ pub async fn change(
     let texts = asked.texts(&central.config);
     let done = match typed.get("do").map(String::as_str) {
         Some("add") => add(&central, texts, &who, &typed).await,
-        Some(what @ ("link" | "close" | "reopen" | "factor")) => {
+        Some(what @ ("link" | "close" | "reopen" | "factor" | "edit" | "grant")) => {
             match managed(&central, &who, &typed).await {
                 Ok(Some(account)) => change_one(&central, texts, &who, account, what, &typed).await,
                 // One of another unit is as one that is not there.
@@ -233,6 +236,51 @@ async fn add(
     Ok(Told { link, said: Some(t.added.clone()), ..Told::default() })
 }
 
+/// What an account is, as the form's fields have it.
+fn fields_of(account: &Account) -> BTreeMap<String, String> {
+    let Account { login, standing, .. } = account;
+    let office = standing.unit.0.as_ref().map_or("", OfficeCode::as_str);
+    let official = standing.official.as_ref().map(|id| format!("{office}/{id}"));
+    let fields = [
+        ("login", login.to_string()),
+        ("role", standing.role.to_string()),
+        ("office", office.to_owned()),
+        ("official", official.unwrap_or_default()),
+    ];
+    fields.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+/// Makes something else of an account; what was begun under it ends.
+async fn grant(
+    central: &Central,
+    texts: &Texts,
+    who: &Who,
+    account: Account,
+    typed: &BTreeMap<String, String>,
+) -> Result<Told, StoreError> {
+    let standing = match standing_of(central, texts, who, typed) {
+        Ok(standing) => standing,
+        Err(said) => {
+            return Ok(Told { editing: Some(account.name), ..Told::wrong(said, typed) });
+        }
+    };
+    let login = account.login;
+    if standing != account.standing {
+        let (of, before) = (login.clone(), account.standing);
+        let change = Box::new(move |account: &mut Account| {
+            // Not what somebody else made of it meanwhile.
+            (account.standing == before).then(|| {
+                account.standing = standing.clone();
+                vec![Access::Granted { login: of, standing }]
+            })
+        });
+        central.store.change_account(login.clone(), who.person(), change).await?;
+        central.store.end_sessions(login.clone(), None).await?;
+        central.store.end_tokens(login, None, who.person()).await?;
+    }
+    Ok(Told { said: Some(texts.access.granted_said.clone()), ..Told::default() })
+}
+
 async fn change_one(
     central: &Central,
     texts: &Texts,
@@ -250,9 +298,16 @@ async fn change_one(
         let path = invite(store, Some(login), who.person(), central.now()).await?;
         return Ok(Told { link: Some((account.name, path)), ..done(&t.link_made) });
     }
-    // Whoever closed their own account could not take it back.
+    // Whoever closed their own account, or made less of it, could not take it back.
     if is_own {
         return Ok(Told::wrong(&t.not_own, typed));
+    }
+    if what == "edit" {
+        let typed = fields_of(&account);
+        return Ok(Told { editing: Some(account.name), typed, ..Told::default() });
+    }
+    if what == "grant" {
+        return grant(central, texts, who, account, typed).await;
     }
     let of = login.clone();
     type Change = Box<dyn FnOnce(&mut Account) -> Option<Vec<Access>> + Send>;
