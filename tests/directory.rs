@@ -744,3 +744,23 @@ async fn the_command_says_line_by_line_what_it_would_do_and_what_is_wrong() {
     // What is there is never written over.
     assert_eq!(hailong(&["export", "--out", &out]).await.0, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_of_the_store_that_files_took_over_is_there_again_without_them() {
+    let central = empty().await;
+    let token = central.token(Role::Administrator).await;
+    let files = [("offices.csv", OFFICES.as_bytes()), ("counters.csv", COUNTERS.as_bytes())];
+    assert_eq!(import(&central, &token, "", &files).await.0, 200);
+    let without = central.central.config.clone();
+    let mut with = without.clone();
+    let mut in_files = Directory::clone(&office(&central, "dong-tien").unwrap());
+    in_files.office.name = "Trung tâm Đông Tiến, theo tệp".into();
+    with.offices.push(in_files);
+    let central = central.again_with(with).await;
+    assert_eq!(central.central.offices().len(), 2, "each once");
+    assert!(office(&central, "dong-tien").unwrap().office.name.ends_with("theo tệp"));
+    let central = central.again_with(without).await;
+    let back = office(&central, "dong-tien").expect("it is still here");
+    assert!(back.office.name.ends_with("theo tệp"), "as it was last");
+    assert_eq!(back.counters.len(), 2);
+}

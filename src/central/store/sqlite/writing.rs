@@ -556,8 +556,10 @@ impl Writer {
             )?;
             self.author.closing.tell(office, at.date(), directory.office.closes);
         }
+        // What was kept here once stays kept when files no longer hold it.
         self.db.execute(
-            "INSERT OR REPLACE INTO directory (office, digest, kept) VALUES (?, ?, ?)",
+            "INSERT INTO directory (office, digest, kept) VALUES (?, ?, ?)
+             ON CONFLICT (office) DO UPDATE SET digest = excluded.digest, kept = kept OR excluded.kept",
             params![office.as_str(), digest.0, person.is_some()],
         )?;
         Ok(())
