@@ -317,8 +317,11 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         Format::Xlsx => sheet()?.xlsx().map_err(unwritten)?,
     };
     let Some(out) = &asked.out else {
-        let mut to = std::io::stdout().lock();
-        return to.write_all(&bytes).map_err(|error| Failure::new(INTERNAL, error));
+        return match std::io::stdout().lock().write_all(&bytes) {
+            // Whoever reads it has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| Failure::new(INTERNAL, error)),
+        };
     };
     let disk = |error: std::io::Error| Failure::new(USAGE, format!("{}: {error}", out.display()));
     let mut file = std::fs::File::create_new(out).map_err(disk)?;

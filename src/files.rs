@@ -17,6 +17,8 @@ pub fn write_whole(file: &Path, bytes: &[u8], secret: bool) -> std::io::Result<(
     }
     written?;
     if let Some(folder) = file.parent() {
+        let here = Path::new(".");
+        let folder = if folder.as_os_str().is_empty() { here } else { folder };
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())

@@ -531,7 +531,20 @@ fn wanted() -> Targets {
     named.unwrap_or_else(ours)
 }
 
+/// Whoever reads what is printed may have seen enough (`hailong summary | head`): that is no failure.
+fn end_quietly_without_a_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let said = info.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(info);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_quietly_without_a_reader();
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log.with_filter(wanted())).init();
     let cli = Cli::parse();

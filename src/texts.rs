@@ -269,7 +269,7 @@ texts! {
         import_title, import_help, import_files, import_check, export_help, export_link, plan_title,
         plan_apply, plan_leave, plan_more, plan_gone, plan_meanwhile, where_said, about, becomes,
         problems, place, passed_over, becomes_new, becomes_same, becomes_gone, outcome_nothing,
-        outcome_would, outcome_done, outcome_wrong, wrong_unreadable, wrong_nothing, wrong_lacking,
+        outcome_would, outcome_done, outcome_wrong, wrong_unreadable, unreadable_workbook, unreadable_old, unreadable_text, unreadable_csv, unreadable_large, wrong_nothing, wrong_lacking,
         wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_too_many, wrong_form,
         wrong_counter, wrong_official, wrong_order, wrong_clash, wrong_outside, expect_code,
         expect_number, expect_date, expect_time, expect_weekdays, col_office, col_office_name, col_name,
@@ -307,7 +307,7 @@ texts! {
         test_text, silent_intro, silent_line, silent_advice, back_intro, back_line,
         see_summary, see_all, see_fleet, no_officials, sent_by,
         nav, title, intro, off, test, test_said, none, caption, written, to,
-        waiting, sending, sent, refused, unclear, server_said, tries, again, again_help, again_said, gone, files, files_none,
+        waiting, sending, sent, refused, unclear, server_said, tries, again, again_help, again_said, gone, no_office, files, files_none,
         files_well, files_wrong, files_not_yet,
     }
 }

@@ -270,9 +270,9 @@ async fn one_wrong_line_and_nothing_is_written_and_each_wrong_line_is_named() {
     );
     // What is no list at all says what lists are called.
     for (name, bytes, why) in [
-        ("anh.png", &b"\x89PNG\r\n\x1a\n\xff\xfe"[..], "neither an XLSX workbook nor CSV"),
-        ("cu.xls", &[0xD0, 0xCF, 0x11, 0xE0, 0xA1], "save it as .xlsx"),
-        ("x.xlsx", b"PK\x03\x04 and rubbish", "not an XLSX workbook"),
+        ("anh.png", &b"\x89PNG\r\n\x1a\n\xff\xfe"[..], "neither an Excel file (XLSX) nor CSV"),
+        ("cu.xls", &[0xD0, 0xCF, 0x11, 0xE0, 0xA1], "please save it as .xlsx"),
+        ("x.xlsx", b"PK\x03\x04 and rubbish", "not an Excel file (XLSX)"),
         ("ghi-chu.csv", b"a,b\n1,2\n", "No list was found"),
         ("counters.csv", b"office,number\n", "Columns are missing: Counter code"),
     ] {

@@ -255,8 +255,8 @@ fn runs(id: u32) -> bool {
 struct Counter {
     kiosk: TestKiosk,
     folder: TempDir,
-    _central: TestCentral,
-    _runtime: tokio::runtime::Runtime,
+    central: TestCentral,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Counter {
@@ -266,7 +266,7 @@ impl Counter {
         let kiosk = runtime.block_on(central.kiosk("q3"));
         let folder = TempDir::new().unwrap();
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("kiosk-config"), folder.path());
-        let counter = Self { kiosk, folder, _central: central, _runtime: runtime };
+        let counter = Self { kiosk, folder, central, runtime };
         counter.change("\"../kiosk-data\"", &format!("{:?}", counter.kiosk.folder.path()));
         counter.change("http://127.0.0.1:8080", &counter.kiosk.service);
         counter
@@ -503,6 +503,10 @@ fn asked_to_end_guardian_screen_and_journal_end_in_good_order() {
     assert_eq!(guarded.ends().code(), Some(0));
     assert!(!runs(screen));
     assert_eq!(counter.events().last(), Some(&Event::Stopped));
+    // And the service knows: a day is over for it when a kiosk is turned off.
+    let (_, held) = counter.runtime.block_on(counter.central.store().held()).unwrap();
+    let held = held.iter().find(|one| one.kiosk.as_str() == "ps-q3").expect("something is there");
+    assert_eq!(held.watermark, counter.events().len() as u64);
 
     // Also while it still starts.
     let mut guarded = display.kiosk(&counter.config());

@@ -141,7 +141,7 @@ async fn staff_read_the_same_figures_under_the_same_digest_in_english() {
     assert!(status == 403 && page.contains("Not permitted"), "{page}");
     let reader = central.cookie(Role::Reader).await;
     let (_, page) = get(&reports, &reader).await;
-    assert!(page.contains("Reports of violations") && page.contains("No reports yet."), "{page}");
+    assert!(page.contains("Reports of violations") && page.contains("No report waits."), "{page}");
 }
 
 #[tokio::test]

@@ -261,6 +261,16 @@ async fn the_command_writes_what_the_page_shows_from_the_folder_and_from_the_ser
     };
     let folder = data.display().to_string();
     let expected = fetched(&central, "/api/v1/summary/phu-sa/2026-11-24?format=csv").await.2;
+    // Whoever reads only the beginning, as `head` does, has seen enough.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hailong"));
+    command.args(["summary", "--data", &folder, "--date", "2026-11-24"]);
+    command.env("HAILONG_LOG", "off").stdout(std::process::Stdio::piped());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await;
+    let ended = ended.unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.is_empty(), "{said}");
     for place in [&service.each_ref().map(String::as_str)[..], &["--data", &folder]] {
         let asked = ["--date", "2026-11-24", "--format", "csv"];
         let done = run(with(place, &asked)).await.unwrap();

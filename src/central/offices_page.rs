@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::sign_in_page::busy;
@@ -21,7 +20,7 @@ use super::store::StoreError;
 use super::store::sqlite::READERS;
 use super::summary::SummaryError;
 use super::summary_data::{CSV, Format, Missing, XLSX, file, unwritten};
-use super::summary_page::{missing_page, printed, views};
+use super::summary_page::{Chosen, missing_page, printed, views};
 use super::{offices_sheet, report};
 use crate::domain::comparison::{Against, Comparison, Line, compare};
 use crate::domain::form::{Forms, in_language as worded};
@@ -61,36 +60,24 @@ pub(super) async fn beside_each_other(
     Ok(compare(period, lines))
 }
 
-/// Days that were chosen by their first and last one.
-#[derive(Deserialize)]
-pub(super) struct Chosen {
-    from: Option<String>,
-    to: Option<String>,
-    lang: Option<String>,
-}
-
 /// `GET /offices`: the days that were chosen; those that somebody comes for, when none were.
 pub(super) async fn chosen(
     State(central): State<Arc<Central>>,
     Extension(who): Extension<Arc<Who>>,
-    Query(Chosen { from, to, lang }): Query<Chosen>,
+    Query(chosen): Query<Chosen>,
 ) -> Response {
-    let texts = Asked { lang }.texts(&central.config);
-    let day = |text: Option<String>| text.and_then(|text| text.parse::<Date>().ok());
-    let to_page = |period: Period| {
-        let page = in_language(&central, texts, &format!("/offices/{period}"));
-        Redirect::to(&page).into_response()
+    let asked = chosen.asked();
+    let texts = asked.texts(&central.config);
+    let period = match chosen.period() {
+        Some(Some(period)) => period,
+        Some(None) => return missing_page(&central, texts, &who, &Missing::Period),
+        None => match latest(&central, &who).await {
+            Ok(day) => Period::day(day),
+            Err(error) => return busy(&central, texts, &error),
+        },
     };
-    if from.is_none() && to.is_none() {
-        return match latest(&central, &who).await {
-            Ok(day) => to_page(Period::day(day)),
-            Err(error) => busy(&central, texts, &error),
-        };
-    }
-    match day(from).zip(day(to)).and_then(|(from, to)| Period::new(from, to).ok()) {
-        Some(period) => to_page(period),
-        None => missing_page(&central, texts, &who, &Missing::Period),
-    }
+    let page = in_language(&central, texts, &format!("/offices/{period}"));
+    Redirect::to(&page).into_response()
 }
 
 /// `GET /offices/{period}`.

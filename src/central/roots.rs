@@ -236,7 +236,12 @@ pub(super) async fn proof(
     let Ok(_one) = central.proving.try_acquire() else {
         return Err(Problem::busy("another proof is being made", 2));
     };
-    let not_here = || Problem::new(StatusCode::NOT_FOUND, "no root has a line of this check code");
+    let not_here = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "no root has a line of this check code; the root of a day is made after midnight",
+        )
+    };
     let under = central.store.under_root(code).await?.ok_or_else(not_here)?;
     let tree = Tree::from_iter(under.lines);
     let way = tree.prove_line(under.place).ok_or_else(not_here)?;

@@ -196,11 +196,29 @@ pub(super) fn views(
     .map(|(label, view)| json!({ "label": label, "href": address(view), "here": view == shown }))
 }
 
+/// Days that are chosen by their first and last one.
 #[derive(Deserialize)]
 pub(super) struct Chosen {
     from: Option<String>,
     to: Option<String>,
     lang: Option<String>,
+}
+
+impl Chosen {
+    /// The language of whoever chose.
+    pub fn asked(&self) -> Asked {
+        Asked { lang: self.lang.clone() }
+    }
+
+    /// The days, or that they are none; nothing when none were chosen.
+    pub fn period(&self) -> Option<Option<Period>> {
+        if self.from.is_none() && self.to.is_none() {
+            return None;
+        }
+        let day = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Date>().ok());
+        let ends = day(&self.from).zip(day(&self.to));
+        Some(ends.and_then(|(from, to)| Period::new(from, to).ok()))
+    }
 }
 
 /// The days that were chosen by their first and last one; the latest day, when none were.
@@ -210,15 +228,12 @@ pub(super) async fn chosen(
     Path(office): Path<String>,
     Query(chosen): Query<Chosen>,
 ) -> Response {
-    let asked = Asked { lang: chosen.lang };
-    if chosen.from.is_none() && chosen.to.is_none() {
+    let asked = chosen.asked();
+    let Some(period) = chosen.period() else {
         let path = Path((office, "latest".to_owned()));
         return page(State(central), Extension(who), path, Query(asked)).await;
-    }
+    };
     let texts = asked.texts(&central.config);
-    let day = |text: Option<String>| text.and_then(|text| text.parse::<Date>().ok());
-    let ends = day(chosen.from).zip(day(chosen.to));
-    let period = ends.and_then(|(from, to)| Period::new(from, to).ok());
     let office = office.parse().ok().filter(|office| who.has_office(office));
     match (office, period) {
         (Some(office), Some(period)) => {

@@ -35,7 +35,7 @@ pub const USUAL_GAP: u32 = 8;
 pub const FORMULA: u32 = 2;
 
 /// How far a day's figures can still change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The office has not closed yet.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slint::ComponentHandle;
 use tokio::sync::{Notify, mpsc};
@@ -16,6 +16,7 @@ use super::configuration::Follower;
 use super::desk::{Desk, DeskError};
 use super::enrolment::{EnrolmentError, enrol};
 use super::identity::{Identity, IdentityError};
+use super::journal_reader::JournalReader;
 use super::lifeline::Lifeline;
 use super::network::Unreachable;
 use super::photos::Photos;
@@ -26,7 +27,7 @@ use super::setup::Setup;
 use super::setup::kept::{Kept, Step};
 use super::setup::window::SetupScreen;
 use super::transport::Http;
-use super::uploader::{UploadError, Uploader};
+use super::uploader::{Standing, UploadError, Uploader};
 use super::voice::Voice;
 use super::window::{Screen, Setting, WindowError};
 use super::witness::Witness;
@@ -36,6 +37,9 @@ use crate::domain::fingerprint::fingerprint;
 use crate::domain::root::verifying_key;
 use crate::domain::system_random;
 use crate::ending;
+
+/// A kiosk that ends waits so long for its last lines to be received, if the service is there.
+const LAST_LINES: Duration = Duration::from_secs(3);
 
 /// Why a kiosk cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -219,6 +223,7 @@ pub fn run(
     let uploader = Uploader::open(&config.data, sender, transport, Arc::clone(&clock))?;
     let by = Arc::clone(&clock);
     let standing = uploader.standing();
+    let mut sent = standing.clone();
     let condition = condition::follow(&config.data, standing.clone(), by, runtime.handle());
     let heart = Heart::of(&Sender::of(&identity)?, condition.clone());
     runtime.spawn(heart.follow(network.clone(), Arc::clone(&clock)));
@@ -268,5 +273,13 @@ pub fn run(
     drop(beating);
     // Also when the display has gone: the journal is there.
     screen.stop();
+    // Its last line may say that the day is over: unsent it would wait for the next start.
+    if let Ok(last) = JournalReader::open(&config.data).and_then(|journal| journal.last()) {
+        let sent = async move {
+            let is_sent = |now: &Standing| now.watermark >= last || now.failures > 0;
+            let _ = tokio::time::timeout(LAST_LINES, sent.wait_for(is_sent)).await;
+        };
+        runtime.block_on(sent);
+    }
     Ok(shown.map_err(WindowError::from)?)
 }

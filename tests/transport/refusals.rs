@@ -66,7 +66,7 @@ fn what_cannot_work_ends_the_program_with_code_3_and_what_to_do() {
     let staff = format!("{STAFF}\nstaff_tls = {}", tls(&key));
     let off = "citizens = \"[::]:8080\"";
     for (edits, telling) in [
-        (vec![(CITIZENS, off.to_owned())], "central.toml:20:12: expected a loopback address"),
+        (vec![(CITIZENS, off.to_owned())], "central.toml:25:12: expected a loopback address"),
         (
             vec![(CITIZENS, citizens(&other_key)), (PUBLIC, HTTPS.into())],
             "the certificate and the key cannot be used together",

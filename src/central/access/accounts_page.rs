@@ -120,7 +120,7 @@ async fn show(central: &Central, texts: &Texts, who: &Who, told: Told) -> Respon
         })
         .collect();
     let link = told.link.map(|(name, path)| {
-        let base = central.config.staff_url.clone().unwrap_or_default();
+        let base = central.config.staff_address();
         json!({ "name": name, "path": path, "address": format!("{base}{path}") })
     });
     let status = if told.wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -12,7 +12,7 @@ use crate::domain::ids::KioskId;
 use crate::domain::office::Directory;
 use crate::domain::period::Period;
 use crate::domain::statistics::Interval;
-use crate::domain::summary::Summary;
+use crate::domain::summary::{State, Summary};
 use crate::domain::time::At;
 use crate::texts::{Texts, fill};
 
@@ -214,6 +214,16 @@ impl Writer<'_> {
             t.period(Period::day(offices.date)),
             fill(&o.total, &[("n", &n), ("rated", &rated)]),
         ]);
+        // That of the office whose figures can change most.
+        if let Some(state) = all().map(|line| line.state).min() {
+            let state = match state {
+                State::Open => &t.table_open,
+                State::Provisional => &t.table_provisional,
+                State::Complete => &t.table_complete,
+                State::Final => &t.table_final,
+            };
+            text.add([format!("{} {state}", t.table_state)]);
+        }
         text.add(offices.groups.iter().map(|group| {
             let rate = self.rate(group.n, Some(group.satisfied), group.rate.zip(group.interval));
             let one = offices.groups.len() == 1;

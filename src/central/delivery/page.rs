@@ -44,6 +44,15 @@ async fn show(central: &Central, texts: &Texts, who: &Who, said: Option<(&str, b
     let config = &central.config;
     let to = config.mail.iter().flat_map(|mail| &mail.to);
     let to: BTreeSet<&str> = to.map(|one| one.address.as_str()).collect();
+    let of_none = config.mail.iter().flat_map(|mail| &mail.to).filter(|one| {
+        one.office.as_ref().is_some_and(|office| central.directory(office).is_none())
+    });
+    let unknown: Vec<String> = of_none
+        .filter_map(|one| {
+            let office = one.office.as_ref()?;
+            Some(fill(&d.no_office, &[("office", office), ("to", &one.address)]))
+        })
+        .collect();
     let last = central.deliveries.last_files.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (files_said, files_wrong) = match (&config.summaries, last) {
         (None, _) => (d.files_none.clone(), false),
@@ -63,6 +72,7 @@ async fn show(central: &Central, texts: &Texts, who: &Who, said: Option<(&str, b
         "mails": mails.iter().map(|posted| row(texts, posted)).collect::<Vec<_>>(),
         "on": config.mail.is_some(),
         "to": to,
+        "unknown": unknown,
         "files_said": files_said,
         "files_wrong": files_wrong,
         "folder": config.summaries,

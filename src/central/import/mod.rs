@@ -22,7 +22,7 @@ pub fn of_uploads(uploads: &[Upload], setting: &Setting<'_>) -> Plan {
             Ok(read) => sheets.extend(read),
             Err(error) => {
                 let place = Place { sheet: upload.name.clone(), row: None };
-                let wrong = Wrong::Unreadable(error.to_string());
+                let wrong = Wrong::Unreadable(error);
                 unreadable.push(Problem { place, wrong });
             }
         }

@@ -1,5 +1,6 @@
 //! What lists would change, line by line, and what is wrong with them.
 
+use super::sheets::Unreadable;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Time};
@@ -55,8 +56,8 @@ pub struct Problem {
 /// What can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wrong {
-    /// A file that cannot be read, in words.
-    Unreadable(String),
+    /// A file that cannot be read.
+    Unreadable(Unreadable),
     /// No list was recognised.
     Nothing,
     /// Columns are missing.
@@ -75,8 +76,8 @@ pub enum Wrong {
     InFiles(OfficeCode),
     /// Offices themselves are changed for the whole province.
     OfProvince,
-    /// No such form.
-    NoForm(String),
+    /// No such form; those that there are.
+    NoForm(String, Vec<String>),
     /// No such counter of the office.
     NoCounter(String),
     /// No such official of the office.

@@ -230,7 +230,9 @@ impl Planner<'_> {
         if let Some(unknown) =
             form.iter().find(|code| !self.setting.forms.iter().any(|one| one.code == **code))
         {
-            return Err(Wrong::NoForm(unknown.clone()));
+            let known: std::collections::BTreeSet<String> =
+                self.setting.forms.iter().map(|one| one.code.clone()).collect();
+            return Err(Wrong::NoForm(unknown.clone(), known.into_iter().collect()));
         }
         let (opens, closes) = (moment(row, "opens")?, moment(row, "closes")?);
         let decision = name(row, "decision")?.unwrap_or_default();

@@ -64,29 +64,42 @@ pub struct Sheet {
 }
 
 /// Why a file was not read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// A workbook that is none.
-    #[error("not an XLSX workbook: {0}")]
-    Workbook(#[from] XlsxError),
-    /// A packed file that is none.
-    #[error("not an XLSX workbook: {0}")]
-    Packed(#[from] zip::result::ZipError),
-    /// A part of it.
-    #[error("not an XLSX workbook: {0}")]
-    Part(#[from] std::io::Error),
-    /// A workbook of the old kind.
-    #[error("a workbook of before 2007; save it as .xlsx")]
+    Workbook,
+    /// A workbook of before 2007.
     OldWorkbook,
-    /// Not text.
-    #[error("neither an XLSX workbook nor CSV in UTF-8 or UTF-16; save it as “CSV UTF-8”")]
+    /// Neither a workbook nor text in UTF-8 or UTF-16.
     NotText,
-    /// A table that is none.
-    #[error("not CSV: {0}")]
-    Csv(#[from] csv::Error),
-    /// Too much.
-    #[error("more than {MOST_ROWS} rows, or too large unpacked; hand it in in parts")]
+    /// A table that is none: why.
+    Csv(String),
+    /// More than [`MOST_ROWS`] rows, or too large unpacked.
     TooLarge,
+}
+
+impl From<XlsxError> for Unreadable {
+    fn from(_: XlsxError) -> Self {
+        Self::Workbook
+    }
+}
+
+impl From<zip::result::ZipError> for Unreadable {
+    fn from(_: zip::result::ZipError) -> Self {
+        Self::Workbook
+    }
+}
+
+impl From<std::io::Error> for Unreadable {
+    fn from(_: std::io::Error) -> Self {
+        Self::Workbook
+    }
+}
+
+impl From<csv::Error> for Unreadable {
+    fn from(error: csv::Error) -> Self {
+        Self::Csv(error.to_string())
+    }
 }
 
 /// Reads a file's sheets.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::plan::{Change, Effect, Place, Plan, What, Wrong};
 use super::rows::{Expected, Kind};
+use super::sheets::{MOST_ROWS, Unreadable};
 use crate::texts::{DirectoryTexts, Texts, fill};
 
 /// One line of what would change.
@@ -193,7 +194,16 @@ fn wrong(wrong: &Wrong, t: &DirectoryTexts) -> String {
     // Which list a column is of makes no difference to what it is called here but for names and codes.
     let column = |word: &str| t.any_column(word);
     match wrong {
-        Wrong::Unreadable(why) => fill(&t.wrong_unreadable, &[("why", why)]),
+        Wrong::Unreadable(why) => {
+            let why = match why {
+                Unreadable::Workbook => t.unreadable_workbook.clone(),
+                Unreadable::OldWorkbook => t.unreadable_old.clone(),
+                Unreadable::NotText => t.unreadable_text.clone(),
+                Unreadable::Csv(why) => fill(&t.unreadable_csv, &[("why", why)]),
+                Unreadable::TooLarge => fill(&t.unreadable_large, &[("n", &MOST_ROWS)]),
+            };
+            fill(&t.wrong_unreadable, &[("why", &why)])
+        }
         Wrong::Nothing => t.wrong_nothing.clone(),
         Wrong::Lacking(columns) => {
             let columns: Vec<&str> = columns.iter().map(|word| column(word)).collect();
@@ -216,7 +226,9 @@ fn wrong(wrong: &Wrong, t: &DirectoryTexts) -> String {
         Wrong::NoOffice(code) => fill(&t.wrong_office, &[("code", code)]),
         Wrong::OfProvince => t.wrong_of_province.clone(),
         Wrong::InFiles(code) => fill(&t.wrong_in_files, &[("code", code)]),
-        Wrong::NoForm(code) => fill(&t.wrong_form, &[("code", code)]),
+        Wrong::NoForm(code, known) => {
+            fill(&t.wrong_form, &[("code", code), ("known", &known.join(", "))])
+        }
         Wrong::NoCounter(code) => fill(&t.wrong_counter, &[("code", code)]),
         Wrong::NoOfficial(code) => fill(&t.wrong_official, &[("code", code)]),
         Wrong::TooMany => t.wrong_too_many.clone(),
