@@ -517,6 +517,13 @@ async fn wrong_passwords_slow_down_strangers_and_not_whoever_signed_in_here_befo
         let (status, _, page) = send(&central, "/sign-in", "", &typed("con mèo trèo cây me")).await;
         assert!(status == 401 && page.contains("chưa đúng"), "{page}");
     }
+    // Nobody is signed in by a form of another site.
+    let address = format!("http://{}/sign-in", central.staff);
+    let body = format!("login={login}&password={SENTENCE}").replace(' ', "%20");
+    let request = client().unwrap().post(address).body(body).header("accept", "text/html");
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let reply = request.header("sec-fetch-site", "cross-site").send().await.unwrap();
+    assert!(reply.status() == 403 && !reply.headers().contains_key(SET_COOKIE), "{reply:?}");
     // A stranger waits now, even with the right password; whoever knows the browser does not.
     let (status, _, page) = send(&central, "/sign-in", "", &typed(SENTENCE)).await;
     assert!(status == 429 && page.contains("sau 1 phút"), "{page}");

@@ -51,6 +51,10 @@ async fn of_several_offices_those_to_look_at_are_shown_and_of_one_office_all() {
     assert!(status == 200 && one.contains("ps-q1") && one.contains("ps-q3"), "{one}");
     assert!(one.contains("Tạo mã đăng ký") && one.contains("counter_phu-sa/q1"), "{one}");
     assert!(!one.contains("counter_dong-tien"), "{one}");
+    assert!(
+        one.contains("?lang=en&amp;office=phu-sa"),
+        "the same office in another language: {one}"
+    );
     assert_eq!(page(&central, "/fleet?office=nowhere", &cookie).await.0, 404);
     // Of one's own office there is nothing to choose, and of no other is there anything.
     let own = Standing::new(Role::Supervisor, Unit(Some("phu-sa".parse().unwrap())));

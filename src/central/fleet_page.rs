@@ -140,6 +140,7 @@ async fn show(
         "f": t,
         "total": fill(&t.total, &[("n", &n), ("silent", &silent)]),
         "kiosks": rows,
+        "keep": chosen.filter(|_| theirs.len() > 1).map(|own| format!("&office={}", own.office.code)),
         "several": several,
         "more": (several && more > 0).then(|| fill(&t.more, &[("n", &more)])),
         "offices": if several { ways(central, texts, &theirs, &heard) } else { Vec::new() },

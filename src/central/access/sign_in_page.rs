@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::sign_in::{Refusal, begin, browser_mark, knows_browser};
-use super::who::{BROWSER, SESSION, Who, cookie, set_cookie};
+use super::who::{BROWSER, SESSION, Who, cookie, encoded, set_cookie};
 use crate::central::pages::Asked;
 use crate::central::service::Central;
 use crate::central::staff::{in_language, refuse, render};
@@ -59,7 +59,8 @@ fn sign_in_page(
     (login, next): (&str, &str),
     said: Option<String>,
 ) -> Response {
-    let context = json!({ "login": login, "next": next, "said": said });
+    let keep = if next == "/" { String::new() } else { format!("&next={}", encoded(next)) };
+    let context = json!({ "login": login, "next": next, "said": said, "keep": keep });
     render(central, texts, None, status, "sign-in.html", context)
 }
 
@@ -78,6 +79,10 @@ pub async fn signed_in(
     Form(typed): Form<Typed>,
 ) -> Response {
     let texts = Asked { lang: typed.lang }.texts(&central.config);
+    // Another site could sign its visitor in here under an account of its own, and read what they do under it.
+    if headers.get("sec-fetch-site").is_some_and(|from| from == "cross-site") {
+        return refuse(&central, texts, None, true, StatusCode::FORBIDDEN);
+    }
     let next = within(typed.next.as_deref());
     let known =
         cookie(&headers, BROWSER).is_some_and(|mark| knows_browser(&central, &typed.login, mark));

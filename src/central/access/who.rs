@@ -242,7 +242,7 @@ fn strangers(central: &Central, texts: &Texts, request: &Request) -> Response {
 }
 
 /// As a value in an address.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
