@@ -296,7 +296,7 @@ texts! {
     ReportsTexts {
         title, total, intro, none, done, no_counter, received, waiting, accepted, refused, asked, resolved, published,
         accept, refuse, ask, resolve, publish, accept_note, refuse_note, ask_note, resolve_note, publish_note,
-        due_accept, due_resolve, due_publish, ask_by, left, last_day, overdue, gone, shape, said,
+        due_accept, due_resolve, due_publish, ask_by, left, last_day, overdue, overdue_now, gone, shape, said,
     }
 }
 
@@ -333,7 +333,7 @@ texts! {
         factor_set, factor_on, factor_on_short, factor_remove, factor_removed, recovery_title, recovery_help,
         recovery_left, tokens_title, tokens_help, token_name, token_rights, token_until, token_over,
         token_days, token_make, token_made, token_once, token_end, token_ended, token_shape, token_name_used,
-        sessions_title, sessions_help, sessions_end, sessions_ended, edit, edit_title, edit_help, edit_save, granted_said, right_own_account, right_own_figures,
+        sessions_title, sessions_help, sessions_end, sessions_ended, edit, edit_title, edit_help, edit_save, granted_said, granted_meanwhile, right_own_account, right_own_figures,
         right_figures, right_fleet, right_matters, right_enrol, right_decide, right_by_hand, right_rebuild,
         right_archive, right_reports, right_accounts, right_directory, right_deliveries, role, role_administrator, role_supervisor, role_auditor,
         role_reader, role_official, role_administrator_help, role_supervisor_help, role_auditor_help,

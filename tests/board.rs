@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::board::{after_eight_days, improved};
+use common::board::{after_two_weeks, improved};
 use common::web::{form_of, page, send};
-use common::{TestCentral, at};
+use common::{TestCentral, at, rate};
 use hailong::domain::access::{Role, Standing, Unit};
-use hailong::domain::decision::What;
+use hailong::domain::decision::{Decision, What};
+use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::client;
 
 /// The board as a phone on the street sees it.
@@ -18,7 +19,7 @@ async fn board(central: &TestCentral, path: &str) -> (u16, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_shows_final_days_of_the_whole_office_and_nothing_of_now_or_of_anybody() {
-    let central = after_eight_days().await;
+    let central = after_two_weeks().await;
     let (status, shown) = board(&central, "/board/phu-sa").await;
     assert_eq!(status, 200);
     // 50 of 60 of the day that is final; nothing of the 40 bad ones of today.
@@ -45,8 +46,9 @@ async fn it_shows_final_days_of_the_whole_office_and_nothing_of_now_or_of_anybod
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_comes_onto_it_when_its_tickets_have_expired() {
-    let central = after_eight_days().await;
-    for (now, rated) in [("2026-12-10 23:00", "50 / 60"), ("2026-12-11 00:30", "50 / 100")] {
+    let central = after_two_weeks().await;
+    // By whole weeks: that of 8 December ends on the 13th, and its tickets with the 20th.
+    for (now, rated) in [("2026-12-20 23:00", "50 / 60"), ("2026-12-21 00:30", "50 / 100")] {
         central.clock.set(at(now));
         let (_, shown) = board(&central, "/board/phu-sa").await;
         assert!(shown.contains(rated), "{now}: {shown}");
@@ -54,8 +56,44 @@ async fn a_day_comes_onto_it_when_its_tickets_have_expired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_day_is_on_it_that_can_change_nor_figures_of_a_single_official() {
+    let central = after_two_weeks().await;
+    // A kiosk that has not told of these days: they are not final, however long ago they are.
+    central.clock.set(at("2026-12-09 08:00"));
+    let late = central.kiosk("q5").await;
+    let (_, shown) = board(&central, "/board/phu-sa").await;
+    assert!(shown.contains("50 / 60"), "it was not there then: {shown}");
+    central.clock.set(at("2026-12-28 08:00"));
+    let (_, shown) = board(&central, "/board/phu-sa").await;
+    assert!(shown.contains("50 / 100"), "{shown}");
+    drop(late);
+
+    let alone = TestCentral::start_at(at("2026-11-24 08:15")).await;
+    let mut kiosk = alone.kiosk("q3").await;
+    alone.kiosk("q5").await;
+    for _ in 0..40 {
+        rate(&mut kiosk.desk(), "hai_long", &[]);
+    }
+    alone.clock.set(at("2026-12-09 07:00"));
+    drop(kiosk.desk());
+    let last = JournalReader::open(&kiosk.path()).unwrap().last().unwrap();
+    kiosk.sent(last).await;
+    let (_, shown) = board(&alone, "/board/phu-sa").await;
+    assert!(shown.contains("Chưa có số liệu"), "one kiosk has told nothing: {shown}");
+    let what = What::Retired {
+        kiosk: "ps-q5".parse().unwrap(),
+        since: "2026-11-24".parse().unwrap(),
+        replaced_by: None,
+    };
+    let decision = Decision { what, person: "Lan".into(), reason: "chưa dùng".into() };
+    alone.central.decide(decision, Unit::PROVINCE).await.unwrap();
+    let (_, shown) = board(&alone, "/board/phu-sa").await;
+    assert!(shown.contains("Chưa có số liệu") && !shown.contains("40"), "of one official: {shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_is_told_by_whoever_decides_there_and_taken_back() {
-    let central = after_eight_days().await;
+    let central = after_two_weeks().await;
     let own = Standing::new(Role::Administrator, Unit(Some("phu-sa".parse().unwrap())));
     let cookie = central.cookie_of(own).await;
     let form = form_of(&central, &cookie).await;

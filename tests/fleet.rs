@@ -33,6 +33,9 @@ async fn of_several_offices_those_to_look_at_are_shown_and_of_one_office_all() {
         let fields = [("form", form.as_str()), ("do", "confirm"), ("kiosk", kiosk)];
         assert_eq!(send(&central, "/fleet", &cookie, &fields).await.0, 200);
     }
+    // Nobody waits for one that was admitted just now.
+    assert!(page(&central, "/fleet", &cookie).await.1.contains("2 thiết bị, 0 mất liên lạc"));
+    central.clock.set(at("2026-11-24 07:20"));
     drop(well.desk());
     well.sent(1).await;
     let (_, all) = page(&central, "/fleet", &cookie).await;

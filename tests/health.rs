@@ -61,8 +61,8 @@ async fn metrics_are_of_whose_kiosks_they_are_and_of_nothing_that_citizens_answe
     assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert_eq!(value(&text, "hailong_kiosks{standing=\"in_use\"}"), 2.0);
-    // The one of which nobody has heard.
-    assert_eq!(value(&text, "hailong_kiosks_silent"), 1.0);
+    // The one of which nobody has heard was admitted just now.
+    assert_eq!(value(&text, "hailong_kiosks_silent"), 0.0);
     assert_eq!(value(&text, "hailong_findings"), 0.0);
     assert!(value(&text, "hailong_requests_total{listener=\"citizens\",status=\"2xx\"}") >= 3.0);
     assert_eq!(value(&text, "hailong_requests_total{listener=\"staff\",status=\"4xx\"}"), 2.0);

@@ -247,6 +247,7 @@ async fn a_longer_period_and_its_spreadsheets_have_the_digits_of_each_office() {
         let rate = line.rate.map_or(calamine::Data::Empty, calamine::Data::Float);
         assert_eq!(row[7], rate);
     }
+    assert_eq!(asked(&central, &token, "/api/v1/offices/2026").await.0, 404, "too long");
     // Chosen by first and last day; what is no period leads nowhere.
     let cookie = central.cookie(Role::Supervisor).await;
     let (status, shown) = common::web::page(&central, "/offices/2026-11", &cookie).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -32,8 +32,10 @@ use crate::domain::period::Period;
 use crate::domain::summary::{Reason, Summary, USUAL_GAP};
 use crate::texts::Texts;
 
-/// Days on the board; the last one lies so long before today that its tickets have expired.
-const DAYS: i64 = 30;
+/// Weeks on the board. They move by whole ones: two looks differ by a week, never by a day.
+const WEEKS: i64 = 4;
+/// So many officials at least have ratings among those on the board: of one alone it would be theirs.
+const OFFICIALS: usize = 2;
 /// Most reasons of each kind.
 const MOST_REASONS: usize = 4;
 /// Most changes that are shown, the latest first; in the hall, where nobody can look further down, and on a page.
@@ -47,10 +49,17 @@ pub(super) struct AskedBoard {
     hall: Option<String>,
 }
 
-/// The days on the board of a day.
+/// The days on the board of a day: whole weeks whose tickets have expired.
 fn shown_days(today: Date) -> Option<Period> {
-    let last = today.checked_sub(i64::from(USUAL_GAP).days()).ok()?;
-    Period::new(last.checked_sub((DAYS - 1).days()).ok()?, last).ok()
+    let expired = today.checked_sub(i64::from(USUAL_GAP).days()).ok()?;
+    let sunday = expired.checked_sub(i64::from(expired.weekday().to_sunday_zero_offset()).days());
+    let last = sunday.ok()?;
+    Period::new(last.checked_sub((WEEKS * 7 - 1).days()).ok()?, last).ok()
+}
+
+/// Whether a summary is of more than one official.
+fn is_of_several(summary: &Summary) -> bool {
+    summary.by_official.iter().filter(|row| row.n + row.withheld > 0).count() >= OFFICIALS
 }
 
 /// `GET /board/{office}`, for everybody.
@@ -65,9 +74,8 @@ pub(super) async fn page(
     let (Some(directory), Some(period)) = (known, period) else {
         return phone::refusal(&central, texts, StatusCode::NOT_FOUND);
     };
-    let summary = match central.summaries(&directory).of_period(period).await {
-        Ok(summary) => Some(summary),
-        Err(SummaryError::NoForm(..)) => None,
+    let summary = match central.summaries(&directory).of_final_days(period).await {
+        Ok(summary) => summary.filter(is_of_several),
         Err(error) => return unread(&central, texts, &error),
     };
     let changes = match changes(&central, &directory.office.code).await {
@@ -92,7 +100,10 @@ pub(super) async fn page(
 
 fn unread(central: &Central, texts: &Texts, error: &SummaryError) -> Response {
     tracing::error!(%error, "a public board");
-    phone::refusal(central, texts, StatusCode::SERVICE_UNAVAILABLE)
+    let mut page = phone::refusal(central, texts, StatusCode::SERVICE_UNAVAILABLE);
+    // Nobody touches a screen in the hall: it asks again by itself.
+    page.headers_mut().insert("refresh", HeaderValue::from_static("60"));
+    page
 }
 
 /// What an office changed, the latest first.
@@ -120,16 +131,22 @@ fn change_words(one: &Decided) -> Value {
 /// The figures of the board: of the office as a whole, and of nobody in it.
 fn figures(central: &Central, texts: &Texts, directory: &Directory, summary: &Summary) -> Value {
     let forms = &central.config.forms;
-    let form = forms.in_force(&directory.office.form, summary.date);
+    let last = summary.to.unwrap_or(summary.date);
+    let form = forms.in_force(&directory.office.form, last);
     let one_line = |text: &str| text.replace('\n', " ");
-    let levels: Vec<Value> = form
+    // Those of the form, and whatever was answered under an older version.
+    let counted: &[(String, u64)] = summary.levels.as_ref().map_or(&[], |levels| &levels.0);
+    let known = |code: &str| {
+        let versions = forms.iter().filter(|one| one.code == directory.office.form);
+        versions.flat_map(|one| &one.levels).filter(|level| level.code == code).last()
+    };
+    let levels: Vec<Value> = counted
         .iter()
-        .flat_map(|form| &form.levels)
-        .map(|level| {
-            let counted = summary.levels.as_ref();
-            let n = counted.and_then(|all| all.0.iter().find(|(code, _)| *code == level.code));
-            let label = one_line(worded(&level.label, &texts.language));
-            json!({ "label": label, "face": level.face, "n": n.map_or(0, |(_, n)| *n) })
+        .map(|(code, n)| {
+            let level = known(code);
+            let label = level.map(|level| one_line(worded(&level.label, &texts.language)));
+            let face = level.map_or(3, |level| level.face);
+            json!({ "label": label.unwrap_or_else(|| code.clone()), "face": face, "n": n })
         })
         .collect();
     let reasons = |about: &dyn Fn(&Reason) -> bool| -> Vec<Value> {
@@ -152,7 +169,7 @@ fn figures(central: &Central, texts: &Texts, directory: &Directory, summary: &Su
         "response_rate": summary.response_rate,
         "served": summary.contacts.served,
         "rated": summary.contacts.rated,
-        "has_levels": summary.levels.is_some() && summary.n > 0,
+        "has_levels": !counted.is_empty() && summary.n > 0,
         "levels": levels,
         "of_service": reasons(&|one| one.about == About::Official),
         "of_procedure": reasons(&|one| one.about == About::Procedure),

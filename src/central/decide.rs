@@ -119,7 +119,7 @@ pub fn matters_in(folder: &std::path::Path) -> Result<Matters, DecideError> {
     here.runtime.block_on(async {
         let matters = here.store.matters().await?;
         here.store.close().await?;
-        Ok(matters)
+        Ok(matters.within(&Unit::PROVINCE))
     })
 }
 

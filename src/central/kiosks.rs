@@ -102,7 +102,7 @@ fn table(heard: &[Heard], offices: &[Arc<Directory>], texts: &Texts, now: At) ->
 /// Whether nothing was heard of a kiosk in use for long.
 pub(super) fn is_silent(one: &Heard, now: At) -> bool {
     let quiet = |last: At| last.plus_minutes(SILENT_MINUTES) < now;
-    one.standing == Standing::InUse && one.last().is_none_or(quiet)
+    one.standing == Standing::InUse && quiet(one.last().unwrap_or(one.enrolled))
 }
 
 /// What is known of a kiosk, in words; “–” where nothing is.

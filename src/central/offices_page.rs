@@ -150,7 +150,8 @@ pub(super) async fn page(
         "date_long": texts.summary.period(period),
         "printed": printed(&texts.summary, today),
         "is_day": period.kind() == Kind::Day,
-        "views": views(&texts.summary, day, period, page),
+        // All but the year.
+        "views": &views(&texts.summary, day, period, page)[..4],
         "choose_href": format!("{}/offices", central.config.staff_base()),
         "from": period.from(),
         "to": period.to(),
@@ -183,10 +184,13 @@ async fn line_of(
     }
 }
 
-/// A period by its name, if it has begun.
+/// Most days for which offices stand beside each other: a quarter of a province's days is remembered, a year is not.
+const MOST_DAYS: usize = 92;
+
+/// A period by its name, if it has begun and is not too long.
 fn known_period(central: &Central, period: &str) -> Option<Period> {
     let period = period.parse::<Period>().ok()?;
-    (period.from() <= central.now().date()).then_some(period)
+    (period.from() <= central.now().date() && period.days().count() <= MOST_DAYS).then_some(period)
 }
 
 /// Why somebody should look at an office.
@@ -220,7 +224,7 @@ pub(super) async fn api(
     let period = if period == "latest" {
         Period::day(latest(&central, &who).await?)
     } else {
-        let no_period = "expected a day or a period that has begun, such as 2026-11-24 or 2026-W48";
+        let no_period = "expected a day or a period of at most 92 days that has begun, such as 2026-11-24 or 2026-W48";
         let known = known_period(&central, &period);
         known.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_period))?
     };

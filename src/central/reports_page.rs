@@ -84,9 +84,12 @@ async fn all(central: &Central) -> Result<Vec<Report>, StoreError> {
     Ok(reports)
 }
 
-/// Whether an office works on a day, by its calendar; one that is not known any more, on all but the weekend.
+/// Whether an office works on a day, by its calendar; one that is over, or has none, on all but the weekend.
 fn works_on(directory: Option<&Directory>, date: Date) -> bool {
-    match directory {
+    let has_days = |one: &&Directory| {
+        !one.office.is_over(date) && (one.calendar.is_some() || !one.roster.is_empty())
+    };
+    match directory.filter(has_days) {
         Some(directory) => !directory.open_on(date).is_empty(),
         None => date.weekday().to_monday_one_offset() <= 5,
     }
@@ -98,7 +101,7 @@ async fn show(central: &Central, texts: &Texts, who: &Who, said: Option<(&str, b
         Err(error) => return busy(central, texts, &error),
     };
     let r = &texts.reports;
-    let is_overdue = |one: &&Report| one.awaited.is_some_and(|awaited| awaited.left < 0);
+    let is_overdue = |one: &&Report| one.awaited.is_some_and(|awaited| awaited.is_overdue);
     let overdue = reports.iter().filter(is_overdue).count();
     let rows = |done: bool| -> Vec<Value> {
         let some = reports.iter().filter(|one| one.awaited.is_none() == done);
@@ -161,7 +164,7 @@ fn row(central: &Central, texts: &Texts, report: &Report) -> Value {
         "text": written.text,
         "state": last.map_or(r.waiting.as_str(), |step| name(r, step)),
         "due": report.awaited.map(|one| due(r, &one)),
-        "overdue": report.awaited.is_some_and(|one| one.left < 0),
+        "overdue": report.awaited.is_some_and(|one| one.is_overdue),
         "ask_by": report.awaited.and_then(|one| one.ask_by).map(|by| fill(&r.ask_by, &[("day", &day(by))])),
         "steps": steps,
         "choices": choices,
@@ -176,11 +179,12 @@ fn due(r: &ReportsTexts, awaited: &Awaited) -> String {
         Step::Published => &r.due_publish,
         _ => &r.due_accept,
     };
-    let n = awaited.left.abs();
-    let left = match awaited.left {
-        ..0 => fill(&r.overdue, &[("n", &n)]),
-        0 | 1 => r.last_day.clone(),
-        _ => fill(&r.left, &[("n", &n)]),
+    let n = awaited.left;
+    let left = match (awaited.is_overdue, n) {
+        (true, 0) => r.overdue_now.clone(),
+        (true, _) => fill(&r.overdue, &[("n", &n)]),
+        (false, ..=1) => r.last_day.clone(),
+        (false, _) => fill(&r.left, &[("n", &n)]),
     };
     format!("{}: {left}", fill(what, &[("day", &day)]))
 }
@@ -230,6 +234,8 @@ pub(super) async fn change(
     if field("do") != "step" {
         return show(&central, texts, &who, None).await;
     }
+    // One step at a time: of two at once the second is looked at after the first.
+    let _one = central.handling.lock().await;
     let reports = match all(&central).await {
         Ok(reports) => reports,
         Err(error) => return busy(&central, texts, &error),
@@ -241,7 +247,8 @@ pub(super) async fn change(
     let (Some(report), Some(step)) = (report, step) else {
         return show(&central, texts, &who, Some((&r.gone, true))).await;
     };
-    if !step.may_follow(report.last()) {
+    let too_late = step == Step::Asked && report.awaited.is_none_or(|one| one.ask_by.is_none());
+    if !step.may_follow(report.last()) || too_late {
         return show(&central, texts, &who, Some((&r.gone, true))).await;
     }
     let written = field("note");

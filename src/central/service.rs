@@ -198,6 +198,8 @@ pub struct Central {
     pub(super) offices: Offices,
     /// Changes of offices that somebody was shown and has not decided about.
     pub(super) plans: Plans,
+    /// One step in handling a report at a time.
+    pub(super) handling: tokio::sync::Mutex<()>,
     /// One proof at a time.
     pub(super) proving: Semaphore,
     /// Whoever makes a root has it alone: batches and answers wait for a moment, so that lines,
@@ -247,6 +249,7 @@ impl Central {
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
+            handling: tokio::sync::Mutex::default(),
             proving: Semaphore::new(1),
             placing: tokio::sync::RwLock::default(),
             deliveries: Deliveries::default(),

@@ -75,7 +75,8 @@ impl<'a> Summaries<'a> {
         let passage = self.store.passage(&self.directory.office.code).await?;
         let usuals = self.usuals(period.from(), &passage).await?;
         let summary = self.before_usual(period, &passage).await?.beside(&usuals);
-        let rises = match self.form(period.from()) {
+        let last = period.to().min(self.now.date()).max(period.from());
+        let rises = match self.form(last) {
             Ok(form) => usuals.rising(&summary, form),
             Err(_) => Vec::new(),
         };
@@ -101,6 +102,20 @@ impl<'a> Summaries<'a> {
         }
         let none = || SummaryError::NoForm(self.directory.office.form.clone(), period.from());
         period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))
+    }
+
+    /// The summary of those days of a period that are final, beside nothing that is usual; none when none is.
+    pub async fn of_final_days(&self, period: Period) -> Result<Option<Summary>, SummaryError> {
+        let passage = self.store.passage(&self.directory.office.code).await?;
+        let mut days = Vec::new();
+        for date in period.days().filter(|date| self.is_final(*date, &passage)) {
+            match self.plain(date, &passage).await {
+                Ok(day) => days.push(day),
+                Err(SummaryError::NoForm(..)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(period::sum(period, &days))
     }
 
     /// What is usual before a day.
@@ -227,7 +242,7 @@ fn state(directory: &Directory, record: &DayRecord, date: Date, now: At) -> Stat
     if record.erased {
         return State::Final;
     }
-    if now < At::from_civil(date.to_datetime(directory.office.closes)) {
+    if now < At::from_civil(date.to_datetime(directory.closes_on(date))) {
         return State::Open;
     }
     let passed = |progress: &Progress| {
@@ -330,7 +345,8 @@ fn silent(
         .map(|progress| Silent {
             id: progress.kiosk.clone(),
             last_heard: progress.last_heard,
-            dark: is_dark(progress.last_heard),
+            // Before it was admitted nobody waited for it.
+            dark: is_dark(progress.last_heard.max(Some(progress.enrolled))),
         })
         // While the office is open nobody has told of the whole day.
         .filter(|silent| state != State::Open || silent.dark)

@@ -157,7 +157,8 @@ pub enum What {
     Handled {
         /// The office that it is about.
         office: OfficeCode,
-        /// The report: a hash of where it was written, which tells nobody where.
+        /// The report: a hash of where it was written. Whoever has the journals can find out where that was; what was
+        /// written is not in it.
         report: Hash,
         /// The step; what is said of it is the reason.
         step: Step,

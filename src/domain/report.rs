@@ -76,8 +76,10 @@ pub struct Awaited {
     pub step: Step,
     /// The last day for it.
     pub by: Date,
-    /// Working days from today until then, both of them counted; below zero, so many are over since.
+    /// Working days from today until then, both of them counted; once it is over, how many are since.
     pub left: i64,
+    /// Whether it is over.
+    pub is_overdue: bool,
     /// The last day to ask for more, while that is still possible.
     pub ask_by: Option<Date>,
 }
@@ -126,8 +128,8 @@ pub fn awaited(
     today: Date,
 ) -> Option<Awaited> {
     let last = steps.last();
-    // From when it was taken up last.
-    let accepted = steps.iter().rev().find(|(step, _)| *step == Step::Accepted);
+    // From when it was taken up first: refusing it for a while wins no time.
+    let accepted = steps.iter().find(|(step, _)| *step == Step::Accepted);
     let accepted = accepted.map_or(received, |(_, at)| *at).date();
     let (step, by) = match last.map(|(step, _)| *step) {
         None => (Step::Accepted, days.after(received.date(), limits.accept)),
@@ -140,14 +142,15 @@ pub fn awaited(
         }
         Some(Step::Refused | Step::Published | Step::Unknown) => return None,
     };
-    let left = if today <= by {
-        days.between(today, by) + i64::from(days.works_on(today))
+    let is_overdue = today > by;
+    let left = if is_overdue {
+        days.between(by, today)
     } else {
-        -days.between(by, today)
+        days.between(today, by) + i64::from(days.works_on(today))
     };
     let ask_by = days.after(accepted, limits.ask);
     let may_ask = last.is_some_and(|(step, _)| *step == Step::Accepted) && today <= ask_by;
-    Some(Awaited { step, by, left, ask_by: may_ask.then_some(ask_by) })
+    Some(Awaited { step, by, left, is_overdue, ask_by: may_ask.then_some(ask_by) })
 }
 
 #[cfg(test)]
@@ -170,7 +173,9 @@ mod tests {
     fn next(received: &str, steps: &[(Step, &str)], today: &str) -> Option<(Step, String, i64)> {
         let steps: Vec<(Step, At)> = steps.iter().map(|(step, on)| (*step, at(on))).collect();
         let found = awaited(at(received), &steps, &Limits::default(), &works, day(today))?;
-        Some((found.step, found.by.to_string(), found.left))
+        assert_eq!(found.is_overdue, day(today) > found.by);
+        let left = if found.is_overdue { -found.left } else { found.left };
+        Some((found.step, found.by.to_string(), left))
     }
 
     #[test]
@@ -205,9 +210,17 @@ mod tests {
         let published = [resolved[0], resolved[1], (Step::Published, "2026-12-21")];
         assert_eq!(next("2026-11-26", &published, "2027-06-01"), None);
         assert_eq!(next("2026-11-26", &[(Step::Refused, "2026-11-27")], "2027-06-01"), None);
-        // Taken up after all, the time begins then.
+        // Taken up after all, the time begins then; taken up again, it goes on.
         let after_all = [(Step::Refused, "2026-11-27"), (Step::Accepted, "2026-12-07")];
         assert_eq!(next("2026-11-26", &after_all, "2026-12-07").unwrap().1, "2026-12-28");
+        let again = [accepted[0], (Step::Refused, "2026-12-17"), (Step::Accepted, "2026-12-18")];
+        assert_eq!(next("2026-11-26", &again, "2026-12-18").unwrap().1, "2026-12-18");
+        // The weekend after the last day it is overdue, by no working day yet.
+        let limits = Limits::default();
+        let saturday = awaited(at("2026-11-26"), &[], &limits, &works, day("2026-12-05")).unwrap();
+        assert!(saturday.is_overdue && saturday.left == 4);
+        let friday = awaited(at("2026-11-25"), &[], &limits, &works, day("2026-11-28")).unwrap();
+        assert_eq!((friday.by, friday.is_overdue, friday.left), (day("2026-11-27"), true, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use hailong::domain::access::Role;
 use hailong::domain::time::At;
 use hailong::texts::Texts;
 
-use crate::common::board::after_eight_days;
+use crate::common::board::after_two_weeks;
 use crate::common::{TestCentral, at, sample_config};
 use crate::looker::{LANGUAGES, Looker};
 use crate::office::Counter;
@@ -130,7 +130,7 @@ async fn the_board(looker: &mut Looker, central: &TestCentral) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_public_board_is_readable_at_every_width_and_whole_on_a_screen_in_the_hall() {
     let Some(mut looker) = Looker::start().await else { return };
-    let central = after_eight_days().await;
+    let central = after_two_weeks().await;
     let board = format!("{}/board/phu-sa", central.service());
     looker.look_at("board", &board).await;
     looker.says("About the procedure").await;

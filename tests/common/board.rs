@@ -13,11 +13,11 @@ pub fn improved(change: &str, because: &str) -> Decision {
     Decision { what, person: "Lê Thị Hoa".into(), reason: because.to_owned() }
 }
 
-/// 60 ratings on 24 November, which are final since, and two things that were changed because of them; 40 other ratings on
-/// 3 December, when it is now.
-pub async fn after_eight_days() -> TestCentral {
+/// 60 ratings of two officials on 24 November, which are final since, and two things that were changed because of them; 40
+/// other ratings on 8 December. It is the next morning.
+pub async fn after_two_weeks() -> TestCentral {
     let central = TestCentral::start_at(at("2026-11-24 08:15")).await;
-    let mut kiosk = central.kiosk("q3").await;
+    let mut kiosks = [central.kiosk("q3").await, central.kiosk("q1").await];
     for number in 0..60 {
         let (level, reasons): (&str, &[&str]) = match number % 12 {
             0 => ("khong_hai_long", &["cho_lau", "ruom_ra"]),
@@ -25,7 +25,7 @@ pub async fn after_eight_days() -> TestCentral {
             2..=6 => ("hai_long", &["huong_dan_ro"]),
             _ => ("rat_hai_long", &["niem_no", "nhanh_gon"]),
         };
-        rate(&mut kiosk.desk(), level, reasons);
+        rate(&mut kiosks[usize::from(number % 3 == 0)].desk(), level, reasons);
     }
     central.clock.set(at("2026-12-02 09:00"));
     for (change, because) in [
@@ -37,11 +37,16 @@ pub async fn after_eight_days() -> TestCentral {
     ] {
         central.central.decide(improved(change, because), Unit::PROVINCE).await.expect("told");
     }
-    central.clock.set(at("2026-12-03 09:00"));
-    for _ in 0..40 {
-        rate(&mut kiosk.desk(), "rat_khong_hai_long", &["thai_do"]);
+    central.clock.set(at("2026-12-08 09:00"));
+    for number in 0..40 {
+        rate(&mut kiosks[number % 2].desk(), "rat_khong_hai_long", &["thai_do"]);
     }
-    let last = JournalReader::open(&kiosk.path()).expect("a journal").last().expect("lines");
-    kiosk.sent(last).await;
+    // Each tells that the day is over.
+    central.clock.set(at("2026-12-09 07:00"));
+    for kiosk in &mut kiosks {
+        drop(kiosk.desk());
+        let last = JournalReader::open(&kiosk.path()).expect("a journal").last().expect("lines");
+        kiosk.sent(last).await;
+    }
     central
 }

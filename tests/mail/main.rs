@@ -212,6 +212,19 @@ async fn a_mail_server_that_is_away_is_waited_for_and_in_the_end_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits a minute of real time; .ci/long runs it"]
+async fn a_mail_server_that_never_says_a_word_holds_nothing_up_for_ever() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = mute.local_addr().unwrap().port();
+    let now = at("2026-11-24 17:10");
+    let to = ["phu-sa/a@x.example"];
+    let central = TestCentral::with_config(config(port, &to), now).await;
+    settle(&central).await;
+    let (state, said) = state_of(&central, "a@x.example").await;
+    assert_eq!((state, said.as_str()), (MailState::Waiting, "the mail server does not answer"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_being_sent_when_the_service_ended_is_told_and_not_sent_again() {
     let Some(mut mail) = MailServer::start() else { return };
     let to = ["phu-sa/a@x.example"];

@@ -274,7 +274,10 @@ async fn grant(
                 vec![Access::Granted { login: of, standing }]
             })
         });
-        central.store.change_account(login.clone(), who.person(), change).await?;
+        let changed = central.store.change_account(login.clone(), who.person(), change).await?;
+        if changed.is_none() {
+            return Ok(Told::wrong(&texts.access.granted_meanwhile, typed));
+        }
         central.store.end_sessions(login.clone(), None).await?;
         central.store.end_tokens(login, None, who.person()).await?;
     }

@@ -84,6 +84,7 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
     let today = now.date();
     let first = today.saturating_sub(LOOKED_AT.days());
     let mut written = 0;
+    let mut failed = None;
     for directory in central.offices().iter() {
         for date in first.series(1.day()).take_while(|date| *date <= today) {
             let closes = closing(directory, date);
@@ -112,15 +113,24 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
                 continue;
             }
             let (digest, state) = (summary.digest_of(), summary.state);
-            let known = files.days.get(&place).map(|day| (day.digest, day.state));
-            if known.or_else(|| lying(folder, directory, date)) != Some((digest, state)) {
-                put(central, folder, directory, &summary).await?;
-                written += 1;
+            let known = match files.days.get(&place) {
+                Some(day) => Some((day.digest, day.state)),
+                None => lying(file(folder, directory, date, "json")).await,
+            };
+            if known != Some((digest, state)) {
+                match put(central, folder, directory, &summary).await {
+                    Ok(()) => written += 1,
+                    // One office's folder that cannot be written keeps no other waiting.
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                        continue;
+                    }
+                }
             }
             files.days.insert(place, Day { digest, state, changes, looked: now });
         }
     }
-    Ok(written)
+    failed.map_or(Ok(written), Err)
 }
 
 /// `folder/phu-sa/2026-11-24.`, without an ending.
@@ -129,12 +139,24 @@ fn file(folder: &Path, directory: &Directory, date: Date, ending: &str) -> PathB
 }
 
 /// What lies there already.
-fn lying(folder: &Path, directory: &Directory, date: Date) -> Option<(Hash, State)> {
-    let bytes = std::fs::read(file(folder, directory, date, "json")).ok()?;
+async fn lying(file: PathBuf) -> Option<(Hash, State)> {
+    let bytes = tokio::task::spawn_blocking(move || std::fs::read(file)).await.ok()?.ok()?;
     let summary: Summary = serde_json::from_slice(&bytes).ok()?;
     // It may be damaged, or of another hand.
     let digest = summary.digest_of();
     (digest.to_string() == summary.digest).then_some((digest, summary.state))
+}
+
+/// Makes an office's folder. The one that it lies in is somebody else's: below a share that is away none is made in its
+/// place.
+async fn make(folder: PathBuf) -> Result<(), FilesError> {
+    let made = tokio::task::spawn_blocking(move || match std::fs::create_dir(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(FilesError::Folder(folder, error))
+        }
+        _ => Ok(()),
+    });
+    made.await.map_err(|error| FilesError::Folder(PathBuf::new(), error.into()))?
 }
 
 /// Writes a day's files; the JSON last, by which it is known that all are there.
@@ -145,6 +167,9 @@ async fn put(
     summary: &Summary,
 ) -> Result<(), FilesError> {
     let Ok(texts) = in_language(&central.config.texts, None) else { return Ok(()) };
+    // Nobody has looked at what could not be written.
+    let of_office = folder.join(directory.office.code.as_str());
+    make(of_office).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {
         let (person, office) = (DELIVERY.to_owned(), summary.office.clone());
         let days = (summary.date, summary.date);
@@ -159,14 +184,7 @@ async fn put(
     let written = tokio::task::spawn_blocking(move || {
         for (file, bytes) in parts {
             let failed = |error| FilesError::Folder(file.clone(), error);
-            // The folder itself is somebody else's: below a share that is away none is made in its place.
-            let made = file.parent().map_or(Ok(()), std::fs::create_dir);
-            match made {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(failed(error));
-                }
-                _ => write_whole(&file, &bytes, false).map_err(failed)?,
-            }
+            write_whole(&file, &bytes, false).map_err(failed)?;
         }
         Ok(())
     });

@@ -3,11 +3,17 @@
 use lettre::message::{Mailbox, header};
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::response::Severity;
+use std::time::Duration;
+
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::config::{MailConfig, Security};
 use crate::central::store::mail::Mail;
 use crate::domain::ids::Hash;
+use tokio::time::timeout;
+
+/// A mail server is waited for so long, each time that it is asked for something.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a mail was not sent, or not for certain; what the mail server said.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +64,16 @@ impl Mailer {
     pub async fn send(&self, mail: &Mail) -> Result<(), Unsent> {
         let message = self.message(mail).map_err(|error| Unsent::Refused(error.to_string()))?;
         // What stands in the way of every mail is found before this one is on its way.
-        match self.transport.test_connection().await {
-            Ok(true) => {}
-            Ok(false) => return Err(Unsent::NoWay("the mail server does not answer".into())),
-            Err(error) => return Err(Unsent::NoWay(said(&error))),
+        let silent = "the mail server does not answer";
+        match timeout(PATIENCE, self.transport.test_connection()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) | Err(_) => return Err(Unsent::NoWay(silent.into())),
+            Ok(Err(error)) => return Err(Unsent::NoWay(said(&error))),
         }
-        self.transport.send(message).await.map(drop).map_err(|error| {
+        let Ok(sent) = timeout(PATIENCE, self.transport.send(message)).await else {
+            return Err(Unsent::Unclear(silent.into()));
+        };
+        sent.map(drop).map_err(|error| {
             let said = said(&error);
             match error.status().map(|code| code.severity) {
                 Some(Severity::PermanentNegativeCompletion) => Unsent::Refused(said),

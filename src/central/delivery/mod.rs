@@ -18,6 +18,7 @@ use std::time::Duration;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use self::config::{MailConfig, Recipient};
 use self::drafts::{Draft, Told, Writer};
@@ -66,13 +67,20 @@ pub enum DeliveryError {
 /// What is remembered of deliveries while the service runs.
 #[derive(Default)]
 pub struct Deliveries {
+    writing: tokio::sync::Mutex<()>,
     files: tokio::sync::Mutex<Files>,
     last_files: Mutex<files::Last>,
 }
 
 /// Sends what is to go out until the service ends; what fails is tried again. A mail that is on its way is waited for.
 pub async fn keep(central: Arc<Central>, mut end: watch::Receiver<bool>) {
+    let mut files: Option<JoinHandle<()>> = None;
     loop {
+        // A share that hangs holds up no mail.
+        if files.as_ref().is_none_or(JoinHandle::is_finished) {
+            let central = Arc::clone(&central);
+            files = Some(tokio::spawn(async move { files::write(&central).await }));
+        }
         write(&central).await;
         while !*end.borrow() && send_next(&central).await {}
         tokio::select! {
@@ -84,13 +92,20 @@ pub async fn keep(central: Arc<Central>, mut end: watch::Receiver<bool>) {
 
 /// Sends what is to go out now.
 pub async fn look(central: &Arc<Central>) {
+    files::write(central).await;
     write(central).await;
+    send_all(central).await;
+}
+
+/// Sends what waits.
+async fn send_all(central: &Central) {
     while send_next(central).await {}
 }
 
-/// Writes files and mails that are due.
+/// Writes the mails that are due.
 async fn write(central: &Arc<Central>) {
-    files::write(central).await;
+    // One after the other: what two write at once they would write twice.
+    let _one = central.deliveries.writing.lock().await;
     if let Some(mail) = &central.config.mail
         && let Err(error) = post(central, mail).await
     {
@@ -191,8 +206,10 @@ fn silent_since(one: &Heard, directory: &Directory, now: At) -> Option<At> {
     let open = directory.open_on(now.date());
     let is_open = open.iter().any(|(from, to)| *from <= now && now < *to);
     let (opens, _) = open.first()?;
-    let since = one.last().map_or(*opens, |last| last.max(*opens));
-    let long = quiet_minutes(one.last(), now, &open) >= DARK_MINUTES;
+    // Before it was admitted nobody waited for it.
+    let last = one.last().unwrap_or(one.enrolled);
+    let since = last.max(*opens);
+    let long = quiet_minutes(Some(last), now, &open) >= DARK_MINUTES;
     (is_open && long && one.standing == Standing::InUse).then_some(since)
 }
 

@@ -131,7 +131,7 @@ pub(in crate::central) async fn change(
         Ok(said) => {
             // What comes of it is seen at once, unless the mail server is slow: it goes on without anybody waiting.
             let central_too = Arc::clone(&central);
-            let sending = tokio::spawn(async move { super::look(&central_too).await });
+            let sending = tokio::spawn(async move { super::send_all(&central_too).await });
             let _ = tokio::time::timeout(WAITED_FOR, sending).await;
             show(&central, texts, &who, said).await
         }

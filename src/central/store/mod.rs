@@ -105,6 +105,8 @@ pub struct Heard {
     pub fingerprint: String,
     /// Whether they were.
     pub confirmed: bool,
+    /// When it was admitted.
+    pub enrolled: At,
     /// When its last batch arrived.
     pub batch: Option<At>,
     /// Its last heartbeat.

@@ -98,7 +98,7 @@ impl Writer {
             .query_row(
                 "UPDATE decision SET withdrawn = 1 WHERE epoch = ? AND seq = ?
                  AND what NOT IN ('withdrawn', 'erased', 'words_erased', 'answers_erased',
-                              'keys_renewed')
+                              'keys_renewed', 'handled')
                  RETURNING decision",
                 params![epoch.to_string(), seq as i64],
                 |row| row.get(0),
@@ -347,7 +347,7 @@ fn read(text: &str) -> Result<Decision, StoreError> {
 
 /// All decisions, in the order taken.
 pub(super) fn all(db: &Connection) -> Result<Vec<Decided>, StoreError> {
-    taken(db, "SELECT epoch, seq, at, withdrawn, decision FROM decision ORDER BY seq")
+    taken(db, "SELECT epoch, seq, at, withdrawn, decision FROM decision ORDER BY seq", [])
 }
 
 /// See [`Store::improvements`](crate::central::store::Store::improvements).
@@ -356,25 +356,26 @@ pub(super) fn improvements(
     office: &OfficeCode,
 ) -> Result<Vec<Decided>, StoreError> {
     let select = "SELECT epoch, seq, at, withdrawn, decision FROM decision
-                  WHERE what = 'improved' AND withdrawn = 0 ORDER BY seq";
-    let mut told = taken(db, select)?;
-    told.retain(
-        |one| matches!(&one.decision.what, What::Improved { office: own, .. } if own == office),
-    );
-    Ok(told)
+                  WHERE what = 'improved' AND withdrawn = 0
+                    AND json_extract(decision, '$.office') = ?
+                  ORDER BY seq";
+    taken(db, select, [office.as_str()])
 }
 
 /// See [`Store::handlings`](crate::central::store::Store::handlings).
 pub(super) fn handlings(db: &Connection) -> Result<Vec<Decided>, StoreError> {
-    taken(
-        db,
-        "SELECT epoch, seq, at, withdrawn, decision FROM decision WHERE what = 'handled' ORDER BY seq",
-    )
+    let select = "SELECT epoch, seq, at, withdrawn, decision FROM decision
+                  WHERE what = 'handled' ORDER BY seq";
+    taken(db, select, [])
 }
 
-fn taken(db: &Connection, select: &str) -> Result<Vec<Decided>, StoreError> {
+fn taken(
+    db: &Connection,
+    select: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Decided>, StoreError> {
     let mut statement = db.prepare_cached(select)?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(values)?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let epoch: String = row.get(0)?;

@@ -45,6 +45,7 @@ pub(super) fn heard(db: &Connection) -> Result<Vec<Heard>, StoreError> {
     let kiosks = reading::kiosks(db)?.into_iter().map(|kiosk| Heard {
         fingerprint: fingerprint(kiosk.key.as_bytes()),
         confirmed: confirmed.contains(&(kiosk.id.clone(), Hash::of(kiosk.key.as_bytes()))),
+        enrolled: kiosk.enrolled,
         batch: batches.get(kiosk.id.as_str()).copied().flatten(),
         heartbeat: heartbeats.remove(kiosk.id.as_str()),
         id: kiosk.id,
