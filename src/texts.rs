@@ -305,7 +305,7 @@ texts! {
     DeliveryTexts {
         subject_rate, subject_n, subject_none, subject_all, subject_silent, subject_back, subject_test,
         test_text, silent_intro, silent_line, silent_advice, back_intro, back_line,
-        see_summary, see_all, see_fleet, no_officials, sent_by,
+        see_summary, see_all, see_fleet, no_officials, one_official, sent_by,
         nav, title, intro, off, test, test_said, none, caption, written, to,
         waiting, sending, sent, refused, unclear, server_said, tries, again, again_help, again_said, gone, no_office, files, files_none,
         files_well, files_wrong, files_not_yet,

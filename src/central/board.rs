@@ -34,8 +34,6 @@ use crate::texts::Texts;
 
 /// Weeks on the board. They move by whole ones: two looks differ by a week, never by a day.
 const WEEKS: i64 = 4;
-/// So many officials at least have ratings among those on the board: of one alone it would be theirs.
-const OFFICIALS: usize = 2;
 /// Most reasons of each kind.
 const MOST_REASONS: usize = 4;
 /// Most changes that are shown, the latest first; in the hall, where nobody can look further down, and on a page.
@@ -57,11 +55,6 @@ fn shown_days(today: Date) -> Option<Period> {
     Period::new(last.checked_sub((WEEKS * 7 - 1).days()).ok()?, last).ok()
 }
 
-/// Whether a summary is of more than one official.
-fn is_of_several(summary: &Summary) -> bool {
-    summary.by_official.iter().filter(|row| row.n + row.withheld > 0).count() >= OFFICIALS
-}
-
 /// `GET /board/{office}`, for everybody.
 pub(super) async fn page(
     State(central): State<Arc<Central>>,
@@ -75,7 +68,7 @@ pub(super) async fn page(
         return phone::refusal(&central, texts, StatusCode::NOT_FOUND);
     };
     let summary = match central.summaries(&directory).of_final_days(period).await {
-        Ok(summary) => summary.filter(is_of_several),
+        Ok(summary) => summary.filter(Summary::is_of_several),
         Err(error) => return unread(&central, texts, &error),
     };
     let changes = match changes(&central, &directory.office.code).await {

@@ -428,6 +428,12 @@ impl Summary {
         self
     }
 
+    /// Whether more than one official has ratings in it. Of one alone the office's figures are theirs: they are told to
+    /// nobody who does not sign in for them.
+    pub fn is_of_several(&self) -> bool {
+        self.by_official.iter().filter(|row| row.n + row.withheld > 0).nth(1).is_some()
+    }
+
     /// The days that it is of.
     pub fn period(&self) -> Period {
         let last = self.to.unwrap_or(self.date);

@@ -144,6 +144,25 @@ async fn a_days_results_go_out_once_when_the_office_has_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_an_office_where_one_official_was_rated_mail_tells_how_many_and_no_more() {
+    let Some(mut mail) = MailServer::start() else { return };
+    let to = ["phu-sa/chu-tich@phusa.example"];
+    let central = TestCentral::with_config(config(mail.port, &to), at("2026-11-24 16:30")).await;
+    let mut kiosk = central.kiosk("q3").await;
+    for _ in 0..40 {
+        rate(&mut kiosk.desk(), "khong_hai_long", &["thai_do"]);
+    }
+    sent(&kiosk).await;
+    central.clock.set(at("2026-11-24 17:05"));
+    settle(&central).await;
+    let taken = mail.taken(1).await;
+    let (subject, text) = (&taken[0].subject, &taken[0].text);
+    assert!(subject.contains("40 lượt đánh giá") && !subject.contains('%'), "{subject}");
+    assert!(text.contains("40 lượt đánh giá (của một cán bộ"), "{text}");
+    assert!(!text.contains('%') && !text.contains("Thái độ"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_breaks_each_mail_arrives_once_or_somebody_is_told() {
     let Some(mut mail) = MailServer::start() else { return };
     let to = ["phu-sa/later@x.example", "phu-sa/never@x.example", "phu-sa/hangup@x.example"];

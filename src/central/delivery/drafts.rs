@@ -130,7 +130,8 @@ impl Writer<'_> {
         let office = &directory.office.name;
         let date = self.day(summary.date);
         let n = self.number(summary.n);
-        let subject = match summary.rate {
+        let several = summary.is_of_several();
+        let subject = match summary.rate.filter(|_| several) {
             Some(rate) => {
                 let rate = self.percent(rate);
                 fill(&d.subject_rate, &[("office", office), ("rate", &rate), ("date", &date)])
@@ -143,8 +144,12 @@ impl Writer<'_> {
         let head = [office.clone(), t.period(Period::day(summary.date))].into_iter().chain(day_off);
         text.add(head.chain([t.state(summary, self.now)]));
 
-        let rate = self.rate(summary.n, summary.satisfied, summary.rate.zip(summary.interval));
-        let usual = summary.usual.rate.map(|rate| {
+        let rate = if several || summary.n == 0 {
+            self.rate(summary.n, summary.satisfied, summary.rate.zip(summary.interval))
+        } else {
+            format!("{} ({})", fill(&t.ratings_n, &[("n", &n)]), d.one_official)
+        };
+        let usual = summary.usual.rate.filter(|_| several).map(|rate| {
             let title = fill(&t.usual, &[("days", &summary.usual.days)]);
             format!("{title} {}", self.percent(rate))
         });
@@ -160,8 +165,8 @@ impl Writer<'_> {
         text.add(rates.chain([format!("{}: {response}", t.response)]));
 
         let attention = self.attention(summary, kiosk).into_iter();
-        text.list(&t.attention, attention.chain(rises.iter().cloned()));
-        let reasons = summary.reasons.iter().map(|reason| {
+        text.list(&t.attention, attention.chain(rises.iter().filter(|_| several).cloned()));
+        let reasons = summary.reasons.iter().filter(|_| several).map(|reason| {
             let known = forms.reason_text(&reason.code, &self.texts.language);
             format!("{}: {}", known.unwrap_or_else(|| reason.code.clone()), self.number(reason.n))
         });
@@ -176,7 +181,7 @@ impl Writer<'_> {
         let t = &self.texts.summary;
         let time = |at: At| at.civil().strftime("%H:%M").to_string();
         let against = Against::of(summary.interval, &summary.usual);
-        let below = (against == Against::Below)
+        let below = (against == Against::Below && summary.is_of_several())
             .then(|| format!("{}: {}", t.rate, self.texts.offices.below));
         let down = summary.down.iter().map(|down| {
             let (from, to) = (time(down.from), time(down.to));
@@ -232,10 +237,7 @@ impl Writer<'_> {
         }));
         text.list(&t.attention, attention.iter().map(|one| format!("{}: {}", one.name, why(one))));
         let above = all().filter(|line| line.against == Against::Above);
-        let above = above.map(|line| {
-            let rate = self.rate(line.n, line.satisfied, line.rate.zip(line.interval));
-            format!("{}: {}; {rate}", line.name, o.above)
-        });
+        let above = above.map(|line| format!("{}: {}", line.name, o.above));
         text.list(&t.commended, above);
         let page = format!("/offices/{}", offices.date);
         self.ending(&d.see_all, &page).into_iter().for_each(|part| text.add([part]));
