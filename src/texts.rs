@@ -340,7 +340,7 @@ texts! {
         role_reader_help, role_official_help, unit, official, official_help, province, state, accounts_title,
         add_title, add, added, link_for, link_help, link_again, link_made, close, reopen, closed, waiting,
         in_use, closed_said, reopened_said, role_shape, official_shape, reader_shape, not_yours,
-        not_own, own_title, own_none, own_nobody, own_early, own_early_hint, own_note, looks_title,
+        not_own, own_title, own_print, own_none, own_nobody, own_early, own_early_hint, own_note, looks_title,
         looks_help, looks_none, look_at, look_who, look_of, look_page, look_data, look_file,
     }
 }

@@ -52,6 +52,7 @@ impl Pages {
             ("deliveries.html", include_str!("../../ui/web/deliveries.html")),
             ("directory.html", include_str!("../../ui/web/directory.html")),
             ("office.html", include_str!("../../ui/web/office.html")),
+            ("paper.html", include_str!("../../ui/web/paper.html")),
             ("views.html", include_str!("../../ui/web/views.html")),
             ("bands.html", include_str!("../../ui/web/bands.html")),
             ("offices.html", include_str!("../../ui/web/offices.html")),

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use hailong::domain::access::Role;
+use hailong::domain::access::{Role, Standing};
 use serde_json::{Value, json};
 
 use crate::common::{TestCentral, has};
@@ -117,6 +117,25 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
     }
     for screen in ["Trần Thị Mận", "XLSX", "Đăng xuất", "Từ ngày"] {
         assert!(!words.contains(screen), "{screen} is on the paper");
+    }
+    if kept.is_some() {
+        told("pdftoppm", &["-r", "70", "-png", file, file.trim_end_matches(".pdf")]);
+    }
+    // And what an official is told of themselves.
+    let official = Standing::official("phu-sa".parse().unwrap(), "cb07".parse().unwrap());
+    let login = central.account(official).await;
+    let path = central.central.sign_ins.open_door(login);
+    browser.open(&format!("http://{}{path}", central.staff)).await;
+    browser.open(&format!("http://{}/own/2026-11-24", central.staff)).await;
+    browser.ask("return document.fonts.ready.then(() => true)").await;
+    let file = kept.as_deref().unwrap_or(folder.path()).join("report-own.pdf");
+    printed(&browser, &file).await;
+    let file = file.to_str().unwrap();
+    let text = told("pdftotext", &[file, "-"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for one in ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "BÁO CÁO", "đối với cán bộ"]
+    {
+        assert!(words.contains(one), "{one} is not on the paper: {words}");
     }
     if kept.is_some() {
         told("pdftoppm", &["-r", "70", "-png", file, file.trim_end_matches(".pdf")]);

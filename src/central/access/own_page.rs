@@ -22,7 +22,7 @@ use crate::central::service::Central;
 use crate::central::staff::{in_language, refuse, render};
 use crate::central::store::StoreError;
 use crate::central::summary::SummaryError;
-use crate::central::summary_page::views;
+use crate::central::summary_page::{printed, views};
 use crate::domain::access::{DELIVERY, View};
 use crate::domain::ids::{OfficeCode, OfficialId};
 use crate::domain::office::Directory;
@@ -158,6 +158,7 @@ pub async fn page(
         "own": own,
         "office_name": directory.as_ref().map(|directory| &directory.office.name),
         "date_long": s.period(period),
+        "printed": printed(s, today),
         "is_day": period.kind() == Kind::Day,
         "views": views,
         "prev": other(period.previous()),
