@@ -3,6 +3,8 @@
 mod common;
 
 use common::{TestCentral, at, of_day, rate, signed_in};
+use hailong::domain::line::{Event, Line};
+use hailong::kiosk::journal_reader::JournalReader;
 
 #[tokio::test]
 async fn a_tap_becomes_a_figure_of_the_daily_summary() {
@@ -34,6 +36,59 @@ async fn a_tap_becomes_a_figure_of_the_daily_summary() {
     assert_eq!(json["by_hour"], serde_json::json!([{ "hour": 8, "n": 7 }]));
     assert_eq!(json["reasons"][0]["code"], "niem_no");
     assert_eq!(json["rate"], serde_json::Value::Null, "7 ratings give no rate");
+    assert_eq!(central.store().findings().await.unwrap(), []);
+}
+
+/// A kiosk that stays on over night says itself that its day is over: the evening's figures are those of the day.
+#[tokio::test]
+async fn a_day_is_complete_in_the_evening_though_its_kiosk_stays_on() {
+    let central = TestCentral::start().await;
+    let mut kiosk = central.kiosk("q3").await;
+    central.clock.set(at("2026-11-24 08:15"));
+    let mut desk = kiosk.desk();
+    for _ in 0..7 {
+        rate(&mut desk, "rat_hai_long", &["niem_no"]);
+    }
+    let path = kiosk.path();
+    let ended = || {
+        let journal = JournalReader::open(&path).unwrap();
+        let lines = journal.lines(1, journal.last().unwrap()).unwrap();
+        let read = lines.iter().map(|line| serde_json::from_slice::<Line>(line).unwrap());
+        read.filter(|line| line.event == Event::DayEnded).count()
+    };
+    let last = || JournalReader::open(&path).unwrap().last().unwrap();
+    let (directory, forms) = (&central.central.config.offices[0], &central.central.config.forms);
+    let date = "2026-11-24".parse().unwrap();
+    let figures = async || {
+        let now = central.central.now();
+        let summary = of_day(central.store(), directory, forms, date, now).await.unwrap();
+        let json = serde_json::to_value(&summary).unwrap();
+        (json["state"].as_str().unwrap().to_owned(), json["n"].as_u64().unwrap())
+    };
+
+    central.clock.set(at("2026-11-24 17:01"));
+    desk.follow_roster().unwrap();
+    assert_eq!(ended(), 0, "somebody may still be on their way out");
+    kiosk.sent(last()).await;
+    assert_eq!(figures().await, ("provisional".into(), 5));
+    central.clock.set(at("2026-11-24 17:02"));
+    for _ in 0..3 {
+        desk.follow_roster().unwrap();
+    }
+    assert_eq!(ended(), 1, "once");
+    kiosk.sent(last()).await;
+    assert_eq!(figures().await, ("complete".into(), 7));
+
+    // Somebody is served late all the same: it is counted, and said again.
+    central.clock.set(at("2026-11-24 17:40"));
+    rate(&mut desk, "hai_long", &[]);
+    desk.follow_roster().unwrap();
+    assert_eq!(ended(), 2);
+    kiosk.sent(last()).await;
+    central.clock.set(at("2026-12-02 00:05"));
+    desk.follow_roster().unwrap();
+    kiosk.sent(last()).await;
+    assert_eq!(figures().await, ("final".into(), 8));
     assert_eq!(central.store().findings().await.unwrap(), []);
 }
 

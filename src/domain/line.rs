@@ -19,6 +19,8 @@ pub enum Event {
     Started,
     /// The process ended in good order.
     Stopped,
+    /// The office closed a while ago and nobody is at the kiosk, which stays on: its day is over.
+    DayEnded,
     /// Another official, or nobody, is on shift at a counter.
     Shift,
     /// One citizen's service was opened for rating.

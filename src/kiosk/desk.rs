@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use zeroize::Zeroizing;
 
 use super::duty::Duty;
@@ -26,6 +27,8 @@ use crate::domain::ticket::{Claims, TicketKey};
 use crate::domain::time::At;
 use crate::files::write_whole;
 
+/// A kiosk at which nobody is says so many minutes after closing that its day is over.
+const SETTLED_MINUTES: i64 = 2;
 /// Wrong codes in a row, so that a restart gives nobody new tries.
 const ATTEMPTS: &str = "staff-attempts.json";
 
@@ -77,6 +80,8 @@ pub struct Desk {
     on_shift: BTreeMap<CounterId, Option<OfficialId>>,
     /// The epoch in which `on_shift` was noted.
     noted: Option<Epoch>,
+    /// The day that was said to be over, unless somebody came after that.
+    ended: Option<Date>,
 }
 
 impl Desk {
@@ -111,6 +116,7 @@ impl Desk {
             duty,
             on_shift,
             noted: None,
+            ended: None,
         };
         match desk.note_setting() {
             // The journal found is damaged: it is moved aside, and the new one has all to be told.
@@ -203,11 +209,26 @@ impl Desk {
         Ok(())
     }
 
-    /// Notes a jump of the clock, and the changes of shift at all counters, if there are any.
+    /// Notes a jump of the clock, and the changes of shift at all counters, if there are any; and that the day is over,
+    /// once the office has closed. For when nobody is at the kiosk.
     pub fn follow_roster(&mut self) -> Result<(), JournalError> {
         self.journal.follow_clock()?;
         let enrolled = Arc::clone(&self.enrolled);
-        enrolled.counters.iter().try_for_each(|counter| self.follow_shift(counter))
+        enrolled.counters.iter().try_for_each(|counter| self.follow_shift(counter))?;
+        self.end_day()
+    }
+
+    fn end_day(&mut self) -> Result<(), JournalError> {
+        let now = At::new(self.clock.now());
+        let today = now.date();
+        let closes = self.enrolled.directory.closes_on(today);
+        let settled = At::from_civil(today.to_datetime(closes)).plus_minutes(SETTLED_MINUTES);
+        if now < settled || self.ended == Some(today) {
+            return Ok(());
+        }
+        self.journal.append(Line::draft(Event::DayEnded), &[])?;
+        self.ended = Some(today);
+        Ok(())
     }
 
     fn follow_shift(&mut self, counter: &CounterId) -> Result<(), JournalError> {
@@ -236,6 +257,7 @@ impl Desk {
 
     /// Keeps a record. Returns after the disk has it.
     pub fn keep(&mut self, record: &Record) -> Result<Kept, JournalError> {
+        self.ended = None;
         match record {
             Record::Open { by, counter, level } => {
                 self.follow_shift(counter)?;

@@ -78,7 +78,12 @@ impl Writer {
         let office = state.office.as_ref()?;
         let closes = self.author.closing.on(office, line.at.date());
         let closed = closes.is_some_and(|closes| line.at.civil().time() >= closes);
-        if line.event == Event::Stopped && closed { Some(date) } else { date.yesterday().ok() }
+        match line.event {
+            // Its own calendar says so, which may close earlier than the office does on other days.
+            Event::DayEnded => Some(date),
+            Event::Stopped if closed => Some(date),
+            _ => date.yesterday().ok(),
+        }
     }
 
     /// Notes how far the order of placing had come when a day became complete.
