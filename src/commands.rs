@@ -130,6 +130,11 @@ pub fn screens(_: &Screens) -> Result<(), Failure> {
 
 #[cfg(all(feature = "kiosk", feature = "central"))]
 pub fn screens(asked: &Screens) -> Result<(), Failure> {
+    if let Some(subject) = &asked.of {
+        return hailong::demo::gallery::write_form(&asked.folder, subject)
+            .map(drop)
+            .map_err(of_demo);
+    }
     let config = asked.config.as_deref();
     let written =
         hailong::demo::gallery::write(&asked.folder, config, &asked.only).map_err(of_demo)?;

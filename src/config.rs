@@ -76,6 +76,11 @@ impl<'a> Source<'a> {
         if whole { Ok(source) } else { Err(source.error(end..end, "expected UTF-8 text")) }
     }
 
+    /// A text that came another way than from a file, under a name.
+    pub fn of_text(name: &'a Path, text: String) -> Self {
+        Self { file: name, text }
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.text

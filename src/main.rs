@@ -263,6 +263,9 @@ struct Screens {
     /// Only screens whose name has these words in it, such as `reasons` or `vi-portrait`.
     #[arg(long, value_name = "WORDS", default_value = "")]
     only: String,
+    /// What the central service asks to be drawn: a form, on one panel.
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["config", "only"])]
+    of: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

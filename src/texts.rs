@@ -3,7 +3,7 @@
 //! A file is a [`Texts`], whole: a text that is missing or unknown is a mistake with its line, so
 //! no catalogue can lag behind another. Wordings of forms stand in the forms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::civil::{Date, Weekday};
@@ -13,6 +13,7 @@ use toml::Spanned;
 
 use crate::config::{ConfigError, Source};
 use crate::domain::access::{Right, Role};
+use crate::domain::form::{BadForm, Form, Text};
 use crate::domain::ids::CounterId;
 use crate::domain::office::{Counter, Office};
 use crate::domain::period::{self, Period};
@@ -56,6 +57,8 @@ pub struct Texts {
     pub offices: OfficesTexts,
     /// What the pages of the directory say.
     pub directory: DirectoryTexts,
+    /// What the pages of rating forms say.
+    pub forms: FormsTexts,
     /// What the page of reports of violations says.
     pub reports: ReportsTexts,
     /// What an office's public board says.
@@ -152,6 +155,15 @@ macro_rules! texts {
             fn of(texts: Vec<String>) -> Self {
                 let mut texts = texts.into_iter();
                 Self { $($field: texts.next().unwrap_or_default()),* }
+            }
+
+            /// The same, but for what a form version says in place of texts in a language.
+            #[inline(never)]
+            pub fn reworded(&self, own: &BTreeMap<String, Text>, language: &str) -> Self {
+                let text = |(key, text): (&str, &str)| {
+                    own.get(key).and_then(|own| own.get(language)).map_or(text, |own| own).to_owned()
+                };
+                Self::of(self.all().map(text).collect())
             }
 
             /// Every text, by its key.
@@ -288,6 +300,17 @@ texts! {
         title, none, none_help, reasons, of_service, of_procedure, changes, changes_none, because, note, in_hall, leave_hall,
         link, intro, see, tell, change, change_help, because_of, because_help, told, shape, on_board, take_back, taken_back,
         taken_back_why, gone,
+    }
+}
+
+texts! {
+    /// What the pages of rating forms say.
+    FormsTexts {
+        title, help, link, list_title, col_version, col_question, col_from, col_decision, col_state, in_force, to_come, past,
+        unused, used_by, of_files, put_by, pictures_title, pictures_help, no_pictures, no_office, picture, content_title,
+        level, satisfied, satisfied_yes, satisfied_no, pole_good, pole_middle, pole_bad, reasons, about_official,
+        about_procedure, wishes, questions, own_texts, next_title, next_help, next_text, check, draft_title, draft_help,
+        put, done, wrong, back,
     }
 }
 
@@ -503,10 +526,66 @@ impl Texts {
         format!("{} · {}", self.counter_of(counter.number), counter.name)
     }
 
+    /// What is said while a version of a form is shown: keys that are not known here are passed over.
+    pub fn beside(&self, form: &Form) -> Self {
+        let mut texts = self.clone();
+        if let Some(own) = form.texts.get("kiosk") {
+            texts.kiosk = texts.kiosk.reworded(own, &self.language);
+        }
+        if let Some(own) = form.texts.get("phone") {
+            texts.phone = texts.phone.reworded(own, &self.language);
+        }
+        texts
+    }
+
+    /// Checks what a version of a form says in place of these texts: its sections and keys, and that what is filled in
+    /// stays the same.
+    ///
+    /// # Errors
+    /// Where it is not so.
+    pub fn check_own(&self, form: &Form) -> Result<(), BadForm> {
+        for (section, own) in &form.texts {
+            let fail = |key: Option<&str>, message: String| {
+                let key = key.map(|key| format!(".{key}")).unwrap_or_default();
+                Err(BadForm { path: format!("texts.{section}{key}"), message })
+            };
+            let known: BTreeMap<&str, &str> = match section.as_str() {
+                "kiosk" => self.kiosk.all().collect(),
+                "phone" => self.phone.all().collect(),
+                _ => return fail(None, "expected the section kiosk or phone".into()),
+            };
+            for (key, text) in own {
+                let Some(usual) = known.get(key.as_str()) else {
+                    return fail(Some(key), format!("expected the key of a text of {section}"));
+                };
+                let Some(text) = text.get(&self.language) else { continue };
+                if filled_in(text) != filled_in(usual) {
+                    let expected = filled_in(usual).into_iter().collect::<Vec<_>>().join(", ");
+                    let message = if expected.is_empty() {
+                        "expected a text in which nothing is filled in".to_owned()
+                    } else {
+                        format!("expected a text with {expected}")
+                    };
+                    return fail(Some(key), message);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A counter by its number: “Quầy 3”.
     pub fn counter_of(&self, number: u16) -> String {
         self.counter.replace("{number}", &number.to_string())
     }
+}
+
+/// The `{name}`s of a text.
+fn filled_in(text: &str) -> BTreeSet<&str> {
+    let names = text.match_indices('{').filter_map(|(from, _)| {
+        let end = text[from..].find('}')?;
+        Some(&text[from..=from + end])
+    });
+    names.collect()
 }
 
 /// A text with what stands for its `{name}`s.

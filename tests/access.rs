@@ -3,8 +3,9 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use common::web::{form_of, send};
+use common::web::{form_of, page, send};
 use common::{TestCentral, at, rate, sample_config};
 use hailong::central::access::account_page::draw_token;
 use hailong::central::access::accounts_page::{invite, new_account};
@@ -70,17 +71,31 @@ fn everybody() -> Vec<Standing> {
 /// What a form with files is sent as.
 const PARTS: &str = "multipart/form-data; boundary=x";
 
+/// What was drawn of a form, as the address of its pictures names it.
+static DRAWN: OnceLock<String> = OnceLock::new();
+
+async fn drawn(central: &TestCentral) -> String {
+    let cookie = central.cookie(Role::Administrator).await;
+    let (_, page) = page(central, "/forms/nam-muc@2", &cookie).await;
+    let (_, rest) = page.split_once("/forms/pictures/").expect("a picture");
+    rest.split('/').next().expect("a hash").to_owned()
+}
+
 /// How a door is asked: its method, its path for an office, and a body that changes nothing.
 fn asked(path: &str, office: &str) -> Vec<(Method, String, &'static str, &'static str)> {
     let path = path
         .replace("{office}", office)
         .replace("{period}", "2026-11-24")
+        .replace("{form}", "nam-muc@2")
+        .replace("{subject}", DRAWN.get().map_or("-", String::as_str))
+        .replace("{place}", "0")
         .replace("{day}", "2026-11-24");
     let form = "application/x-www-form-urlencoded";
     let json = "application/json";
     let get = |path: &str| (Method::GET, path.to_owned(), "", "");
     match path.as_str() {
-        "/account" | "/accounts" | "/fleet" | "/directory" | "/deliveries" | "/reports" => {
+        "/account" | "/accounts" | "/fleet" | "/directory" | "/deliveries" | "/reports"
+        | "/forms" => {
             vec![get(&path), (Method::POST, path.clone(), form, "do=")]
         }
         "/summary/phu-sa" | "/summary/dong-tien" => {
@@ -131,6 +146,7 @@ async fn ask(
 #[tokio::test(flavor = "multi_thread")]
 async fn every_door_opens_for_whom_it_should_of_every_unit_and_for_nobody_else() {
     let central = two_offices().await;
+    DRAWN.set(drawn(&central).await).expect("once");
     let mut tried: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for door in DOORS {
         for one in asked(door.path, OFFICES[0]) {

@@ -123,7 +123,7 @@ fn change_words(one: &Decided) -> Value {
 
 /// The figures of the board: of the office as a whole, and of nobody in it.
 fn figures(central: &Central, texts: &Texts, directory: &Directory, summary: &Summary) -> Value {
-    let forms = &central.config.forms;
+    let forms = &central.forms();
     let last = summary.to.unwrap_or(summary.date);
     let form = forms.in_force(&directory.office.form, last);
     let one_line = |text: &str| text.replace('\n', " ");

@@ -122,6 +122,8 @@ pub struct Config {
     pub keep_words_days: u16,
     /// Answers are erased after so many days, 366 to 36,500, and not before their words.
     pub keep_answers_days: u16,
+    /// The program that draws kiosks' screens: this one.
+    pub drawing: PathBuf,
     /// Where the roots of days are handed to, if anywhere.
     pub roots: Option<PathBuf>,
     /// Where each day's summaries go as files, if anywhere.
@@ -140,13 +142,14 @@ impl Config {
         let base = file.parent().unwrap_or(Path::new("."));
         let listeners = listeners(&source, base, &read)?;
         let [(citizens, citizens_approach), (staff, staff_approach)] = listeners;
+        let texts = Texts::read_all(&source, base, &read.texts)?;
         let mut forms: Vec<Form> = Vec::new();
         for path in &read.forms {
             let file = base.join(path.get_ref());
             if !file.is_file() {
                 return Err(source.error(path.span(), "expected the file of a form"));
             }
-            let form = read_form(&file)?;
+            let form = form_of(&Source::read(&file)?, &texts)?;
             if forms.iter().any(|other| other.reference() == form.reference()) {
                 let named = format!("expected each form once, found {} again", form.reference());
                 return Err(source.error(path.span(), named));
@@ -215,7 +218,6 @@ impl Config {
             }
             days => days.as_ref().map(|days| *days.get_ref()).unwrap_or_default(),
         };
-        let texts = Texts::read_all(&source, base, &read.texts)?;
         let mail = read.mail.map(|mail| MailConfig::read(&source, base, mail, &texts));
         Ok(Self {
             data: base.join(read.data.get_ref()),
@@ -234,6 +236,7 @@ impl Config {
             folders,
             staff_codes,
             procedures: posted,
+            drawing: std::env::current_exe().unwrap_or_default(),
             // A share may be away for a while: then the service goes on, and says so.
             keep_words_days,
             keep_answers_days,
@@ -347,11 +350,14 @@ fn listeners(
     Ok([(citizens, citizens_approach), (staff, staff_approach)])
 }
 
-/// Reads and checks one version of a form.
-pub fn read_form(file: &Path) -> Result<Form, ConfigError> {
-    let source = Source::read(file)?;
+/// Reads one version of a form, and checks it beside all texts.
+///
+/// # Errors
+/// Where it is not one.
+pub fn form_of(source: &Source<'_>, texts: &[Texts]) -> Result<Form, ConfigError> {
     let form: Form = source.toml()?;
-    form.check().map_err(|bad| source.error_at(&bad.path, &bad.message))?;
+    let own = || texts.iter().try_for_each(|texts| texts.check_own(&form));
+    form.check().and_then(|()| own()).map_err(|bad| source.error_at(&bad.path, &bad.message))?;
     Ok(form)
 }
 

@@ -23,7 +23,7 @@ pub fn of(central: &Central, kiosk: &Kiosk) -> Option<Configuration> {
         counters: kiosk.counters.clone(),
         public_url: config.public_url.clone(),
         directory: directory.for_kiosk(),
-        forms: config.forms.iter().filter(own).cloned().collect(),
+        forms: central.forms().iter().filter(own).cloned().collect(),
         texts,
         staff_codes: config.staff_codes.get(&kiosk.office).cloned().unwrap_or_default(),
         procedures: config.procedures.get(&kiosk.office).map(|(hash, _)| *hash),

@@ -128,7 +128,7 @@ fn setting<'a>(
         unit: who.unit(),
         // Whoever is of one office need not name it.
         one: one.or(who.unit().0.as_ref()),
-        forms: &central.config.forms,
+        forms: central.forms(),
         first_form: &central.config.first_form,
         signals: Some(central.config.signals),
         emptied: None,
@@ -191,6 +191,10 @@ fn show_front(central: &Central, texts: &Texts, who: &Who, told: Told) -> Respon
         "workbook": format!("{workbook}&lang={}", texts.language),
         "import": in_language(central, texts, "/directory/import"),
         "here": here,
+        "rating_forms": {
+            "href": in_language(central, texts, "/forms"),
+            "label": texts.forms.link,
+        },
         "typed": told.typed,
         "said": told.said,
         "wrong": told.wrong,
@@ -212,8 +216,9 @@ pub(super) fn ended_text(ended: &Ended, t: &DirectoryTexts) -> String {
 
 /// Forms that an office can have: their codes, and the question of the latest version.
 pub(super) fn forms(central: &Central, texts: &Texts) -> Vec<Value> {
+    let known = central.forms();
     let mut forms: Vec<(&str, String)> = Vec::new();
-    for form in central.config.forms.iter() {
+    for form in known.iter() {
         let question = crate::domain::form::in_language(&form.question, &texts.language);
         let question = question.replace('\n', " ");
         match forms.iter_mut().find(|(code, _)| *code == form.code) {

@@ -121,11 +121,11 @@ pub async fn of_service(
     let (to, handed) = mpsc::channel(2);
     tokio::spawn(async move {
         let (store, offices) = (central.store.as_ref(), central.offices());
-        let reader = || Intake::new(central.keys.openings(), central.config.forms.clone());
+        let reader = || Intake::new(central.keys.openings(), central.known_forms.clone());
         let source = Source {
             store,
             keys: &central.keys,
-            forms: central.config.forms.iter().cloned().collect(),
+            forms: central.forms().iter().cloned().collect(),
             offices: &offices,
             reader: asked.opened.then(|| Arc::new(reader())),
             now: central.now(),

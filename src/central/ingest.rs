@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 
+use super::known_forms::KnownForms;
 use super::store::{Entry, ErasedBody, Rereader, Segment, Verified};
 use crate::domain::archive;
 use crate::domain::batch::{BadBatch, Content, Header, Unpacker, Unverified, read_stored};
@@ -29,7 +30,7 @@ const REMEMBERED: usize = 4_096;
 pub struct Intake {
     /// By the id that headers name.
     opening_keys: HashMap<String, OpeningKey>,
-    forms: Forms,
+    forms: KnownForms,
     ratchets: Mutex<HashMap<(KioskId, Epoch), Ratchet>>,
     /// As many as were ever at work at once.
     unpackers: Mutex<Vec<Unpacker>>,
@@ -37,11 +38,14 @@ pub struct Intake {
 
 impl Intake {
     /// With the keys that open bodies and the forms that are known.
-    pub fn new(opening_keys: impl IntoIterator<Item = OpeningKey>, forms: Forms) -> Self {
+    pub fn new(
+        opening_keys: impl IntoIterator<Item = OpeningKey>,
+        forms: impl Into<KnownForms>,
+    ) -> Self {
         let named = opening_keys.into_iter().map(|key| (key.sealing_key().id(), key));
         Self {
             opening_keys: named.collect(),
-            forms,
+            forms: forms.into(),
             ratchets: Mutex::default(),
             unpackers: Mutex::default(),
         }
@@ -106,6 +110,7 @@ impl Intake {
         for body in &content.bodies {
             bodies.entry(body.seq).or_default().push(body);
         }
+        let forms = self.forms.now();
         let mut ratchet = self.ratchet_at(header);
         let mut entries = Vec::with_capacity(header.count as usize);
         for (seq, bytes) in (header.first..).zip(content.lines()) {
@@ -119,7 +124,7 @@ impl Intake {
             if let Ok(line) = &entry.line {
                 let sealed = bodies.get(&seq).map_or(&[][..], Vec::as_slice);
                 let body = |kind| sealed.iter().find(|body| body.kind == kind).copied();
-                (entry.answers, entry.unusable) = answers(&self.forms, line, body, |body, hash| {
+                (entry.answers, entry.unusable) = answers(&forms, line, body, |body, hash| {
                     let ratchet = ratchet.as_ref().ok_or_else(|| "body_not_opened".to_owned())?;
                     ratchet
                         .open(&header.kiosk, header.epoch, seq, body.kind, &body.bytes, hash)

@@ -52,6 +52,11 @@ impl Offices {
         &self.in_files
     }
 
+    /// Whoever has this changes what is in force, alone.
+    pub(super) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
     fn put(&self, changed: Vec<Directory>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = now.to_vec();
@@ -92,7 +97,7 @@ impl Central {
         let central = Arc::clone(self);
         // To its end, even if nobody waits for it any more.
         let done = tokio::spawn(async move {
-            let _one = central.offices.changing.lock().await;
+            let _one = central.offices.changing().await;
             let is_as_it_was = |(before, directory): &(Option<Hash>, Directory)| {
                 central.directory(&directory.office.code).map(|now| now.digest()) == *before
             };
@@ -103,7 +108,9 @@ impl Central {
             let _placing = central.placing.read().await;
             central.store.redirect(changed.clone(), person).await?;
             central.offices.put(changed);
-            if let Err(error) = report::keep_setting(&central.config, &central.offices()) {
+            if let Err(error) =
+                report::keep_setting(&central.config, &central.forms(), &central.offices())
+            {
                 tracing::error!(%error, "the setting beside the store is not of now");
             }
             Ok(())

@@ -114,7 +114,8 @@ pub(super) async fn page(
         .groups
         .iter()
         .map(|group| {
-            let form = central.config.forms.in_force(&group.form, period.from());
+            let forms = central.forms();
+            let form = forms.in_force(&group.form, period.from());
             let question =
                 form.map(|form| worded(&form.question, &texts.language).replace('\n', " "));
             let satisfied =
@@ -203,7 +204,7 @@ pub(super) fn attention_text(central: &Central, line: &Line, texts: &Texts) -> S
         counted(&t.down, line.down),
         counted(&t.signals, line.signals),
     ];
-    let rises = rises_text(&central.config.forms, &line.rises, texts);
+    let rises = rises_text(&central.forms(), &line.rises, texts);
     reasons.into_iter().flatten().chain(rises).collect::<Vec<_>>().join("; ")
 }
 

@@ -52,6 +52,8 @@ impl Pages {
             ("deliveries.html", include_str!("../../ui/web/deliveries.html")),
             ("directory.html", include_str!("../../ui/web/directory.html")),
             ("office.html", include_str!("../../ui/web/office.html")),
+            ("rating-forms.html", include_str!("../../ui/web/rating-forms.html")),
+            ("rating-form.html", include_str!("../../ui/web/rating-form.html")),
             ("paper.html", include_str!("../../ui/web/paper.html")),
             ("views.html", include_str!("../../ui/web/views.html")),
             ("bands.html", include_str!("../../ui/web/bands.html")),

@@ -53,15 +53,15 @@ impl From<BadTicket> for Closed {
 }
 
 /// A ticket that may be used.
-struct Open<'a> {
+struct Open {
     claims: Claims,
     kiosk: Kiosk,
     office: String,
-    form: &'a Form,
+    form: Form,
     opening: Option<Line>,
 }
 
-async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed> {
+async fn open(central: &Central, ticket: &str) -> Result<Open, Closed> {
     let number = Claims::claimed_kiosk(ticket).ok_or(Closed::NotValid)?;
     let kiosk = central.store.kiosk_by_number(number).await?.ok_or(Closed::NotValid)?;
     let (claims, until) = claims(central, &kiosk, ticket)?;
@@ -88,9 +88,11 @@ async fn open<'a>(central: &'a Central, ticket: &str) -> Result<Open<'a>, Closed
     }
     let directory = central.directory(&kiosk.office).ok_or(Closed::NotValid)?;
     let shown = state.opening.as_ref().and_then(|line| line.form.as_ref());
+    let forms = central.forms();
     let form = shown
-        .and_then(|form| central.config.forms.get(form))
-        .or_else(|| central.config.forms.in_force(&directory.office.form, claims.opened().date()))
+        .and_then(|form| forms.get(form))
+        .or_else(|| forms.in_force(&directory.office.form, claims.opened().date()))
+        .cloned()
         .ok_or(Closed::NotValid)?;
     Ok(Open { claims, kiosk, office: directory.office.name.clone(), form, opening: state.opening })
 }
@@ -119,7 +121,10 @@ pub async fn form(
 ) -> Response {
     let texts = asked.texts(&central.config);
     match open(&central, &ticket).await {
-        Ok(open) => show(&central, texts, &ticket, &open, &Sent::default(), None),
+        Ok(open) => {
+            let texts = texts.beside(&open.form);
+            show(&central, &texts, &ticket, &open, &Sent::default(), None)
+        }
         Err(closed) => closed_page(&central, texts, closed),
     }
 }
@@ -173,6 +178,7 @@ pub async fn send(
         Ok(open) => open,
         Err(closed) => return closed_page(&central, texts, closed),
     };
+    let texts = &texts.beside(&open.form);
     let level = sent
         .level
         .as_ref()
@@ -224,7 +230,7 @@ fn show(
     central: &Central,
     texts: &Texts,
     ticket: &str,
-    open: &Open<'_>,
+    open: &Open,
     sent: &Sent,
     problem: Option<Problem>,
 ) -> Response {

@@ -106,10 +106,14 @@ pub(super) fn in_language<'a>(
 }
 
 /// Keeps what the service was started with beside its database.
-pub fn keep_setting(config: &Config, offices: &[Arc<Directory>]) -> std::io::Result<()> {
+pub fn keep_setting(
+    config: &Config,
+    forms: &Forms,
+    offices: &[Arc<Directory>],
+) -> std::io::Result<()> {
     let setting = Setting {
         offices: offices.iter().map(|one| Directory::clone(one)).collect(),
-        forms: config.forms.iter().cloned().collect(),
+        forms: forms.iter().cloned().collect(),
         texts: config.texts.clone(),
         staff_url: config.staff_address(),
     };
@@ -182,7 +186,7 @@ pub fn of_folder(
             now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
         }
         let days = FinalDays::default();
-        let summaries = Summaries::new(&store, &days, directory, &forms, now);
+        let summaries = Summaries::new(&store, &days, directory, Arc::new(forms.clone()), now);
         Ok::<_, ReportError>(summaries.of_period(period).await?)
     })?;
     let directory = directory.clone();

@@ -33,8 +33,10 @@ use super::final_days::FinalDays;
 use super::health::Meters;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
+use super::known_forms::KnownForms;
 use super::offices::Offices;
 use super::pages::{self, Pages};
+use super::preview::Previews;
 use super::problem::Problem;
 use super::source::{Gate, Marks};
 use super::store::mail::MailStore;
@@ -54,6 +56,7 @@ use crate::domain::batch::{Header, MAX_PACKED, Unverified, verify};
 use crate::domain::condition::MOST_BYTES;
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::{CentralKeys, Counters, Enrolled, Request, SIGNED, TICKET_KEY_INFO};
+use crate::domain::form::Forms;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::letter::Letter;
 use crate::domain::office::Directory;
@@ -196,6 +199,10 @@ pub struct Central {
     pub(super) meters: Meters,
     /// What is known of offices.
     pub(super) offices: Offices,
+    /// What is known of forms.
+    pub(super) known_forms: KnownForms,
+    /// What forms look like on kiosks.
+    pub(super) previews: Previews,
     /// Changes of offices that somebody was shown and has not decided about.
     pub(super) plans: Plans,
     /// One step in handling a report at a time.
@@ -220,18 +227,21 @@ impl Central {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, ServiceError> {
         let keys = Keys::load_or_create(&config.data)?;
-        let author = Author::of(&keys, &config.offices, config.forms.clone(), Arc::clone(&clock));
+        let known_forms = KnownForms::from(config.forms.clone());
+        let author = Author::of(&keys, &config.offices, known_forms.clone(), Arc::clone(&clock));
         let store = Arc::new(SqliteStore::open(&config.data, author)?);
         for directory in &config.offices {
             store.direct(directory).await?;
         }
         store.mail_left_off().await?;
+        known_forms.add(store.kept_forms().await?.into_iter().map(|kept| kept.form));
         let offices = Offices::new(&config, store.kept_directories().await?);
         config.add_folders_of(&offices.all())?;
-        report::keep_setting(&config, &offices.all())
+        report::keep_setting(&config, &known_forms.now(), &offices.all())
             .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
         Ok(Arc::new(Self {
-            intake: Intake::new(keys.openings(), config.forms.clone()),
+            intake: Intake::new(keys.openings(), known_forms.clone()),
+            known_forms,
             store,
             keys,
             pages: Pages::new(config.citizens_base())?,
@@ -243,6 +253,7 @@ impl Central {
             meters: Meters::default(),
             offices,
             plans: Plans::default(),
+            previews: Previews::default(),
             config,
             clock,
             days: FinalDays::default(),
@@ -265,6 +276,11 @@ impl Central {
         At::new(self.clock.now())
     }
 
+    /// All forms.
+    pub fn forms(&self) -> Arc<Forms> {
+        self.known_forms.now()
+    }
+
     /// An office's summaries as of now.
     pub fn summaries<'a>(&'a self, directory: &'a Directory) -> Summaries<'a> {
         self.summaries_at(directory, self.now())
@@ -273,7 +289,7 @@ impl Central {
     /// The same as of another moment.
     pub(super) fn summaries_at<'a>(&'a self, directory: &'a Directory, now: At) -> Summaries<'a> {
         let store = self.store.as_ref();
-        Summaries::new(store, &self.days, directory, &self.config.forms, now)
+        Summaries::new(store, &self.days, directory, self.forms(), now)
     }
 
     /// An admitted kiosk.
@@ -307,7 +323,7 @@ impl Central {
     pub async fn rebuild(&self) -> Result<Option<Rebuilt>, StoreError> {
         let Ok(_one) = self.rebuilding.try_acquire() else { return Ok(None) };
         // With ratchets of its own: those in use stay where kiosks are.
-        let reader = Intake::new(self.keys.openings(), self.config.forms.clone());
+        let reader = Intake::new(self.keys.openings(), self.known_forms.clone());
         self.store.rebuild(Arc::new(reader)).await.map(Some)
     }
 

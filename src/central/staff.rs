@@ -19,8 +19,8 @@ use super::pages::{Asked, other_languages};
 use super::problem::Problem;
 use super::service::{Central, MAX_FORM, MAX_UPLOAD, file, time_limit};
 use super::{
-    administration, board, comments, delivery, directory_page, fleet_page, health, kiosks,
-    office_page, offices_page, reports_page, service, summary_data, summary_page,
+    administration, board, comments, delivery, directory_page, fleet_page, forms_page, health,
+    kiosks, office_page, offices_page, reports_page, service, summary_data, summary_page,
 };
 use crate::domain::access::{Right, Role};
 use crate::domain::batch::MAX_PACKED;
@@ -97,6 +97,9 @@ pub const DOORS: &[Door] = &[
             get(directory_page::download).post(directory_page::import_by_program)
         })
     },
+    door("/forms", Right::Directory, || get(forms_page::list).post(forms_page::change)),
+    door("/forms/{form}", Right::Directory, || get(forms_page::one)),
+    door("/forms/pictures/{subject}/{place}", Right::Directory, || get(forms_page::picture)),
     door("/metrics", Right::Fleet, || get(health::metrics)),
     door("/api/v1/kiosks", Right::Fleet, || get(kiosks::get)),
     door("/api/v1/matters", Right::Matters, || get(administration::matters)),
@@ -186,7 +189,7 @@ fn reader(central: &Central, texts: &Texts, who: &Who, page: &str) -> Value {
     let links: Vec<Value> = links
         .map(|(_, label, path, shows)| {
             let href = in_language(central, texts, path);
-            json!({ "label": label, "href": href, "here": shows == page || (shows, page) == ("directory.html", "office.html")
+            json!({ "label": label, "href": href, "here": shows == page || (shows == "directory.html" && ["office.html", "rating-forms.html", "rating-form.html"].contains(&page))
                 || (shows, page) == ("summary.html", "offices.html") })
         })
         .collect();

@@ -41,7 +41,7 @@ pub struct Summaries<'a> {
     store: &'a dyn Store,
     days: &'a FinalDays,
     directory: &'a Directory,
-    forms: &'a Forms,
+    forms: Arc<Forms>,
     now: At,
     /// Names the directory among the days that are remembered.
     digest: Hash,
@@ -53,7 +53,7 @@ impl<'a> Summaries<'a> {
         store: &'a dyn Store,
         days: &'a FinalDays,
         directory: &'a Directory,
-        forms: &'a Forms,
+        forms: Arc<Forms>,
         now: At,
     ) -> Self {
         Self { store, days, directory, forms, now, digest: directory.digest() }
@@ -138,7 +138,7 @@ impl<'a> Summaries<'a> {
             return Ok(known);
         }
         let tallies = self.store.tallies(&made.office, date).await?;
-        let shown = Arc::new(Shown::of(&Figures::of_tallies(tallies, self.forms)));
+        let shown = Arc::new(Shown::of(&Figures::of_tallies(tallies, &self.forms)));
         self.days.keep_shown(made, Arc::clone(&shown));
         Ok(shown)
     }
@@ -150,7 +150,7 @@ impl<'a> Summaries<'a> {
         Made { office, date, changes, directory: self.digest }
     }
 
-    fn form(&self, date: Date) -> Result<&'a Form, SummaryError> {
+    fn form(&self, date: Date) -> Result<&Form, SummaryError> {
         let code = &self.directory.office.form;
         self.forms.in_force(code, date).ok_or_else(|| SummaryError::NoForm(code.clone(), date))
     }
@@ -196,7 +196,8 @@ impl<'a> Summaries<'a> {
     }
 
     async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
-        let Self { store, directory, forms, now, .. } = *self;
+        let Self { store, directory, now, .. } = *self;
+        let forms = &*self.forms;
         let office = &directory.office;
         let form = self.form(date)?;
         let record = store.day(&office.code, date).await?;

@@ -148,7 +148,7 @@ pub(super) async fn api(
         };
         Problem::new(StatusCode::NOT_FOUND, detail)
     })?;
-    let forms = &central.config.forms;
+    let forms = &central.forms();
     let sheet = Spreadsheet::of(&summary, &directory, forms, texts);
     let name =
         |extension: &str| format!("hailong-{}-{}.{extension}", summary.office, summary.period());

@@ -58,7 +58,8 @@ pub(super) async fn page(
     } else {
         None
     };
-    let form = central.config.forms.in_force(&directory.office.form, summary.date);
+    let forms = central.forms();
+    let form = forms.in_force(&directory.office.form, summary.date);
     let one_line = |text: &str| text.replace('\n', " ");
     let levels: Vec<serde_json::Value> = form
         .iter()
@@ -76,7 +77,7 @@ pub(super) async fn page(
         .reasons
         .iter()
         .filter_map(|reason| {
-            let text = central.config.forms.reason_text(&reason.code, language)?;
+            let text = forms.reason_text(&reason.code, language)?;
             Some((reason.code.clone(), json!(text)))
         })
         .collect();
@@ -146,7 +147,7 @@ pub(super) async fn page(
         "signals": signals,
         "available": available,
         "silent": silent,
-        "rises": rises_text(&central.config.forms, &rises, texts),
+        "rises": rises_text(&forms, &rises, texts),
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,

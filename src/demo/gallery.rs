@@ -2,7 +2,7 @@
 //! without a display: for whoever writes texts, forms or pages, and for the tests.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use super::day::DemoError;
 use super::folder::Folder;
 use crate::central;
 use crate::central::config::Config;
+use crate::central::preview::Subject;
 use crate::clock::Clock;
 use crate::domain::Random;
 use crate::domain::enrolment::{Counters, Enrolled, MOST_COUNTERS};
@@ -112,6 +113,33 @@ pub struct Exhibition {
     pub forms: Vec<Form>,
     /// The procedures that it posts.
     pub procedures: Vec<Procedure>,
+    /// Of how much.
+    pub breadth: Breadth,
+}
+
+/// Which panels and modes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breadth {
+    /// All of them, of everything that there is.
+    Whole,
+    /// One panel, as most people need it, of the forms alone.
+    Forms,
+}
+
+impl Breadth {
+    fn panels(self) -> &'static [(u32, u32, &'static str)] {
+        match self {
+            Self::Whole => &PANELS,
+            Self::Forms => &PANELS[1..2],
+        }
+    }
+
+    fn modes(self) -> &'static [(Option<Mode>, &'static str)] {
+        match self {
+            Self::Whole => &MODES,
+            Self::Forms => &MODES[..1],
+        }
+    }
 }
 
 impl Exhibition {
@@ -136,7 +164,20 @@ impl Exhibition {
             photos: config.photos.clone(),
             forms,
             procedures: procedures.unwrap_or_default(),
+            breadth: Breadth::Whole,
         })
+    }
+
+    /// One form, as a kiosk of an office shows it.
+    fn of_form(subject: Subject) -> Self {
+        Self {
+            directory: subject.directory,
+            texts: subject.texts,
+            photos: central::photo::Photos::new(),
+            forms: vec![subject.form],
+            procedures: Vec::new(),
+            breadth: Breadth::Forms,
+        }
     }
 
     /// What enrolment gives a kiosk at some counters, without keys.
@@ -176,7 +217,11 @@ impl Exhibition {
         for (place, form) in self.forms.iter().enumerate() {
             let stage =
                 Stage::open(self, headless, &folder.join(format!("{place}")), form, &one, false)?;
-            stage.show(if place == 0 { Part::Whole } else { Part::Form }, look)?;
+            let is_whole = place == 0 && self.breadth == Breadth::Whole;
+            stage.show(if is_whole { Part::Whole } else { Part::Form }, look)?;
+        }
+        if self.breadth == Breadth::Forms {
+            return Ok(());
         }
         if hall.len() > 1
             && let Some(form) = self.forms.first()
@@ -216,6 +261,7 @@ struct Stage<'a> {
     clock: Arc<DemoClock>,
     visitor_ms: Rc<std::cell::Cell<u64>>,
     texts: &'a [Texts],
+    breadth: Breadth,
     form: &'a Form,
     /// How many procedures are posted, and the place of the longest.
     posted: usize,
@@ -281,6 +327,7 @@ impl<'a> Stage<'a> {
             clock: demo_clock,
             visitor_ms,
             texts,
+            breadth: exhibition.breadth,
             form,
             posted: exhibition.procedures.len(),
             longest: longest.map_or(0, |(place, _)| place),
@@ -314,13 +361,13 @@ impl<'a> Stage<'a> {
         untouched_ms: u64,
         look: &mut dyn FnMut(&Shot<'_>) -> Result<(), DemoError>,
     ) -> Result<(), DemoError> {
-        for (mode, name) in MODES {
+        for &(mode, name) in self.breadth.modes() {
             for (place, texts) in self.texts.iter().enumerate() {
                 mode.map_or(Ok(()), |mode| self.take(Input::Mode(mode)))?;
                 self.take(Input::Language(place))?;
                 self.visitor_ms.set(self.visitor_ms.get() + untouched_ms);
                 self.screen.tick();
-                for (width, height, panel) in PANELS {
+                for &(width, height, panel) in self.breadth.panels() {
                     self.headless.resize(width, height);
                     self.settle()?;
                     let language = texts.language.as_str();
@@ -605,38 +652,71 @@ fn moment(text: &str) -> Result<At, DemoError> {
 /// `hailong screens DIR`: writes every screen whose name has `only` in it as a PNG, and a sheet of
 /// them for each mode.
 pub fn write(folder: &Path, config: Option<&Path>, only: &str) -> Result<usize, DemoError> {
-    std::fs::create_dir_all(folder).map_err(|error| DemoError::File(folder.to_owned(), error))?;
-    let journals = folder.join(".journals");
-    let failed = |error| DemoError::File(journals.clone(), error);
-    if journals.exists() {
-        std::fs::remove_dir_all(&journals).map_err(failed)?;
-    }
+    let (headless, journals) = begin(folder)?;
     let config = match config {
         Some(file) => Config::read(file)?,
         None => Config::read(&Folder::sample(&journals)?.join("central.toml"))?,
     };
-    let exhibition = Exhibition::of(&config)?;
-    let headless = Headless::start(1280, 800).map_err(WindowError::from)?;
     let mut sheets: BTreeMap<String, Vec<(String, RgbImage)>> = BTreeMap::new();
-    let mut written = 0;
-    exhibition.show(&headless, &journals, &mut |shot| {
-        if !shot.name().contains(only) {
-            return Ok(());
-        }
-        let file = folder.join(format!("{}.png", shot.name()));
-        let picture = shot.headless.picture();
-        save(&picture, &file).map_err(|error| DemoError::File(file, error))?;
-        let sheet = sheets.entry(shot.mode.to_owned()).or_default();
-        sheet.push((shot.name(), thumbnail(&picture)));
-        written += 1;
-        Ok(())
-    })?;
-    std::fs::remove_dir_all(&journals).map_err(failed)?;
+    let written =
+        Exhibition::of(&config)?.write(&headless, folder, &journals, only, |shot, picture| {
+            let sheet = sheets.entry(shot.mode.to_owned()).or_default();
+            sheet.push((shot.name(), thumbnail(picture)));
+        })?;
     for (mode, sheet) in &sheets {
         let dash = if mode.is_empty() { "" } else { "-" };
         contact_sheet(&headless, &folder.join(format!("contact-sheet{dash}{mode}.png")), sheet)?;
     }
     Ok(written)
+}
+
+/// `hailong screens DIR --of FILE`: writes a form as one kiosk shows it, for whoever puts it in force.
+pub fn write_form(folder: &Path, subject: &Path) -> Result<usize, DemoError> {
+    let (headless, journals) = begin(folder)?;
+    let bytes = std::fs::read(subject).map_err(|e| DemoError::File(subject.to_owned(), e))?;
+    let wrong = |error| DemoError::Usage(format!("{}: {error}", subject.display()));
+    let subject = serde_json::from_slice(&bytes).map_err(wrong)?;
+    Exhibition::of_form(subject).write(&headless, folder, &journals, "", |_, _| {})
+}
+
+/// A screen in memory, and an empty folder for journals below that of the pictures.
+fn begin(folder: &Path) -> Result<(Headless, PathBuf), DemoError> {
+    let journals = folder.join(".journals");
+    let failed = |error| DemoError::File(journals.clone(), error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    if journals.exists() {
+        std::fs::remove_dir_all(&journals).map_err(failed)?;
+    }
+    let headless = Headless::start(1280, 800).map_err(WindowError::from)?;
+    Ok((headless, journals))
+}
+
+impl Exhibition {
+    /// Writes each screen whose name has `only` in it into a file of its own; `each` sees it, too.
+    fn write(
+        &self,
+        headless: &Headless,
+        folder: &Path,
+        journals: &Path,
+        only: &str,
+        mut each: impl FnMut(&Shot<'_>, &RgbImage),
+    ) -> Result<usize, DemoError> {
+        let mut written = 0;
+        self.show(headless, journals, &mut |shot| {
+            if !shot.name().contains(only) {
+                return Ok(());
+            }
+            let file = folder.join(format!("{}.png", shot.name()));
+            let picture = shot.headless.picture();
+            save(&picture, &file).map_err(|error| DemoError::File(file, error))?;
+            each(shot, &picture);
+            written += 1;
+            Ok(())
+        })?;
+        let failed = |error| DemoError::File(journals.to_owned(), error);
+        std::fs::remove_dir_all(journals).map_err(failed)?;
+        Ok(written)
+    }
 }
 
 /// Height of a picture on the sheet.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::FormRef;
+use super::ids::{FormRef, Hash};
 
 /// A text in several languages, by their codes; `vi` is always there in a valid form.
 pub type Text = BTreeMap<String, String>;
@@ -147,6 +147,10 @@ pub struct Form {
     /// Further questions for the phone, in the order asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
+    /// What screens and phone pages say in place of their usual texts while this version is shown, by section
+    /// (`kiosk`, `phone`) and key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, BTreeMap<String, Text>>,
 }
 
 /// Most boxes to tick beside one level: more do not fit the smallest screen.
@@ -286,6 +290,9 @@ impl Form {
                 texts.push((format!("questions.{place}.choices.{choice}.text"), &chosen.text));
             }
         }
+        for (section, own) in &self.texts {
+            texts.extend(own.iter().map(|(key, text)| (format!("texts.{section}.{key}"), text)));
+        }
         texts
     }
 
@@ -298,6 +305,11 @@ impl Form {
             Ok(reference) => reference,
             Err(bad) => unreachable!("an unchecked form: {bad}"),
         }
+    }
+
+    /// The hash by which a `form` line names this version: of its record in an archive without `record`.
+    pub fn digest(&self) -> Hash {
+        Hash::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// Place of a level in the form's order, from 0.
@@ -416,6 +428,29 @@ impl Forms {
     pub fn reason_text(&self, code: &str, language: &str) -> Option<String> {
         let known = |form: &Form| form.reason_text(code, language).map(|text| (form.version, text));
         self.iter().filter_map(known).max_by_key(|(version, _)| *version).map(|(_, text)| text)
+    }
+
+    /// Checks a version that is to come into force, on a day that is not `today` yet: no day that has begun is asked
+    /// by other words, and no version takes the place of another.
+    ///
+    /// # Errors
+    /// As [`Form::check`], and when its version, its day or its decision is not one that can follow.
+    pub fn check_next(&self, form: &Form, today: jiff::civil::Date) -> Result<(), BadForm> {
+        form.check()?;
+        let fail = |path: &str, message: String| Err(BadForm { path: path.to_owned(), message });
+        let last = self.iter().filter(|one| one.code == form.code).map(|one| one.version).max();
+        if form.version <= last.unwrap_or(0) {
+            let next = last.unwrap_or(0) + 1;
+            return fail("version", format!("expected {next} or more: earlier ones are taken"));
+        }
+        if form.effective <= today {
+            let tomorrow = today.tomorrow().unwrap_or(today);
+            return fail("effective", format!("expected {tomorrow} or later"));
+        }
+        if form.decision.trim().is_empty() {
+            return fail("decision", "expected the decision that it rests on".into());
+        }
+        Ok(())
     }
 
     /// The form that a kiosk shows on `day`: the one in force, or the newest when none is in force

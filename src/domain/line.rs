@@ -41,6 +41,8 @@ pub enum Event {
     Enrolled,
     /// The central service loaded another directory or roster of an office.
     Directory,
+    /// A person put a version of a form in force, from its day on.
+    Form,
     /// Journals were exported for an auditor.
     Exported,
     /// A named person decided something.
@@ -176,7 +178,7 @@ pub struct Line {
     /// `misuse`: how many touches were ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub touches: Option<u32>,
-    /// `config`, `directory`: hash of what is in force; `enrolled`: hash of the kiosk's key;
+    /// `config`, `directory`, `form`: hash of what is in force; `enrolled`: hash of the kiosk's key;
     /// `exported`: hash of the archive; `root`, `root_refused`: the anchor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Hash>,
@@ -202,7 +204,7 @@ pub struct Line {
     /// `decided`: what, by whom and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// `access`, `exported`, `directory`: the account that did it; none where files say so.
+    /// `access`, `exported`, `directory`, `form`: the account that did it; none where files say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// `access`: what was done.

@@ -356,6 +356,7 @@ mod tests {
             reasons: vec![],
             wishes: vec![],
             questions: vec![],
+            texts: Default::default(),
         }])
     }
 

@@ -91,7 +91,9 @@ pub struct Screen {
     visit: RefCell<Visit>,
     form: RefCell<Arc<Form>>,
     forms: RefCell<Forms>,
+    /// What is said beside the form in force, and what is said usually.
     texts: RefCell<Vec<Rc<Texts>>>,
+    usual_texts: RefCell<Vec<Texts>>,
     enrolled: RefCell<Arc<Enrolled>>,
     in_force: RefCell<watch::Receiver<InForce>>,
     clock: Arc<dyn Clock>,
@@ -199,10 +201,11 @@ impl Screen {
         let attempts = setting.recorder.attempts().clone();
         let screen = Rc::new_cyclic(|me| Self {
             visit: RefCell::new(begin(&form, counters, setting.time_outs, (setting.visitor_ms)())),
-            form: RefCell::new(form),
             app,
             forms: RefCell::new(forms),
-            texts: RefCell::new(texts.into_iter().map(Rc::new).collect()),
+            texts: RefCell::new(beside(&texts, &form)),
+            usual_texts: RefCell::new(texts),
+            form: RefCell::new(form),
             enrolled: RefCell::new(enrolled),
             in_force: RefCell::new(in_force),
             clock: setting.clock,
@@ -296,7 +299,8 @@ impl Screen {
         let now = (self.visitor_ms)();
         *self.visit.borrow_mut() = begin(&form, enrolled.counters.to_vec(), self.time_outs, now);
         *self.forms.borrow_mut() = forms;
-        *self.texts.borrow_mut() = texts.into_iter().map(Rc::new).collect();
+        *self.texts.borrow_mut() = beside(&texts, &form);
+        *self.usual_texts.borrow_mut() = texts;
         *self.enrolled.borrow_mut() = Arc::clone(&enrolled);
         *self.shown_words.borrow_mut() = None;
         self.followed.set(None);
@@ -623,6 +627,8 @@ impl Screen {
         {
             let form = Arc::new(form.clone());
             *self.form.borrow_mut() = Arc::clone(&form);
+            *self.texts.borrow_mut() = beside(&self.usual_texts.borrow(), &form);
+            *self.shown_words.borrow_mut() = None;
             let counters = enrolled.counters.to_vec();
             let now = (self.visitor_ms)();
             *self.visit.borrow_mut() = begin(&form, counters, self.time_outs, now);
@@ -634,6 +640,10 @@ impl Screen {
         self.recorder.follow_roster();
         self.show_words();
     }
+}
+
+fn beside(usual: &[Texts], form: &Form) -> Vec<Rc<Texts>> {
+    usual.iter().map(|texts| Rc::new(texts.beside(form))).collect()
 }
 
 /// A visit at rest, quiet from now on.

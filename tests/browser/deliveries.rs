@@ -38,7 +38,8 @@ async fn what_goes_out_is_readable_and_touchable_at_every_width() {
     let folder = tempfile::TempDir::new().unwrap();
     let config =
         Config { mail: Some(mail), summaries: Some(folder.path().to_owned()), ..sample_config() };
-    let central = TestCentral::with_config(config, at("2026-11-25 08:00")).await;
+    // While nothing goes out, so that nobody takes them in between.
+    let central = TestCentral::start_at(at("2026-11-25 08:00")).await;
     let wrote = |name: &str, subject: &str| Mail {
         key: name.into(),
         to: "chu-tich.phusa@hungyen.example".into(),
@@ -55,6 +56,7 @@ async fn what_goes_out_is_readable_and_touchable_at_every_width() {
         central.store().post(vec![wrote(name, &subject)], vec![], vec![]).await.unwrap();
         central.store().mail_done(name.into(), outcome).await.unwrap();
     }
+    let central = central.again_with(config).await;
     looker.enter(&central, Role::Administrator).await;
     looker.look_at("deliveries", &format!("http://{}/deliveries", central.staff)).await;
     looker.says("NOT KNOWN WHETHER IT ARRIVED").await;

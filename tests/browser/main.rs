@@ -7,6 +7,7 @@ mod calls;
 mod common;
 mod deliveries;
 mod driver;
+mod forms;
 mod keyboard;
 mod looker;
 mod office;

@@ -207,6 +207,10 @@ impl TestCentral {
             (citizens.local_addr().expect("bound"), staff.local_addr().expect("bound"));
         config.data = folder.path().to_owned();
         config.public_url = format!("HTTP://{citizens_at}");
+        // Here this program is a test.
+        if let Some(program) = option_env!("CARGO_BIN_EXE_hailong") {
+            config.drawing = program.into();
+        }
         change(&mut config);
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let central = Central::open(config, as_clock).await.expect("the service opens");
@@ -645,5 +649,7 @@ pub async fn of_day(
     date: Date,
     now: At,
 ) -> Result<Summary, SummaryError> {
-    Summaries::new(store, &FinalDays::default(), directory, forms, now).of_day(date).await
+    Summaries::new(store, &FinalDays::default(), directory, Arc::new(forms.clone()), now)
+        .of_day(date)
+        .await
 }

@@ -9,9 +9,10 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use hailong::central::address::check_public_url;
-use hailong::central::config::{Config, read_form};
+use hailong::central::config::{Config, form_of};
 use hailong::central::ingest::Intake;
 use hailong::central::photo;
+use hailong::config::Source;
 use hailong::domain::batch::{Header, Lines, MAX_LINES, Unpacker, Unverified, sign};
 use hailong::domain::condition::Condition;
 use hailong::domain::enrolment::Request;
@@ -105,7 +106,7 @@ fn written(place: usize) -> Line {
 
 /// What the sample office shows.
 pub static FORM: LazyLock<Form> =
-    LazyLock::new(|| read_form(&sample("forms/nam-muc.toml")).unwrap());
+    LazyLock::new(|| form_of(&Source::read(&sample("forms/nam-muc.toml")).unwrap(), &[]).unwrap());
 
 fn sample(file: &str) -> PathBuf {
     Path::new(crate::ROOT).join("kiosk-config").join(file)
@@ -288,7 +289,7 @@ fn form(bytes: &[u8]) -> bool {
     static FOLDER: LazyLock<TempDir> = LazyLock::new(folder);
     let file = FOLDER.path().join(format!("{:?}.toml", std::thread::current().id()));
     std::fs::write(&file, bytes).unwrap();
-    match read_form(&file) {
+    match Source::read(&file).and_then(|source| form_of(&source, &[])) {
         Ok(form) => {
             assert!(!form.levels.is_empty());
             assert!(form.texts().iter().all(|(_, text)| text.contains_key("vi")));

@@ -20,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::at;
-use hailong::central::config::read_form;
+use hailong::central::config::form_of;
+use hailong::config::Source;
 use hailong::domain::enrolment::Enrolled;
 use hailong::domain::form::{Form, Reason};
 use hailong::domain::line::{By, Event, Line};
@@ -202,7 +203,8 @@ fn another_configuration_waits_for_the_end_of_the_visit() {
             now.enrolled = Arc::new(enrolled);
             now
         };
-        let three_levels = read_form(&sample("forms/ba-muc.toml")).unwrap();
+        let three_levels =
+            form_of(&Source::read(&sample("forms/ba-muc.toml")).unwrap(), &[]).unwrap();
         let another = other(&|enrolled| {
             enrolled.directory.office.name =
                 "Trung tâm Phục vụ hành chính công xã Phù Sa Mới".into();
@@ -1189,7 +1191,8 @@ fn forms_of_three_and_four_levels_are_shown_from_their_files() {
             ("ba-muc", vec!["Rất hài lòng", "Hài lòng", "Không hài lòng"]),
             ("bon-muc", vec!["Rất hài lòng", "Hài lòng", "Chấp nhận được", "Không hài lòng"]),
         ] {
-            let read = read_form(&sample(&format!("forms/{form}.toml"))).unwrap();
+            let read = form_of(&Source::read(&sample(&format!("forms/{form}.toml"))).unwrap(), &[])
+                .unwrap();
             let change = move |enrolled: &mut Enrolled| {
                 enrolled.directory.office.form.clone_from(&read.code);
                 enrolled.forms = vec![read];

@@ -143,9 +143,9 @@ pub async fn page(
         period.map(|period| json!({ "href": address(period), "label": s.period(period) }))
     };
     let directory = whose(&central, &who).map(|(directory, _)| directory);
-    let form = directory
-        .as_ref()
-        .and_then(|directory| central.config.forms.in_force(&directory.office.form, own.date));
+    let forms = central.forms();
+    let form =
+        directory.as_ref().and_then(|directory| forms.in_force(&directory.office.form, own.date));
     let levels: Vec<Value> = form
         .iter()
         .flat_map(|form| &form.levels)

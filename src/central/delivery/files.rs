@@ -176,7 +176,8 @@ async fn put(
         let noted = central.store.looked(person, office, days, View::File).await;
         noted.map_err(DeliveryError::from)?;
     }
-    let sheet = Spreadsheet::of(summary, directory, &central.config.forms, texts);
+    let forms = central.forms();
+    let sheet = Spreadsheet::of(summary, directory, &forms, texts);
     let json = serde_json::to_vec_pretty(summary).unwrap_or_default();
     let parts = [("csv", sheet.csv()?), ("xlsx", sheet.xlsx()?), ("json", json)];
     let parts = parts.map(|(ending, bytes)| (file(folder, directory, summary.date, ending), bytes));

@@ -195,7 +195,7 @@ async fn of_day(
         let counters = |one: &Heard| counter_names(&one.counters, Some(&directory), writer.texts);
         known.map_or_else(|| id.to_string(), counters)
     };
-    let forms = &central.config.forms;
+    let forms = &central.forms();
     let rises = rises_text(forms, &rises, writer.texts);
     Ok(Some(writer.of_office(&summary, &rises, &directory, forms, name)))
 }

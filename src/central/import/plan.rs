@@ -24,7 +24,7 @@ pub struct Setting<'a> {
     /// The office of rows that name none.
     pub one: Option<&'a OfficeCode>,
     /// All forms known.
-    pub forms: &'a Forms,
+    pub forms: Arc<Forms>,
     /// The form of a new office of which that is not said.
     pub first_form: &'a str,
     /// From when on a pattern is a signal, at new offices.

@@ -28,7 +28,7 @@ use crate::domain::check::CheckCode;
 use crate::domain::condition::Condition;
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::Counters;
-use crate::domain::form::Reader;
+use crate::domain::form::{Form, Reader};
 use crate::domain::ids::{CounterId, Epoch, Hash, KioskId, OfficeCode, OfficialId};
 use crate::domain::line::{BadLine, Line};
 use crate::domain::office::Directory;
@@ -262,6 +262,17 @@ pub struct DirectoryChange {
     pub person: String,
     /// What it was from then on.
     pub directory: Directory,
+}
+
+/// A version of a form that a person put in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptForm {
+    /// It.
+    pub form: Form,
+    /// When that was done.
+    pub at: At,
+    /// The account that did it.
+    pub person: String,
 }
 
 /// What stands under no root yet.
@@ -540,6 +551,15 @@ pub trait Store: access::AccessStore + mail::MailStore {
 
     /// All directories that were ever in force and were kept, in the order kept.
     async fn directories(&self) -> Result<Vec<Directory>, StoreError>;
+
+    /// Keeps a version of a form that a person puts in force, and writes a line of it; none is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when one of its code and version is here already.
+    async fn put_form(&self, form: Form, person: String) -> Result<(), StoreError>;
+
+    /// Versions of forms that people put in force, by code and version.
+    async fn kept_forms(&self) -> Result<Vec<KeptForm>, StoreError>;
 
     /// One office's day.
     async fn day(&self, office: &OfficeCode, date: Date) -> Result<DayRecord, StoreError>;

@@ -23,7 +23,7 @@ use crate::clock::SystemClock;
 use crate::domain::archive::{About, Batch, ERASED, ListedKiosk, SignedReceipt, Tallies};
 use crate::domain::batch::{BadBatch, Header, line_part, read_stored};
 use crate::domain::decision::{BACK_DAYS, Gone, KEPT_DAYS, What};
-use crate::domain::form::Forms;
+use crate::domain::form::{Form, Forms};
 use crate::domain::ids::{Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
@@ -52,7 +52,7 @@ pub(super) struct Check {
     series_key: Option<VerifyingKey>,
     root_key: Option<VerifyingKey>,
     kiosks: BTreeMap<KioskId, Kiosk>,
-    forms: Forms,
+    forms: Arc<Forms>,
     directories: Vec<Directory>,
     /// The rules of the summaries that were named last.
     formula: u32,
@@ -113,7 +113,7 @@ impl Check {
                 None => problems.push(format!("kiosk {} of the list cannot be read", listed.id)),
             }
         }
-        let forms = Forms::new(list.forms);
+        let forms = Arc::new(Forms::new(list.forms));
         let replica = if !about.opened {
             notes.push("bodies are not here: the figures were not checked".to_owned());
             None
@@ -353,6 +353,11 @@ impl Check {
                 let office = line.office.as_ref().and_then(|office| office.parse().ok());
                 self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
             }
+            if let (Event::Form, Some(form), Some(digest)) = (line.event, &line.form, line.digest)
+                && self.forms.get(form).map(Form::digest) != Some(digest)
+            {
+                self.wrong(format!("the form {form} is not what was put in force"));
+            }
             if let Some(decision) = line.decision.as_ref().filter(|_| line.event == Event::Decided)
             {
                 self.judge(line, &decision.what);
@@ -493,8 +498,9 @@ impl Check {
         if store.findings_hash().await? != statement.findings {
             wrong.push(format!("{day}: what is wrong with the journals is not what its root says"));
         }
-        let summaries =
-            |directory| Summaries::new(store, &replica.days, directory, &self.forms, statement.at);
+        let summaries = |directory| {
+            Summaries::new(store, &replica.days, directory, Arc::clone(&self.forms), statement.at)
+        };
         let formula = statement.formula.unwrap_or(1);
         if formula < self.formula {
             wrong.push(format!("{day}: its summaries go back to rules that were given up"));
@@ -612,7 +618,7 @@ fn replica(
         signing_key: SigningKey::from_bytes(&secret),
         sealing_key: opening.sealing_key(),
         clock: Arc::new(SystemClock::start()),
-        forms: forms.clone(),
+        forms: forms.clone().into(),
         // Told as the own series tells it.
         closing: Closing::default(),
     };

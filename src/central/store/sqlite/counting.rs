@@ -114,7 +114,7 @@ impl Writer {
                                 number as i64,
                                 office.as_str(),
                                 day.to_string(),
-                                self.author.forms.reader(&reasons).as_str(),
+                                self.author.forms.now().reader(&reasons).as_str(),
                                 words
                             ])?;
                     }
@@ -198,7 +198,7 @@ impl Writer {
                 params![
                     office.as_str(),
                     day.to_string(),
-                    self.author.forms.reader(&reasons).as_str(),
+                    self.author.forms.now().reader(&reasons).as_str(),
                     kiosk.as_str(),
                     prefix,
                     seq as i64,
@@ -272,6 +272,7 @@ impl Writer {
 
     /// Writes touched contacts and moves the tallies by the difference.
     pub(super) fn save(&mut self, touched: Touched) -> Result<(), StoreError> {
+        let forms = self.author.forms.now();
         for ((branch, seq), (office, was, now)) in touched {
             if was == now {
                 continue;
@@ -289,7 +290,7 @@ impl Writer {
                 self.db
                     .prepare_cached("DELETE FROM contact WHERE branch = ? AND seq = ?")?
                     .execute(params![branch, seq as i64])?;
-                for cell in was.cells(&self.author.forms) {
+                for cell in was.cells(&forms) {
                     self.move_tally(&office, cell, -1);
                 }
                 continue;
@@ -320,7 +321,7 @@ impl Writer {
                     phone.map(|phone| phone.level.as_str()),
                     phone.map(|phone| phone.reasons.join(",")),
                 ])?;
-            let (before, after) = (was.cells(&self.author.forms), now.cells(&self.author.forms));
+            let (before, after) = (was.cells(&forms), now.cells(&forms));
             for (cells, by) in [(before, -1), (after, 1)] {
                 for cell in cells {
                     self.move_tally(&office, cell, by);

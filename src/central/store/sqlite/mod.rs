@@ -42,16 +42,17 @@ use tokio::sync::{RwLock, oneshot};
 
 use super::{
     Admission, Answered, Checked, ContactNumber, ContactRef, DayRecord, Decided, DirectoryChange,
-    Doubts, EnrolmentCode, Finding, Gap, Heard, Heartbeat, Held, Kiosk, Matters, Passage,
+    Doubts, EnrolmentCode, Finding, Gap, Heard, Heartbeat, Held, KeptForm, Kiosk, Matters, Passage,
     PhoneForm, Placed, Progress, Rebuilt, Rereader, Segment, Store, StoreError, TicketState,
     UnderRoot, Unrooted, Verified, Written,
 };
 use crate::central::keys::Keys;
+use crate::central::known_forms::KnownForms;
 use crate::clock::Clock;
 use crate::domain::archive::Tallies;
 use crate::domain::check::CheckCode;
 use crate::domain::decision::Decision;
-use crate::domain::form::{Forms, Reader};
+use crate::domain::form::{Form, Reader};
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{Event, Line};
 use crate::domain::office::Directory;
@@ -85,14 +86,19 @@ pub struct Author {
     /// The source of time.
     pub clock: Arc<dyn Clock>,
     /// All forms known.
-    pub forms: Forms,
+    pub forms: KnownForms,
     /// Closing times of the offices, for the `stopped` lines that end a day.
     pub closing: Closing,
 }
 
 impl Author {
     /// The author of the service that has these secrets, offices and forms.
-    pub fn of(keys: &Keys, offices: &[Directory], forms: Forms, clock: Arc<dyn Clock>) -> Self {
+    pub fn of(
+        keys: &Keys,
+        offices: &[Directory],
+        forms: impl Into<KnownForms>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut closing = Closing::default();
         for Directory { office, .. } in offices {
             closing.tell(&office.code, Date::MIN, office.closes);
@@ -101,7 +107,7 @@ impl Author {
             signing_key: keys.series.clone(),
             sealing_key: keys.opening.sealing_key(),
             clock,
-            forms,
+            forms: forms.into(),
             closing,
         }
     }
@@ -443,6 +449,14 @@ impl Store for SqliteStore {
         person: String,
     ) -> Result<(), StoreError> {
         self.write(move |writer| writer.redirect(&directories, &person)).await
+    }
+
+    async fn put_form(&self, form: Form, person: String) -> Result<(), StoreError> {
+        self.write(move |writer| writer.put_form(&form, &person)).await
+    }
+
+    async fn kept_forms(&self) -> Result<Vec<KeptForm>, StoreError> {
+        self.read(reading::kept_forms).await
     }
 
     async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError> {

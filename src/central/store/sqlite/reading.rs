@@ -10,8 +10,8 @@ use super::erasure::read_erased;
 use super::retention::kept_since;
 use super::{decisions, timing};
 use crate::central::store::{
-    ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, Kiosk, Passage,
-    Progress, Segment, StoreError, TicketState, Written,
+    ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, KeptForm, Kiosk,
+    Passage, Progress, Segment, StoreError, TicketState, Written,
 };
 use crate::domain::batch::Lines;
 use crate::domain::form::Reader;
@@ -193,6 +193,21 @@ pub(super) fn kept_directories(db: &Connection) -> Result<Vec<Directory>, StoreE
     )?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
+}
+
+pub(super) fn kept_forms(db: &Connection) -> Result<Vec<KeptForm>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT form, at, person FROM form_version ORDER BY code, version")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?))
+    })?;
+    let read = |row: rusqlite::Result<(String, String, String)>| {
+        let (form, at, person) = row?;
+        let form = serde_json::from_str(&form).map_err(|_| damaged("a form"))?;
+        let at = At::try_from(at).map_err(|_| damaged("the moment of a form"))?;
+        Ok(KeptForm { form, at, person })
+    };
+    rows.map(read).collect()
 }
 
 /// Closing times in the order told, each with the day on which it was.

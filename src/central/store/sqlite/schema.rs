@@ -26,6 +26,7 @@ const SCHEMA: Schema = Schema {
         DIRECTORY_CHANGES,
         OF_AN_OFFICE,
         MAIL,
+        FORM_VERSIONS,
     ],
     unnumbered: false,
 };
@@ -324,6 +325,18 @@ const MAIL: &str = "
     CREATE TABLE told_silent (
         kiosk TEXT PRIMARY KEY,
         since TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Versions of forms that people put in force, beside those of files.
+const FORM_VERSIONS: &str = "
+    CREATE TABLE form_version (
+        code    TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        form    TEXT NOT NULL,
+        at      TEXT NOT NULL,
+        person  TEXT NOT NULL,
+        PRIMARY KEY (code, version)
     ) STRICT, WITHOUT ROWID;
 ";
 

@@ -21,6 +21,7 @@ use crate::central::store::{
 use crate::domain::batch::{Header, Lines, Parts, body_part, line_part, pack};
 use crate::domain::decision::Decision;
 use crate::domain::enrolment::is_vouched;
+use crate::domain::form::Form;
 use crate::domain::ids::{Epoch, Hash, KioskId, OfficeCode};
 use crate::domain::line::{By, Event, How, Line};
 use crate::domain::office::Directory;
@@ -513,6 +514,34 @@ impl Writer {
         let end = std::iter::once(Answer::Reasons(form.reasons.clone())).chain(words).collect();
         self.note(vec![(opening, level), (closed(contact), end)])?;
         Ok(Answered::Kept(self.own.as_ref().map_or(Hash::NONE, Series::head)))
+    }
+
+    /// Keeps a version of a form, and notes it in the own series.
+    pub(super) fn put_form(&mut self, form: &Form, person: &str) -> Result<(), StoreError> {
+        let reference = form.reference();
+        let text =
+            serde_json::to_string(form).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let new = self.db.execute(
+            "INSERT OR IGNORE INTO form_version (code, version, form, at, person)
+             VALUES (?, ?, ?, ?, ?)",
+            params![
+                form.code,
+                form.version,
+                text,
+                At::new(self.author.clock.now()).to_string(),
+                person
+            ],
+        )?;
+        if new == 0 {
+            return Err(StoreError::Refused(format!("{reference} is here already")));
+        }
+        let line = Line {
+            form: Some(reference),
+            digest: Some(form.digest()),
+            person: Some(person.to_owned()),
+            ..Line::draft(Event::Form)
+        };
+        self.note(vec![(line, vec![])])
     }
 
     /// Puts states of offices in force that are kept here.
