@@ -293,6 +293,9 @@ enum DirectoryCommand {
         /// The office of rows that name none.
         #[arg(long, value_name = "CODE")]
         office: Option<String>,
+        /// From which day on they hold, today or one to come.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        from: Option<Date>,
         #[command(flatten)]
         service: Service,
     },

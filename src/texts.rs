@@ -276,6 +276,8 @@ texts! {
 texts! {
     /// What the pages of the directory say.
     DirectoryTexts {
+        wrong_from, holds_from, dropped, to_come, as_of, as_of_help, as_of_shown, as_of_day, as_of_show, drop,
+        import_from, import_from_help,
         title, nav_help, offices, counters, officials, roster, hours, calendar, office, counter,
         official, all_offices, no_offices, size, in_files, in_files_help, ended, ended_into,
         import_title, import_help, import_files, import_check, export_help, export_link, plan_title,

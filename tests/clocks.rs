@@ -603,7 +603,7 @@ async fn a_store_of_the_first_version_is_migrated_and_casts_the_doubt_it_missed(
     let clock = Arc::new(DemoClock::standing(at("2026-11-24 10:00")));
     let central = TestCentral::start_in(folder, Arc::clone(&clock)).await;
     let db = database(central.folder.path());
-    assert_eq!(version(&db), 17);
+    assert_eq!(version(&db), 18);
     let after: Vec<String> = days(&db).into_values().collect();
     assert_eq!(after, ["review", "review", "2026-11-24"]);
     let date = Date::constant(2026, 11, 24);

@@ -139,14 +139,14 @@ async fn a_newer_central_store_is_left_as_it_is() {
     let (central, kiosk, last) = with_a_queue().await;
     kiosk.sent(last).await;
     let (folder, clock) = central.stop().await;
-    make_newer(folder.path(), "central.db", 18);
+    make_newer(folder.path(), "central.db", 19);
     let before = bytes(folder.path(), "central.db");
     let open = async |folder: &TempDir| {
         let mut config = sample_config();
         config.data = folder.path().to_owned();
         Central::open(config, Arc::clone(&clock) as Arc<dyn Clock>).await
     };
-    says_which(&open(&folder).await.err().unwrap().to_string(), "central.db", 18);
+    says_which(&open(&folder).await.err().unwrap().to_string(), "central.db", 19);
     assert!(bytes(folder.path(), "central.db") == before);
 }
 

@@ -10,13 +10,23 @@ use super::problem::Problem;
 use super::service::{Central, in_use};
 use super::store::Kiosk;
 use crate::domain::configuration::{Configuration, is_asked};
+use crate::domain::enrolment::ToCome;
 use crate::domain::ids::{Hash, KioskId};
+use crate::domain::office::Directory;
+
+/// Most states to come of which a kiosk is told.
+const MOST_TO_COME: usize = 12;
 
 /// A kiosk's configuration by what is in force now.
 pub fn of(central: &Central, kiosk: &Kiosk) -> Option<Configuration> {
     let directory = central.directory(&kiosk.office)?;
     let config = &central.config;
-    let own = |form: &&crate::domain::form::Form| form.code == directory.office.form;
+    let to_come = to_come(central, kiosk);
+    let own = |form: &&crate::domain::form::Form| {
+        let mut shown =
+            std::iter::once(&*directory).chain(to_come.iter().map(|one| &one.directory));
+        shown.any(|one| one.office.form == form.code)
+    };
     let texts = config.texts.iter().map(serde_json::to_value).collect::<Result<_, _>>().ok()?;
     Some(Configuration {
         kiosk: kiosk.id.clone(),
@@ -24,10 +34,21 @@ pub fn of(central: &Central, kiosk: &Kiosk) -> Option<Configuration> {
         public_url: config.public_url.clone(),
         directory: directory.for_kiosk(),
         forms: central.forms().iter().filter(own).cloned().collect(),
+        to_come,
         texts,
         staff_codes: config.staff_codes.get(&kiosk.office).cloned().unwrap_or_default(),
         procedures: config.procedures.get(&kiosk.office).map(|(hash, _)| *hash),
     })
+}
+
+/// What a kiosk's office will be: as far as it has the kiosk's counters, for a kiosk without them cannot start.
+fn to_come(central: &Central, kiosk: &Kiosk) -> Vec<ToCome> {
+    let to_come = central.offices.to_come(&kiosk.office, central.now().date());
+    let usable = |directory: &Directory| {
+        kiosk.counters.iter().all(|counter| directory.counter(counter).is_some())
+    };
+    let to_come = to_come.into_iter().filter(|(_, directory)| usable(directory)).take(MOST_TO_COME);
+    to_come.map(|(from, one)| ToCome { from, directory: one.for_kiosk() }).collect()
 }
 
 /// `GET /api/v1/configuration/{kiosk}`: signed for the kiosk that asks, or nothing when it has it.

@@ -17,11 +17,11 @@ use super::access::sign_in_page::busy;
 use super::access::who::Who;
 use super::directory_sheets::workbook;
 use super::import::plan::{Plan, Setting};
-use super::import::rows::{Kind, OFFICE};
+use super::import::rows::{self, Kind, OFFICE};
 use super::import::sheets::{Sheet, Upload, cell as cell_of};
 use super::import::words::PlanWords;
 use super::import::{of_sheets, of_uploads, words};
-use super::offices::{All, ChangeError};
+use super::offices::{All, Change, ChangeError};
 use super::pages::Asked;
 use super::problem::Problem;
 use super::report;
@@ -29,7 +29,7 @@ use super::service::Central;
 use super::staff::{in_language, render};
 use super::store::StoreError;
 use crate::domain::access::Unit;
-use crate::domain::ids::{Hash, Login, OfficeCode};
+use crate::domain::ids::{Login, OfficeCode};
 use crate::domain::office::{Directory, Ended};
 use crate::domain::system_random;
 use crate::domain::time::At;
@@ -48,7 +48,7 @@ struct Kept {
     secret: String,
     login: Login,
     until: At,
-    after: Vec<(Option<Hash>, Directory)>,
+    after: Vec<Change>,
     shown: PlanWords,
 }
 
@@ -119,6 +119,7 @@ impl Told {
 fn setting<'a>(
     central: &'a Central,
     who: &'a Who,
+    from: Date,
     offices: &'a All,
     one: Option<&'a OfficeCode>,
 ) -> Setting<'a> {
@@ -132,7 +133,7 @@ fn setting<'a>(
         first_form: &central.config.first_form,
         signals: Some(central.config.signals),
         emptied: None,
-        today: central.now().date(),
+        from,
     }
 }
 
@@ -191,6 +192,7 @@ fn show_front(central: &Central, texts: &Texts, who: &Who, told: Told) -> Respon
         "workbook": format!("{workbook}&lang={}", texts.language),
         "import": in_language(central, texts, "/directory/import"),
         "here": here,
+        "today": central.now().date(),
         "rating_forms": {
             "href": in_language(central, texts, "/forms"),
             "label": texts.forms.link,
@@ -261,7 +263,8 @@ pub(super) async fn change_front(
                 Ok(Told::wrong(fill(&t.wrong_used, &[("code", &code)]), &typed))
             } else {
                 let sheet = one_row(Kind::Offices, &typed, &[]);
-                change(&central, texts, &who, None, None, &[sheet], &typed).await
+                let today = central.now().date();
+                change(&central, texts, &who, (today, None), None, &[sheet], &typed).await
             }
         }
         _ => Ok(Told::default()),
@@ -272,14 +275,27 @@ pub(super) async fn change_front(
     }
 }
 
-/// Files, and the office of rows that name none.
+/// Files, the office of rows that name none, and from which day on they hold.
 struct Handed {
     uploads: Vec<Upload>,
     office: Option<OfficeCode>,
+    from: String,
+}
+
+/// A day from which on something holds, as it was typed or as programs write it: today if that is left open.
+///
+/// # Errors
+/// When it is no day, or over; with what was typed.
+pub(super) fn first_day(text: &str, today: Date) -> Result<Date, String> {
+    if text.trim().is_empty() {
+        return Ok(today);
+    }
+    let day = rows::date(text.trim()).filter(|day| *day >= today);
+    day.ok_or_else(|| text.trim().to_owned())
 }
 
 async fn handed(mut parts: Multipart) -> Result<Handed, String> {
-    let mut handed = Handed { uploads: Vec::new(), office: None };
+    let mut handed = Handed { uploads: Vec::new(), office: None, from: String::new() };
     let told = |error: axum::extract::multipart::MultipartError| error.body_text();
     while let Some(part) = parts.next_field().await.map_err(told)? {
         if part.name() == Some(OFFICE) {
@@ -288,6 +304,8 @@ async fn handed(mut parts: Multipart) -> Result<Handed, String> {
                 let none = |_| format!("there is no office {text}");
                 handed.office = Some(text.parse().map_err(none)?);
             }
+        } else if part.name() == Some("from") {
+            handed.from = part.text().await.map_err(told)?;
         } else if let Some(name) = part.file_name().map(str::to_owned) {
             let bytes = part.bytes().await.map_err(told)?.to_vec();
             // A browser sends an empty file when none was chosen.
@@ -300,14 +318,20 @@ async fn handed(mut parts: Multipart) -> Result<Handed, String> {
 }
 
 /// What files would change, worked out where it holds nobody up.
-async fn planned(central: &Arc<Central>, who: &Arc<Who>, handed: Handed) -> Option<Plan> {
+async fn planned(
+    central: &Arc<Central>,
+    who: &Arc<Who>,
+    from: Date,
+    handed: Handed,
+) -> Option<Plan> {
     // One at a time, to its end even if nobody waits for it any more: each may unpack much.
     let working = Arc::clone(&central.plans.working).acquire_owned().await.ok()?;
     let (central, who) = (Arc::clone(central), Arc::clone(who));
     let plan = tokio::task::spawn_blocking(move || {
         let _working = working;
-        let offices = central.offices();
-        of_uploads(&handed.uploads, &setting(&central, &who, &offices, handed.office.as_ref()))
+        let offices = central.offices.on(from);
+        let setting = setting(&central, &who, from, &offices, handed.office.as_ref());
+        of_uploads(&handed.uploads, &setting)
     });
     plan.await.ok()
 }
@@ -322,14 +346,17 @@ pub(super) async fn import(
     let texts = asked.texts(&central.config);
     let t = &texts.directory;
     let told = match handed(parts).await {
-        Ok(handed) => match planned(&central, &who, handed).await {
-            Some(plan) => {
-                let shown = words::of(&plan, texts);
-                let wrong = !plan.problems.is_empty();
-                let secret = central.plans.keep(&who, central.now(), plan, shown.clone());
-                Told { plan: Some((shown, secret)), wrong, ..Told::default() }
-            }
-            None => Told::wrong(fill(&t.wrong_unreadable, &[("why", &"–")]), &BTreeMap::new()),
+        Ok(handed) => match first_day(&handed.from, central.now().date()) {
+            Err(day) => Told::wrong(fill(&t.wrong_from, &[("day", &day)]), &BTreeMap::new()),
+            Ok(from) => match planned(&central, &who, from, handed).await {
+                Some(plan) => {
+                    let shown = words::of(&plan, texts).from(from, central.now().date());
+                    let wrong = !plan.problems.is_empty();
+                    let secret = central.plans.keep(&who, central.now(), plan, shown.clone());
+                    Told { plan: Some((shown, secret)), wrong, ..Told::default() }
+                }
+                None => Told::wrong(fill(&t.wrong_unreadable, &[("why", &"–")]), &BTreeMap::new()),
+            },
         },
         Err(why) => Told::wrong(fill(&t.wrong_unreadable, &[("why", &why)]), &BTreeMap::new()),
     };
@@ -342,6 +369,7 @@ pub(super) struct ByProgram {
     dry_run: bool,
     format: Option<String>,
     lang: Option<String>,
+    from: Option<String>,
 }
 
 /// `POST /api/v1/directory`: the same for programs, done at once unless it is a dry run.
@@ -360,10 +388,13 @@ pub(super) async fn import_by_program(
         Some("table") => true,
         Some(_) => return Err(bad("format is json or table".into())),
     };
+    let today = central.now().date();
     let handed = handed(parts).await.map_err(bad)?;
-    let plan = planned(&central, &who, handed).await;
+    let from = first_day(query.from.as_deref().unwrap_or(&handed.from), today)
+        .map_err(|day| bad(format!("from is today or a day to come, not {day}")))?;
+    let plan = planned(&central, &who, from, handed).await;
     let plan = plan.ok_or_else(|| bad("the files could not be worked through".into()))?;
-    let mut shown = words::of(&plan, texts);
+    let mut shown = words::of(&plan, texts).from(from, today);
     let is_wrong = !plan.problems.is_empty();
     if !is_wrong && !query.dry_run && !plan.changes_nothing() {
         match central.change_offices(plan.after, who.person()).await {
@@ -386,10 +417,12 @@ pub(super) async fn download(
     Extension(who): Extension<Arc<Who>>,
     Query(query): Query<ByProgram>,
 ) -> Result<Response, Problem> {
-    let offices = central.offices();
+    let bad = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
+    let from = first_day(query.from.as_deref().unwrap_or_default(), central.now().date())
+        .map_err(|day| bad(format!("from is today or a day to come, not {day}")))?;
+    let offices = central.offices.on(from);
     let theirs: Vec<Arc<Directory>> =
         offices.iter().filter(|one| who.has_office(&one.office.code)).cloned().collect();
-    let bad = |why: String| Problem::new(StatusCode::BAD_REQUEST, why);
     match query.format.as_deref() {
         None | Some("json") => {
             let plain: Vec<&Directory> = theirs.iter().map(Arc::as_ref).collect();
@@ -435,13 +468,14 @@ pub(super) async fn change(
     central: &Arc<Central>,
     texts: &Texts,
     who: &Who,
-    office: Option<&OfficeCode>,
+    (from, office): (Date, Option<&OfficeCode>),
     emptied: Option<Kind>,
     sheets: &[Sheet],
     typed: &BTreeMap<String, String>,
 ) -> Result<Told, StoreError> {
-    let offices = central.offices();
-    let plan = of_sheets(sheets, &Setting { emptied, ..setting(central, who, &offices, office) });
+    let offices = central.offices.on(from);
+    let setting = setting(central, who, from, &offices, office);
+    let plan = of_sheets(sheets, &Setting { emptied, ..setting });
     if !plan.problems.is_empty() {
         let shown = words::of(&plan, texts);
         let by_lines = emptied.is_some();
@@ -458,11 +492,11 @@ pub(super) async fn change(
 }
 
 /// Puts what was planned in force, and says so; or that somebody else was quicker.
-async fn put_in_force(
+pub(super) async fn put_in_force(
     central: &Arc<Central>,
     texts: &Texts,
     who: &Who,
-    after: Vec<(Option<Hash>, Directory)>,
+    after: Vec<Change>,
     said: &str,
     typed: &BTreeMap<String, String>,
 ) -> Result<Told, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::civil::Date;
 
 use crate::domain::ids::{Hash, OfficeCode};
+use crate::domain::office::Directory;
 use crate::domain::signals::Signal;
 use crate::domain::summary::{Shown, State, Summary};
 
@@ -13,6 +14,9 @@ use crate::domain::summary::{Shown, State, Summary};
 const WHOLE: usize = 10_000;
 /// Most days of which the sums are remembered that make up what is usual, some 2 kB each.
 const SHOWN: usize = 40_000;
+
+/// Most directories that are remembered, some 20 kB each.
+const DIRECTORIES: usize = 400;
 
 /// An office's day, and what it was made from: see [`Store::changes`](super::store::Store::changes).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct FinalDays {
     shown: Mutex<Memory<Shown>>,
     /// Also of days that are complete: each state has its own.
     signals: Mutex<Memory<(State, Vec<Signal>)>>,
+    /// Directories of then.
+    directories: Mutex<HashMap<Hash, Arc<Directory>>>,
 }
 
 impl Default for FinalDays {
@@ -41,6 +47,7 @@ impl Default for FinalDays {
             whole: Mutex::new(Memory::new(WHOLE)),
             shown: Mutex::new(Memory::new(SHOWN)),
             signals: Mutex::new(Memory::new(WHOLE)),
+            directories: Mutex::default(),
         }
     }
 }
@@ -64,6 +71,21 @@ impl FinalDays {
     /// Remembers what a day shows.
     pub fn keep_shown(&self, made: Made, shown: Arc<Shown>) {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).keep(made, shown);
+    }
+
+    /// A directory by its digest.
+    pub fn directory(&self, digest: Hash) -> Option<Arc<Directory>> {
+        let known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&digest).map(Arc::clone)
+    }
+
+    /// Remembers a directory.
+    pub fn keep_directory(&self, digest: Hash, directory: Arc<Directory>) {
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= DIRECTORIES {
+            known.clear();
+        }
+        known.insert(digest, directory);
     }
 
     /// A day's signals in a state, if they were made from the same.

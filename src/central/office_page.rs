@@ -9,19 +9,23 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Form};
 use jiff::civil::Date;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::sign_in_page::busy;
 use super::access::who::Who;
-use super::directory_page::{Told, change, ended_text, forms, lasts, one_row};
+use super::directory_page::{
+    Told, change, ended_text, first_day, forms, lasts, one_row, put_in_force,
+};
 use super::directory_sheets::{hours, shifts};
 use super::import::rows::{Kind, OFFICE};
 use super::import::sheets::{Sheet, cell as cell_of};
 use super::import::words::{clock, weekdays};
+use super::offices::Change;
 use super::pages::Asked;
 use super::service::Central;
 use super::staff::{in_language, refuse, render};
-use super::store::DirectoryChange;
+use super::store::{DirectoryChange, StoreError};
 use crate::domain::access::Unit;
 use crate::domain::ids::OfficeCode;
 use crate::domain::office::Directory;
@@ -56,14 +60,29 @@ fn lines(kind: Kind, typed: &BTreeMap<String, String>, texts: &Texts) -> Sheet {
     Sheet { name: kind.word().to_owned(), rows }
 }
 
-/// `GET /directory/{office}`.
+/// As of which day an office is shown and changed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct AsOf {
+    from: Option<String>,
+}
+
+/// `GET /directory/{office}`: as it is now, or will be on a day to come.
 pub(super) async fn office(
     State(central): State<Arc<Central>>,
     Extension(who): Extension<Arc<Who>>,
     Path(code): Path<String>,
     Query(asked): Query<Asked>,
+    Query(as_of): Query<AsOf>,
 ) -> Response {
-    show_office(&central, asked.texts(&central.config), &who, &code, Told::default()).await
+    let (texts, today) = (asked.texts(&central.config), central.now().date());
+    let (from, told) = match first_day(as_of.from.as_deref().unwrap_or_default(), today) {
+        Ok(from) => (from, Told::default()),
+        Err(day) => {
+            let said = fill(&texts.directory.wrong_from, &[("day", &day)]);
+            (today, Told::wrong(said, &BTreeMap::new()))
+        }
+    };
+    show_office(&central, texts, &who, (&code, from), told).await
 }
 
 /// `POST /directory/{office}`: what is done is named by `do`: the list whose row, or whose lines, it is.
@@ -75,8 +94,14 @@ pub(super) async fn change_office(
     Form(typed): Form<BTreeMap<String, String>>,
 ) -> Response {
     let texts = asked.texts(&central.config);
+    let today = central.now().date();
+    // Of a day that is over meanwhile nothing is changed any more.
+    let Ok(from) = first_day(typed.get("from").map_or("", String::as_str), today) else {
+        let told = Told::wrong(&texts.directory.plan_meanwhile, &BTreeMap::new());
+        return show_office(&central, texts, &who, (&code, today), told).await;
+    };
     let known = code.parse::<OfficeCode>().ok().filter(|code| who.has_office(code));
-    let Some(directory) = known.and_then(|code| central.directory(&code)) else {
+    let Some(directory) = known.and_then(|code| central.directory_on(&code, from)) else {
         return refuse(&central, texts, Some(&who), true, StatusCode::NOT_FOUND);
     };
     let office = directory.office.code.clone();
@@ -87,7 +112,14 @@ pub(super) async fn change_office(
     // What is changed is what was shown.
     if typed.get("state").is_some_and(|shown| *shown != directory.digest().to_string()) {
         let told = Told::wrong(&texts.directory.plan_meanwhile, &BTreeMap::new());
-        return show_office(&central, texts, &who, &code, told).await;
+        return show_office(&central, texts, &who, (&code, from), told).await;
+    }
+    if act == "drop" {
+        let told = drop_change(&central, texts, &who, &directory, from).await;
+        return match told {
+            Ok(told) => show_office(&central, texts, &who, (&code, from), told).await,
+            Err(error) => busy(&central, texts, &error),
+        };
     }
     if typed.contains_key("new") {
         let id = typed.get("id").map(|id| id.trim().to_lowercase()).unwrap_or_default();
@@ -97,7 +129,8 @@ pub(super) async fn change_office(
         };
         if is_used {
             let said = fill(&texts.directory.wrong_used, &[("code", &id)]);
-            return show_office(&central, texts, &who, &code, Told::wrong(said, &typed)).await;
+            return show_office(&central, texts, &who, (&code, from), Told::wrong(said, &typed))
+                .await;
         }
     }
     let (emptied, sheet) = match (act.as_str(), Kind::of_word(&act)) {
@@ -106,25 +139,53 @@ pub(super) async fn change_office(
         (_, Some(kind @ Kind::Counters)) => (None, one_row(kind, &typed, &["branch", "until"])),
         (_, Some(kind @ Kind::Officials)) => (None, one_row(kind, &typed, &["title", "until"])),
         (_, Some(kind)) => (Some(kind), lines(kind, &typed, texts)),
-        (_, None) => return show_office(&central, texts, &who, &code, Told::default()).await,
+        (_, None) => {
+            return show_office(&central, texts, &who, (&code, from), Told::default()).await;
+        }
     };
-    let told = change(&central, texts, &who, Some(&office), emptied, &[sheet], &typed).await;
+    let of = (from, Some(&office));
+    let told = change(&central, texts, &who, of, emptied, &[sheet], &typed).await;
     match told {
-        Ok(told) => show_office(&central, texts, &who, &code, told).await,
+        Ok(told) => show_office(&central, texts, &who, (&code, from), told).await,
         Err(error) => busy(&central, texts, &error),
     }
+}
+
+/// An office stays from a day to come on as it is the day before.
+async fn drop_change(
+    central: &Arc<Central>,
+    texts: &Texts,
+    who: &Who,
+    directory: &Directory,
+    from: Date,
+) -> Result<Told, StoreError> {
+    let code = &directory.office.code;
+    let is_in_files = central.offices.in_files().contains(code);
+    let day_before = from.yesterday().unwrap_or(from);
+    let stays = central.directory_on(code, day_before);
+    let Some(stays) = stays.filter(|_| from > central.now().date() && !is_in_files) else {
+        return Ok(Told::default());
+    };
+    if stays.office != directory.office && *who.unit() != Unit::PROVINCE {
+        let of_province = &texts.directory.wrong_of_province;
+        return Ok(Told::wrong(of_province, &BTreeMap::new()));
+    }
+    let before = Some(directory.digest());
+    let change = Change { from, before, directory: Directory::clone(&stays) };
+    let said = &texts.directory.dropped;
+    put_in_force(central, texts, who, vec![change], said, &BTreeMap::new()).await
 }
 
 async fn show_office(
     central: &Central,
     texts: &Texts,
     who: &Who,
-    code: &str,
+    (code, from): (&str, Date),
     told: Told,
 ) -> Response {
     let t = &texts.directory;
     let known = code.parse::<OfficeCode>().ok().filter(|code| who.has_office(code));
-    let Some(directory) = known.and_then(|code| central.directory(&code)) else {
+    let Some(directory) = known.and_then(|code| central.directory_on(&code, from)) else {
         return refuse(central, texts, Some(who), true, StatusCode::NOT_FOUND);
     };
     let office = &directory.office;
@@ -135,6 +196,7 @@ async fn show_office(
             (Err(error), _) | (_, Err(error)) => return busy(central, texts, &error),
         };
     let today = central.now().date();
+    let to_come = to_come(central, &office.code, today);
     let shown = |date: Option<Date>| date.map(|date| date.strftime("%d/%m/%Y").to_string());
     let counters: Vec<Value> = directory
         .counters
@@ -244,6 +306,14 @@ async fn show_office(
         "roster": list(Kind::Roster, roster),
         "hours": list(Kind::Hours, hours),
         "calendar": list(Kind::Calendar, calendar),
+        "from": Some(from).filter(|from| *from > today).map(|from| {
+            json!({ "day": from, "shown": shown(Some(from)) })
+        }),
+        "keep": Some(from).filter(|from| *from > today).map(|from| format!("&from={from}")),
+        "today": today,
+        "begins": to_come.iter().any(|(begins, _)| *begins == from),
+        "to_come": to_come_lines(central, texts, &to_come),
+        "here": in_language(central, texts, &format!("/directory/{}", office.code)),
         "state": directory.digest(),
         "spare": SPARE,
         "may_change": !central.offices.in_files().contains(&office.code),
@@ -255,6 +325,39 @@ async fn show_office(
         "wrong": told.wrong,
     });
     render(central, texts, Some(who), told.status(), "office.html", context)
+}
+
+/// From which days to come on an office is another than the day before, with what differs.
+fn to_come(
+    central: &Central,
+    office: &OfficeCode,
+    today: Date,
+) -> Vec<(Date, [Arc<Directory>; 2])> {
+    let mut before = central.directory_on(office, today);
+    let mut found = Vec::new();
+    for (from, directory) in central.offices.to_come(office, today) {
+        if let Some(was) = before.replace(Arc::clone(&directory)).filter(|was| *was != directory) {
+            found.push((from, [was, directory]));
+        }
+    }
+    found
+}
+
+fn to_come_lines(
+    central: &Central,
+    texts: &Texts,
+    to_come: &[(Date, [Arc<Directory>; 2])],
+) -> Vec<Value> {
+    let line = |(from, [was, is]): &(Date, [Arc<Directory>; 2])| {
+        let address = in_language(central, texts, &format!("/directory/{}", is.office.code));
+        let joint = if address.contains('?') { '&' } else { '?' };
+        json!({
+            "date": from.strftime("%d/%m/%Y").to_string(),
+            "href": format!("{address}{joint}from={from}"),
+            "what": differing(was, is, &texts.directory),
+        })
+    };
+    to_come.iter().map(line).collect()
 }
 
 /// The lines of a list as they were typed, if that is what was wrong.
@@ -294,6 +397,12 @@ fn history(
                 t.history_files.clone()
             } else {
                 name(&change.person)
+            };
+            let what = if change.effective > at.date() {
+                let date = change.effective.strftime("%d/%m/%Y");
+                format!("{what} {}", fill(&t.holds_from, &[("date", &date)]))
+            } else {
+                what
             };
             json!({ "at": moment, "person": person, "what": what })
         })

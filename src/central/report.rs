@@ -186,7 +186,9 @@ pub fn of_folder(
             now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
         }
         let days = FinalDays::default();
-        let summaries = Summaries::new(&store, &days, directory, Arc::new(forms.clone()), now);
+        let versions = store.directory_versions().await?.remove(code).unwrap_or_default();
+        let summaries = Summaries::new(&store, &days, directory, Arc::new(forms.clone()), now)
+            .with_versions(versions);
         Ok::<_, ReportError>(summaries.of_period(period).await?)
     })?;
     let directory = directory.clone();

@@ -235,9 +235,10 @@ impl Central {
         }
         store.mail_left_off().await?;
         known_forms.add(store.kept_forms().await?.into_iter().map(|kept| kept.form));
-        let offices = Offices::new(&config, store.kept_directories().await?);
-        config.add_folders_of(&offices.all())?;
-        report::keep_setting(&config, &known_forms.now(), &offices.all())
+        let today = At::new(clock.now()).date();
+        let offices = Offices::open(&config, store.as_ref(), today).await?;
+        config.add_folders_of(&offices.on(today))?;
+        report::keep_setting(&config, &known_forms.now(), &offices.on(today))
             .map_err(|error| ServiceError::Folder(config.data.display().to_string(), error))?;
         Ok(Arc::new(Self {
             intake: Intake::new(keys.openings(), known_forms.clone()),
@@ -289,7 +290,8 @@ impl Central {
     /// The same as of another moment.
     pub(super) fn summaries_at<'a>(&'a self, directory: &'a Directory, now: At) -> Summaries<'a> {
         let store = self.store.as_ref();
-        Summaries::new(store, &self.days, directory, self.forms(), now)
+        let versions = self.offices.versions(&directory.office.code);
+        Summaries::new(store, &self.days, directory, self.forms(), now).with_versions(versions)
     }
 
     /// An admitted kiosk.
@@ -750,6 +752,7 @@ async fn enrol(
         root_key: keys.root_key,
         public_url: configuration.public_url,
         directory: configuration.directory,
+        to_come: configuration.to_come,
         forms: configuration.forms,
         staff_codes: configuration.staff_codes,
         procedures: configuration.procedures,

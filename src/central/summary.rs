@@ -19,6 +19,7 @@ use crate::domain::summary::{
 };
 use crate::domain::ticket::VALID_MINUTES;
 use crate::domain::time::At;
+use crate::domain::versions::Versions;
 
 /// A kiosk not heard of for so many minutes of opening hours is dark.
 pub const DARK_MINUTES: u64 = 60;
@@ -43,12 +44,14 @@ pub struct Summaries<'a> {
     directory: &'a Directory,
     forms: Arc<Forms>,
     now: At,
-    /// Names the directory among the days that are remembered.
     digest: Hash,
+    /// Which directory held when, by its digest; where nothing is told it is the one that there is.
+    versions: Versions<Hash>,
 }
 
 impl<'a> Summaries<'a> {
-    /// From what a store holds, by a directory and forms, as of `now`.
+    /// From what a store holds, by a directory and forms, as of `now`: for all days, unless versions of it are
+    /// [told](Self::with_versions).
     pub fn new(
         store: &'a dyn Store,
         days: &'a FinalDays,
@@ -56,7 +59,35 @@ impl<'a> Summaries<'a> {
         forms: Arc<Forms>,
         now: At,
     ) -> Self {
-        Self { store, days, directory, forms, now, digest: directory.digest() }
+        let (digest, versions) = (directory.digest(), Versions::default());
+        Self { store, days, directory, forms, now, digest, versions }
+    }
+
+    /// Each day by the directory that was in force then, as far as the store has it.
+    pub fn with_versions(self, versions: Versions<Hash>) -> Self {
+        Self { versions, ..self }
+    }
+
+    /// The digest of the directory that was in force on a day.
+    fn digest_on(&self, date: Date) -> Hash {
+        self.versions.on(date).copied().unwrap_or(self.digest)
+    }
+
+    /// The directory that was in force on a day.
+    async fn directory_on(&self, date: Date) -> Result<Arc<Directory>, StoreError> {
+        let digest = self.digest_on(date);
+        if let Some(known) = self.days.directory(digest) {
+            return Ok(known);
+        }
+        let found = if digest == self.digest {
+            Some(self.directory.clone())
+        } else {
+            self.store.directory(digest).await?
+        };
+        // A store of an earlier version did not keep all of them.
+        let Some(found) = found.map(Arc::new) else { return Ok(Arc::new(self.directory.clone())) };
+        self.days.keep_directory(digest, Arc::clone(&found));
+        Ok(found)
     }
 
     /// The summary of a day.
@@ -76,7 +107,7 @@ impl<'a> Summaries<'a> {
         let usuals = self.usuals(period.from(), &passage).await?;
         let summary = self.before_usual(period, &passage).await?.beside(&usuals);
         let last = period.to().min(self.now.date()).max(period.from());
-        let rises = match self.form(last) {
+        let rises = match self.form(&*self.directory_on(last).await?, last) {
             Ok(form) => usuals.rising(&summary, form),
             Err(_) => Vec::new(),
         };
@@ -123,7 +154,9 @@ impl<'a> Summaries<'a> {
         let mut usuals = Usuals::default();
         for back in USUAL_GAP..USUAL_GAP + USUAL_DAYS {
             let Ok(day) = date.checked_sub(i64::from(back).days()) else { break };
-            if self.is_final(day, passage) && self.form(day).is_ok() {
+            if self.is_final(day, passage)
+                && self.form(&*self.directory_on(day).await?, day).is_ok()
+            {
                 usuals.add(&*self.shown(day).await?);
             }
         }
@@ -147,11 +180,11 @@ impl<'a> Summaries<'a> {
     fn made_from(&self, date: Date) -> Made {
         let office = self.directory.office.code.clone();
         let changes = self.store.changes(&office, date);
-        Made { office, date, changes, directory: self.digest }
+        Made { office, date, changes, directory: self.digest_on(date) }
     }
 
-    fn form(&self, date: Date) -> Result<&Form, SummaryError> {
-        let code = &self.directory.office.form;
+    fn form(&self, directory: &Directory, date: Date) -> Result<&Form, SummaryError> {
+        let code = &directory.office.form;
         self.forms.in_force(code, date).ok_or_else(|| SummaryError::NoForm(code.clone(), date))
     }
 
@@ -196,10 +229,10 @@ impl<'a> Summaries<'a> {
     }
 
     async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
-        let Self { store, directory, now, .. } = *self;
-        let forms = &*self.forms;
+        let Self { store, now, .. } = *self;
+        let (directory, forms) = (&*self.directory_on(date).await?, &*self.forms);
         let office = &directory.office;
-        let form = self.form(date)?;
+        let form = self.form(directory, date)?;
         let record = store.day(&office.code, date).await?;
         let state = state(directory, &record, date, now);
         let all = Figures::of_tallies(record.tallies.iter().cloned(), forms);

@@ -19,8 +19,8 @@ impl Service {
 
 pub fn run(command: DirectoryCommand) -> Result<(), Failure> {
     match command {
-        DirectoryCommand::Import { files, dry_run, office, service } => {
-            import(&files, dry_run, office.as_deref(), &service)
+        DirectoryCommand::Import { files, dry_run, office, from, service } => {
+            import(&files, dry_run, office.as_deref(), from, &service)
         }
         DirectoryCommand::Export { out, service } => {
             let path = format!("/api/v1/directory?format=xlsx{}", service.in_language());
@@ -37,10 +37,12 @@ fn import(
     files: &[PathBuf],
     dry_run: bool,
     office: Option<&str>,
+    from: Option<jiff::civil::Date>,
     service: &Service,
 ) -> Result<(), Failure> {
     let lang = service.in_language();
-    let path = format!("/api/v1/directory?format=table&dry_run={dry_run}{lang}");
+    let from = from.map(|from| format!("&from={from}")).unwrap_or_default();
+    let path = format!("/api/v1/directory?format=table&dry_run={dry_run}{from}{lang}");
     let (is_taken, table) = staff::upload(&service.server(), &path, files, office)?;
     print!("{table}");
     if is_taken {

@@ -194,6 +194,7 @@ impl Exhibition {
             root_key: String::new(),
             public_url: "HTTPS://DANHGIA.HUNGYEN.GOV.VN".into(),
             directory,
+            to_come: Vec::new(),
             forms: vec![form.clone()],
             staff_codes: codes()?,
             procedures: None,

@@ -5,7 +5,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{sign, verify};
-use super::enrolment::{Counters, Enrolled};
+use super::enrolment::{Counters, Enrolled, ToCome};
 use super::form::Form;
 use super::ids::{Hash, KioskId};
 use super::office::Directory;
@@ -29,6 +29,9 @@ pub struct Configuration {
     pub public_url: String,
     /// Its office.
     pub directory: Directory,
+    /// What its office will be, by the first day of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_come: Vec<ToCome>,
     /// The forms that its office may show, one at least.
     pub forms: Vec<Form>,
     /// What its screens say, by language; the first is that of rest. A kiosk of another version may not
@@ -101,6 +104,7 @@ impl Configuration {
         enrolled.counters.clone_from(&self.counters);
         enrolled.public_url.clone_from(&self.public_url);
         enrolled.directory.clone_from(&self.directory);
+        enrolled.to_come.clone_from(&self.to_come);
         enrolled.forms.clone_from(&self.forms);
         enrolled.staff_codes.clone_from(&self.staff_codes);
         enrolled.procedures = self.procedures;

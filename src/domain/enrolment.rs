@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{sign, verify};
@@ -143,6 +144,15 @@ pub fn is_vouched(former: &VerifyingKey, key: &VerifyingKey, by_former: &str) ->
     verify(former, RENEWED, key.as_bytes(), by_former)
 }
 
+/// A state of an office that is to come: a kiosk without a network changes to it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToCome {
+    /// The first day on which it holds.
+    pub from: Date,
+    /// It.
+    pub directory: Directory,
+}
+
 /// What the central service gives a kiosk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolled {
@@ -166,7 +176,10 @@ pub struct Enrolled {
     pub public_url: String,
     /// Its office.
     pub directory: Directory,
-    /// The forms that its office may show.
+    /// What its office will be, the first first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_come: Vec<ToCome>,
+    /// The forms that its office may show, now or then.
     pub forms: Vec<Form>,
     /// The codes of its office's staff, as hashes.
     #[serde(default, skip_serializing_if = "StaffCodes::is_empty")]
@@ -174,4 +187,14 @@ pub struct Enrolled {
     /// The procedures that its office posts, by the SHA-256 of their list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub procedures: Option<Hash>,
+}
+
+impl Enrolled {
+    /// The same on a day on which its office is another than before, if it is.
+    pub fn as_of(&self, day: Date) -> Option<Self> {
+        let begun = self.to_come.iter().take_while(|one| one.from <= day).count();
+        let (begun, to_come) = self.to_come.split_at(begun);
+        let directory = begun.last()?.directory.clone();
+        Some(Self { directory, to_come: to_come.to_vec(), ..self.clone() })
+    }
 }

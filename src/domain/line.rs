@@ -4,6 +4,7 @@
 //! omitted. It never holds an answer, only the hash of one (see [`super::seal`]). Its own hash is
 //! the SHA-256 of its bytes; the next line carries it as `prev`.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
@@ -182,6 +183,9 @@ pub struct Line {
     /// `exported`: hash of the archive; `root`, `root_refused`: the anchor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Hash>,
+    /// `directory`: the first day on which it holds, if that is a day to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Date>,
     /// `directory`: the office; `enrolled`: the kiosk's office.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub office: Option<String>,
@@ -269,6 +273,7 @@ impl Line {
             step_ms: None,
             touches: None,
             digest: None,
+            effective: None,
             office: None,
             of_kiosk: None,
             of_epoch: None,

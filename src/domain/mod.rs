@@ -34,6 +34,7 @@ pub mod statistics;
 pub mod summary;
 pub mod ticket;
 pub mod time;
+pub mod versions;
 mod withholding;
 
 pub use ids::{CounterId, Epoch, FormRef, Hash, KioskId, OfficeCode, OfficialId};

@@ -207,6 +207,42 @@ impl Directory {
         self.calendar.as_ref()?.day_off(date)
     }
 
+    /// This later state, after an earlier one was changed from `before` to `after`: what the change says holds here, too,
+    /// where this state was as the earlier one.
+    pub fn carrying(&self, before: &Self, after: &Self) -> Self {
+        let mut later = self.clone();
+        let office = &mut later.office;
+        let (was, is) = (&before.office, &after.office);
+        if was.former != is.former {
+            let renamed = office.former.get(was.former.len()..).unwrap_or_default().to_vec();
+            if renamed.is_empty() {
+                office.name.clone_from(&is.name);
+            }
+            let of_then = |former: FormerName| FormerName { name: is.name.clone(), ..former };
+            let mut renamed = renamed.into_iter();
+            let first = renamed.next().map(of_then);
+            office.former = is.former.iter().cloned().chain(first).chain(renamed).collect();
+        } else {
+            follow(&mut office.name, &was.name, &is.name);
+        }
+        follow(&mut office.form, &was.form, &is.form);
+        follow(&mut office.opens, &was.opens, &is.opens);
+        follow(&mut office.closes, &was.closes, &is.closes);
+        follow(&mut office.ended, &was.ended, &is.ended);
+        follow_each(&mut later.counters, &before.counters, &after.counters, |one| &one.id);
+        follow_each(&mut later.officials, &before.officials, &after.officials, |one| &one.id);
+        follow(&mut later.roster, &before.roster, &after.roster);
+        follow(&mut later.signals, &before.signals, &after.signals);
+        match (&mut later.calendar, &before.calendar, &after.calendar) {
+            (Some(later), Some(before), Some(after)) => {
+                follow(&mut later.hours, &before.hours, &after.hours);
+                follow(&mut later.days, &before.days, &after.days);
+            }
+            (later, before, after) => follow(later, before, after),
+        }
+        later
+    }
+
     /// What a kiosk needs of it: it judges nobody.
     pub fn for_kiosk(&self) -> Self {
         Self { signals: None, ..self.clone() }
@@ -215,6 +251,30 @@ impl Directory {
     /// The hash by which a `directory` line names this state.
     pub fn digest(&self) -> Hash {
         Hash::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// What was as before becomes what it is after.
+fn follow<T: PartialEq + Clone>(later: &mut T, before: &T, after: &T) {
+    if later == before {
+        later.clone_from(after);
+    }
+}
+
+/// The same of each, told apart by its code; of the calendar and the roster there is none.
+fn follow_each<T: PartialEq + Clone, K: PartialEq>(
+    later: &mut Vec<T>,
+    before: &[T],
+    after: &[T],
+    code: impl Fn(&T) -> &K,
+) {
+    for is in after {
+        let was = before.iter().find(|one| code(one) == code(is));
+        match (later.iter_mut().find(|one| code(one) == code(is)), was) {
+            (None, _) => later.push(is.clone()),
+            (Some(one), Some(was)) => follow(one, was, is),
+            (Some(_), None) => {}
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub const USUAL_DAYS: u32 = 90;
 pub const USUAL_GAP: u32 = 8;
 /// Version of the rules of counting and withholding. By the first one `usual` was of the 90 days just before, whatever
 /// they publish: two days' told what a day in between withheld.
-pub const FORMULA: u32 = 2;
+pub const FORMULA: u32 = 3;
 
 /// How far a day's figures can still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -92,7 +92,9 @@ impl Desk {
         clock: Arc<dyn Clock>,
         random: Box<dyn FnMut() -> Random + Send>,
     ) -> Result<Self, DeskError> {
-        let enrolled = Arc::new(identity.enrolled.clone().ok_or(DeskError::NotEnrolled)?);
+        let enrolled = identity.enrolled.clone().ok_or(DeskError::NotEnrolled)?;
+        let today = At::new(clock.now()).date();
+        let enrolled = Arc::new(enrolled.as_of(today).unwrap_or(enrolled));
         let (sealing_key, _) =
             central_keys(&enrolled).ok_or(DeskError::Enrolment("the central service's keys"))?;
         let forms = Forms::new(enrolled.forms.iter().cloned());

@@ -194,6 +194,7 @@ impl Screen {
         }
         let forms = Forms::new(enrolled.forms.iter().cloned());
         let today = At::new(setting.clock.now()).date();
+        let enrolled = enrolled.as_of(today).map_or(enrolled, Arc::new);
         let office = &enrolled.directory.office;
         let form = Arc::new(forms.to_show(&office.form, today).ok_or(WindowError::NoForm)?.clone());
         let filling = setting.full_screen.then(|| lock_down(&app));
@@ -282,14 +283,20 @@ impl Screen {
         languages.set_codes(ModelRc::new(VecModel::from(codes)));
     }
 
-    /// Puts another configuration into force, if one has come; nobody is at the screen.
+    /// Puts another configuration into force, if one has come, or what its office is from today on; nobody is at the
+    /// screen.
     fn configure(&self) {
-        if !self.in_force.borrow().has_changed().unwrap_or(false) {
-            return;
-        }
-        let InForce { enrolled, texts } = self.in_force.borrow_mut().borrow_and_update().clone();
-        let forms = Forms::new(enrolled.forms.iter().cloned());
         let today = At::new(self.clock.now()).date();
+        let has_come = self.in_force.borrow().has_changed().unwrap_or(false);
+        let (enrolled, texts) = if has_come {
+            let InForce { enrolled, texts } =
+                self.in_force.borrow_mut().borrow_and_update().clone();
+            (enrolled.as_of(today).map_or(enrolled, Arc::new), texts)
+        } else {
+            let Some(enrolled) = self.enrolled.borrow().as_of(today) else { return };
+            (Arc::new(enrolled), self.usual_texts.borrow().clone())
+        };
+        let forms = Forms::new(enrolled.forms.iter().cloned());
         let Some(form) = forms.to_show(&enrolled.directory.office.form, today) else {
             tracing::warn!("the configuration has no form for today; the last one stays");
             return;

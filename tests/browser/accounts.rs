@@ -132,6 +132,7 @@ async fn every_page_of_accounts_is_readable_and_touchable_at_every_width() {
     touch(&looker.browser, "#t-plan ~ form button.send").await;
     looker.says("Changes written: 5.").await;
     looker.look_at("office", &format!("{here}/directory/dong-tien")).await;
+    looker.look_at("office-to-come", &format!("{here}/directory/dong-tien?from=2026-12-01")).await;
     looker.says("Tiếp nhận chung").await;
     looker.look_at("office-in-files", &format!("{here}/directory/phu-sa")).await;
     looker.says("is changed only there").await;

@@ -47,7 +47,8 @@ impl Looker {
     /// Looks at the page of an address in every language.
     pub async fn look_at(&mut self, name: &str, address: &str) {
         for language in LANGUAGES {
-            self.browser.open(&format!("{address}?lang={language}")).await;
+            let joint = if address.contains('?') { '&' } else { '?' };
+            self.browser.open(&format!("{address}{joint}lang={language}")).await;
             self.look(name, language).await;
         }
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use jiff::civil::{Date, Time};
 
 use super::rows::{Expected, Kind};
+use crate::central::offices;
 use crate::domain::access::Unit;
 use crate::domain::calendar::OwnDay;
 use crate::domain::form::Forms;
-use crate::domain::ids::{CounterId, Hash, OfficeCode, OfficialId};
+use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
 use crate::domain::office::Directory;
 use crate::domain::signals::Thresholds;
 
@@ -31,8 +32,8 @@ pub struct Setting<'a> {
     pub signals: Option<Thresholds>,
     /// A list of that one office that is emptied first: rows that are not there any more were taken out.
     pub emptied: Option<Kind>,
-    /// The day.
-    pub today: Date,
+    /// From which day on what changes holds: today, or one to come.
+    pub from: Date,
 }
 
 /// Where in the lists.
@@ -146,8 +147,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Sheets that are no list of ours.
     pub passed_over: Vec<String>,
-    /// The offices that change: the digest of what each was, and what it will be.
-    pub after: Vec<(Option<Hash>, Directory)>,
+    /// The offices that change.
+    pub after: Vec<offices::Change>,
 }
 
 impl Plan {

@@ -11,6 +11,7 @@ use jiff::civil::{Date, Time, time};
 
 use super::plan::{Change, Effect, Place, Plan, Problem, Setting, What, Wrong};
 use super::rows::{self, Expected, Kind, List, OFFICE, Row};
+use crate::central::offices;
 use crate::domain::access::Unit;
 use crate::domain::calendar::{Calendar, Hours, OwnDay};
 use crate::domain::ids::{CounterId, OfficeCode, OfficialId};
@@ -270,7 +271,7 @@ impl Planner<'_> {
             let draft = Draft { directory, before: None, replaced: Vec::new() };
             self.drafts.insert(id.clone(), draft);
         }
-        let yesterday = self.setting.today.saturating_sub(1.day());
+        let yesterday = self.setting.from.saturating_sub(1.day());
         let office = &mut self.draft(&id)?.directory.office;
         let mut told = Vec::new();
         if opens.unwrap_or(office.opens) >= closes.unwrap_or(office.closes) {
@@ -403,7 +404,7 @@ impl Planner<'_> {
 
     /// Empties a list of an office that rows take the place of.
     fn replaced(&mut self, kind: Kind, office: &OfficeCode) -> Read<&mut Draft> {
-        let today = self.setting.today;
+        let from = self.setting.from;
         let draft = self.draft(office)?;
         if !draft.replaced.contains(&kind) {
             draft.replaced.push(kind);
@@ -412,7 +413,7 @@ impl Planner<'_> {
             match kind {
                 Kind::Roster => directory.roster.clear(),
                 Kind::Hours => calendar.hours.clear(),
-                Kind::Calendar => calendar.days.retain(|day| day.date < today),
+                Kind::Calendar => calendar.days.retain(|day| day.date < from),
                 _ => {}
             }
         }
@@ -502,13 +503,13 @@ impl Planner<'_> {
         let hours = if is_off { None } else { Some(span(row)?) };
         let day = OwnDay { date, name, hours };
         for office in offices {
-            let today = self.setting.today;
+            let from = self.setting.from;
             let draft = self.replaced(Kind::Calendar, &office)?;
             let before = draft.before.as_ref().and_then(|before| before.calendar.as_ref());
             let is_new = before.is_none_or(|before| !before.days.contains(&day));
-            let effect = if date < today { Effect::Over } else { effect(is_new, vec![]) };
+            let effect = if date < from { Effect::Over } else { effect(is_new, vec![]) };
             let calendar = draft.directory.calendar.get_or_insert_default();
-            if date >= today {
+            if date >= from {
                 let apart = |other: &OwnDay| match (other.hours, hours) {
                     (Some(one), Some(other)) => one.1 <= other.0 || other.1 <= one.0,
                     _ => false,
@@ -554,7 +555,7 @@ impl Planner<'_> {
             let (opens, closes) = (directory.office.opens, directory.office.closes);
             let calendar = directory.calendar.iter();
             let own = calendar.clone().flat_map(|calendar| &calendar.days);
-            let own = own.filter(|day| day.date >= self.setting.today).filter_map(|day| day.hours);
+            let own = own.filter(|day| day.date >= self.setting.from).filter_map(|day| day.hours);
             let spans =
                 calendar.flat_map(|calendar| &calendar.hours).map(|hours| (hours.from, hours.to));
             if spans.chain(own).any(|(from, to)| from < opens || closes < to) {
@@ -562,8 +563,9 @@ impl Planner<'_> {
                 self.plan.problems.push(Problem { place, wrong: Wrong::Outside(opens, closes) });
             }
             if before.as_ref() != Some(&draft.directory) {
-                let digest = before.as_ref().map(Directory::digest);
-                self.plan.after.push((digest, draft.directory));
+                let before = before.as_ref().map(Directory::digest);
+                let (from, directory) = (self.setting.from, draft.directory);
+                self.plan.after.push(offices::Change { from, before, directory });
             }
         }
         if !self.plan.problems.is_empty() {

@@ -1,6 +1,6 @@
 //! What would change and what is wrong, in words of a language: for the page and for the command's table.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use serde::Serialize;
 
 use super::plan::{Change, Effect, Place, Plan, What, Wrong};
@@ -45,6 +45,9 @@ pub struct PlanWords {
     pub passed_over: Vec<String>,
     /// Whether it was done.
     pub applied: bool,
+    /// The first day on which it holds, if that is a day to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Date>,
 }
 
 /// Puts a plan into words.
@@ -69,10 +72,16 @@ pub fn of(plan: &Plan, texts: &Texts) -> PlanWords {
             .collect(),
         passed_over: plan.passed_over.clone(),
         applied: false,
+        from: None,
     }
 }
 
 impl PlanWords {
+    /// The same, held from a day on.
+    pub fn from(self, from: Date, today: Date) -> Self {
+        Self { from: Some(from).filter(|from| *from > today), ..self }
+    }
+
     /// As a table for a terminal.
     pub fn table(&self, texts: &Texts) -> String {
         let t = &texts.directory;
@@ -107,7 +116,14 @@ impl PlanWords {
             (0, _, false) => &t.outcome_would,
             (..) => &t.outcome_wrong,
         };
-        fill(text, &[("n", &n), ("same", &self.same), ("wrong", &self.problems.len())])
+        let text = fill(text, &[("n", &n), ("same", &self.same), ("wrong", &self.problems.len())]);
+        match self.from {
+            Some(from) if n > 0 && self.problems.is_empty() => {
+                let from = from.strftime("%d/%m/%Y");
+                format!("{text} {}", fill(&t.holds_from, &[("date", &from)]))
+            }
+            _ => text,
+        }
     }
 }
 

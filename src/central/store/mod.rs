@@ -10,7 +10,7 @@ pub mod mail;
 mod matters;
 pub mod sqlite;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -40,6 +40,7 @@ use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::At;
+use crate::domain::versions::Versions;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -260,6 +261,8 @@ pub struct DirectoryChange {
     pub at: At,
     /// The account that did it; empty where files say so.
     pub person: String,
+    /// From which day on it holds.
+    pub effective: Date,
     /// What it was from then on.
     pub directory: Directory,
 }
@@ -535,13 +538,22 @@ pub trait Store: access::AccessStore + mail::MailStore {
     /// same digest.
     async fn direct(&self, directory: &Directory) -> Result<(), StoreError>;
 
-    /// Puts other states of offices in force that are kept in the store, all of them or none, each with its
-    /// line in the own series.
-    async fn redirect(&self, directories: Vec<Directory>, person: String)
-    -> Result<(), StoreError>;
+    /// Puts other states of offices in force that are kept in the store, each from a day on that is not over, all of
+    /// them or none, each with its line in the own series.
+    async fn redirect(
+        &self,
+        directories: Vec<(Date, Directory)>,
+        person: String,
+    ) -> Result<(), StoreError>;
 
-    /// The directories in force of offices that are kept in the store.
-    async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError>;
+    /// Offices that are kept in the store.
+    async fn kept_offices(&self) -> Result<Vec<OfficeCode>, StoreError>;
+
+    /// Which states of each office's directory held or will hold, by their digests.
+    async fn directory_versions(&self) -> Result<BTreeMap<OfficeCode, Versions<Hash>>, StoreError>;
+
+    /// The directory of a digest, if it was kept.
+    async fn directory(&self, digest: Hash) -> Result<Option<Directory>, StoreError>;
 
     /// How an office's directory came to be what it is: the latest hundred changes, the last one first.
     async fn directory_changes(

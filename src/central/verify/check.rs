@@ -32,6 +32,7 @@ use crate::domain::seal::OpeningKey;
 use crate::domain::summary::FORMULA;
 use crate::domain::system_random;
 use crate::domain::time::At;
+use crate::domain::versions::Versions;
 
 /// A store in a folder of its own.
 struct Replica {
@@ -66,7 +67,7 @@ pub(super) struct Check {
     /// What the own series says of kiosks' keys.
     admissions: Admissions,
     /// The directories in force, as the own series says.
-    in_force: BTreeMap<OfficeCode, Hash>,
+    in_force: BTreeMap<OfficeCode, Versions<Hash>>,
     /// What was erased.
     erasures: Erasures,
     /// Roots that kiosks saw: whose journal, number, anchor, and whether it was refused.
@@ -122,7 +123,7 @@ impl Check {
                 .push(format!("what came before {from} is not here: the figures were not checked"));
             None
         } else {
-            Some(replica(&kiosks, &forms, &list.carried)?)
+            Some(replica(&kiosks, &forms, &list.carried, &list.directories)?)
         };
         let (series_key, root_key) =
             (verifying_key(&about.series_key), verifying_key(&about.root_key));
@@ -339,7 +340,8 @@ impl Check {
             let named = |one: &&Directory| Some(one.digest()) == line.digest;
             if let Some(Directory { office, .. }) = self.directories.iter().find(named) {
                 let (code, closes) = (office.code.clone(), office.closes);
-                replica.store.tell_closing(code, line.at.date(), closes).await?;
+                let days = (line.at.date(), line.effective.unwrap_or(line.at.date()));
+                replica.store.tell_closing(code, days, closes).await?;
             }
         }
         Ok(())
@@ -351,7 +353,13 @@ impl Check {
             self.admissions.line(line);
             if let (Event::Directory, Some(digest)) = (line.event, line.digest) {
                 let office = line.office.as_ref().and_then(|office| office.parse().ok());
-                self.in_force.extend(office.map(|office: OfficeCode| (office, digest)));
+                let told = line.at.date();
+                // Nobody puts anything in force on a day that is over.
+                let from = line.effective.map_or(told, |from| from.max(told));
+                if let Some(office) = office {
+                    let versions: &mut Versions<Hash> = self.in_force.entry(office).or_default();
+                    versions.tell(from, digest);
+                }
             }
             if let (Event::Form, Some(form), Some(digest)) = (line.event, &line.form, line.digest)
                 && self.forms.get(form).map(Form::digest) != Some(digest)
@@ -516,16 +524,17 @@ impl Check {
         let named = statement.summaries.iter();
         let named = named.flat_map(|(day, of)| of.iter().map(move |named| (*day, named)));
         for (day, (office, digest)) in named {
-            let in_force = self.in_force.get(office);
+            let versions = self.in_force.get(office).cloned().unwrap_or_default();
+            let in_force = versions.on(day).copied();
             let of_then =
-                |one: &&Directory| one.office.code == *office && Some(&one.digest()) == in_force;
+                |one: &&Directory| one.office.code == *office && Some(one.digest()) == in_force;
             let Some(directory) = self.directories.iter().find(of_then) else {
                 self.report.notes.push(format!(
                     "{day}: the directory of {office} is not here: its summary was not checked"
                 ));
                 continue;
             };
-            match summaries(directory).of_day(day).await {
+            match summaries(directory).with_versions(versions).of_day(day).await {
                 Ok(summary) if summary.digest_of() == *digest => self.report.summaries += 1,
                 Ok(_) => self.erasures.summary(office.clone(), day, self.decisions.len()),
                 Err(error) => wrong.push(format!("{day}: {office}: {error}")),
@@ -606,6 +615,7 @@ fn replica(
     kiosks: &BTreeMap<KioskId, Kiosk>,
     forms: &Forms,
     carried: &[Tallies],
+    directories: &[Directory],
 ) -> Result<Replica, StoreError> {
     let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
     let folder = TempDir::new().map_err(|error| refused(&error))?;
@@ -625,7 +635,7 @@ fn replica(
     let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
     Ok(Replica {
         days: FinalDays::default(),
-        store: SqliteStore::replica(folder.path(), author, &kiosks, carried)?,
+        store: SqliteStore::replica(folder.path(), author, &kiosks, carried, directories)?,
         _folder: folder,
     })
 }

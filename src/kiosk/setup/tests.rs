@@ -34,6 +34,7 @@ fn admitted() -> Admitted {
         forms: Vec::<Form>::new(),
         staff_codes: StaffCodes::default(),
         procedures: None,
+        to_come: vec![],
     };
     Admitted { words: "sông núi biển mây gió mưa".into(), enrolled, in_use: false }
 }

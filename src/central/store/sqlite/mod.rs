@@ -62,6 +62,7 @@ use crate::domain::seal::SealingKey;
 use crate::domain::signals::Timed;
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
+use crate::domain::versions::Versions;
 
 use changes::Changes;
 use rebuilding::Anew;
@@ -101,7 +102,7 @@ impl Author {
     ) -> Self {
         let mut closing = Closing::default();
         for Directory { office, .. } in offices {
-            closing.tell(&office.code, Date::MIN, office.closes);
+            closing.tell(&office.code, (Date::MIN, Date::MIN), office.closes);
         }
         Self {
             signing_key: keys.series.clone(),
@@ -116,18 +117,16 @@ impl Author {
 /// When offices close: what was told of them, and from which day on it holds. Whoever reads the same lines later
 /// judges each day as it was judged then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Closing(BTreeMap<OfficeCode, Vec<(Date, Time)>>);
+pub struct Closing(BTreeMap<OfficeCode, Versions<Time>>);
 
 impl Closing {
-    /// An office's closing time was told on a day. It holds from the next one on: that day may be judged already.
-    /// The first that is told holds for all days.
-    pub fn tell(&mut self, office: &OfficeCode, day: Date, closes: Time) {
-        let told = self.0.entry(office.clone()).or_default();
-        match told.last() {
-            None => told.push((Date::MIN, closes)),
-            Some((_, last)) if *last == closes => {}
-            Some(_) => told.push((day.tomorrow().unwrap_or(day), closes)),
-        }
+    /// An office's closing time was told on a day, to hold from one on. It holds from the next one on at the earliest:
+    /// that day may be judged already. The first that is told holds for all days.
+    pub fn tell(&mut self, office: &OfficeCode, (told, from): (Date, Date), closes: Time) {
+        let next = told.tomorrow().unwrap_or(told);
+        let versions = self.0.entry(office.clone()).or_default();
+        let first = versions.on(told).is_none();
+        versions.tell(if first { Date::MIN } else { from.max(next) }, closes);
     }
 
     /// What is known better, in the place of what was told of the same offices.
@@ -137,8 +136,7 @@ impl Closing {
 
     /// When an office closes on a day, if that was told.
     pub fn on(&self, office: &OfficeCode, day: Date) -> Option<Time> {
-        let told = self.0.get(office)?.iter().rev();
-        told.into_iter().find(|(from, _)| *from <= day).map(|(_, closes)| *closes)
+        self.0.get(office)?.on(day).copied()
     }
 }
 
@@ -172,11 +170,11 @@ impl SqliteStore {
     pub async fn tell_closing(
         &self,
         office: OfficeCode,
-        day: Date,
+        days: (Date, Date),
         closes: Time,
     ) -> Result<(), StoreError> {
         self.write(move |writer| {
-            writer.author.closing.tell(&office, day, closes);
+            writer.author.closing.tell(&office, days, closes);
             Ok(())
         })
         .await
@@ -209,6 +207,7 @@ impl SqliteStore {
         author: Author,
         kiosks: &[Kiosk],
         carried: &[Tallies],
+        directories: &[Directory],
     ) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
         let mut writer = Writer::open(&path, author)?;
@@ -218,6 +217,9 @@ impl SqliteStore {
             writing::list(&writer.db, kiosk)?;
         }
         retention::carry(&writer.db, carried)?;
+        for directory in directories {
+            writing::keep_directory(&writer.db, directory)?;
+        }
         Self::begin(writer, path)
     }
 
@@ -445,7 +447,7 @@ impl Store for SqliteStore {
 
     async fn redirect(
         &self,
-        directories: Vec<Directory>,
+        directories: Vec<(Date, Directory)>,
         person: String,
     ) -> Result<(), StoreError> {
         self.write(move |writer| writer.redirect(&directories, &person)).await
@@ -459,8 +461,16 @@ impl Store for SqliteStore {
         self.read(reading::kept_forms).await
     }
 
-    async fn kept_directories(&self) -> Result<Vec<Directory>, StoreError> {
-        self.read(reading::kept_directories).await
+    async fn kept_offices(&self) -> Result<Vec<OfficeCode>, StoreError> {
+        self.read(reading::kept_offices).await
+    }
+
+    async fn directory_versions(&self) -> Result<BTreeMap<OfficeCode, Versions<Hash>>, StoreError> {
+        self.read(reading::directory_versions).await
+    }
+
+    async fn directory(&self, digest: Hash) -> Result<Option<Directory>, StoreError> {
+        self.read(move |db| reading::directory(db, digest)).await
     }
 
     async fn directory_changes(

@@ -1,14 +1,16 @@
 //! Reading beside the writer.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::VerifyingKey;
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::counting::contact_of_row;
 use super::erasure::read_erased;
 use super::retention::kept_since;
-use super::{decisions, timing};
+use super::{Closing, decisions, timing};
 use crate::central::store::{
     ContactNumber, DayRecord, DirectoryChange, Doubts, Finding, FormerKey, Gap, KeptForm, Kiosk,
     Passage, Progress, Segment, StoreError, TicketState, Written,
@@ -22,6 +24,7 @@ use crate::domain::rating::{Key, Outcome};
 use crate::domain::summary::Rated;
 use crate::domain::ticket::Claims;
 use crate::domain::time::{At, Day};
+use crate::domain::versions::Versions;
 
 fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(what.to_owned())
@@ -166,17 +169,56 @@ pub(super) fn line(db: &Connection, branch: i64, seq: u64) -> Result<Option<Vec<
     }))
 }
 
-pub(super) fn knows_directory(
+/// The digest of the directory that holds on a day, as far as days were told.
+pub(super) fn directory_on(
     db: &Connection,
     office: &OfficeCode,
-    digest: Hash,
-) -> Result<bool, StoreError> {
+    day: Date,
+) -> Result<Option<Hash>, StoreError> {
+    let told: Option<[u8; 32]> = db
+        .query_row(
+            "SELECT digest FROM directory_change WHERE office = ?1 AND effective <= ?2
+             ORDER BY effective DESC, id DESC LIMIT 1",
+            params![office.as_str(), day.to_string()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if told.is_some() {
+        return Ok(told.map(Hash));
+    }
+    // A store of before changes were kept.
     let known: Option<[u8; 32]> = db
         .query_row("SELECT digest FROM directory WHERE office = ?", [office.as_str()], |row| {
             row.get(0)
         })
         .optional()?;
-    Ok(known == Some(digest.0))
+    Ok(known.map(Hash))
+}
+
+pub(super) fn directory_versions(
+    db: &Connection,
+) -> Result<BTreeMap<OfficeCode, Versions<Hash>>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT office, effective, digest FROM directory_change ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, [u8; 32]>(2)?))
+    })?;
+    let mut all: BTreeMap<OfficeCode, Versions<Hash>> = BTreeMap::new();
+    for row in rows {
+        let (office, from, digest) = row?;
+        let office = office.parse().map_err(|_| damaged("an office's code"))?;
+        let from = from.parse().map_err(|_| damaged("the day of a directory"))?;
+        all.entry(office).or_default().tell(from, Hash(digest));
+    }
+    Ok(all)
+}
+
+pub(super) fn directory(db: &Connection, digest: Hash) -> Result<Option<Directory>, StoreError> {
+    let text: Option<String> = db
+        .prepare_cached("SELECT directory FROM directory_version WHERE digest = ?")?
+        .query_row([digest.0], |row| row.get(0))
+        .optional()?;
+    text.map(|text| serde_json::from_str(&text).map_err(|_| damaged("a directory"))).transpose()
 }
 
 pub(super) fn directories(db: &Connection) -> Result<Vec<Directory>, StoreError> {
@@ -186,13 +228,11 @@ pub(super) fn directories(db: &Connection) -> Result<Vec<Directory>, StoreError>
     rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
 }
 
-pub(super) fn kept_directories(db: &Connection) -> Result<Vec<Directory>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT directory_version.directory FROM directory JOIN directory_version USING (digest)
-         WHERE kept ORDER BY office",
-    )?;
+pub(super) fn kept_offices(db: &Connection) -> Result<Vec<OfficeCode>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT office FROM directory WHERE kept ORDER BY office")?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-    rows.map(|text| serde_json::from_str(&text?).map_err(|_| damaged("a directory"))).collect()
+    rows.map(|code| code?.parse().map_err(|_| damaged("an office's code"))).collect()
 }
 
 pub(super) fn kept_forms(db: &Connection) -> Result<Vec<KeptForm>, StoreError> {
@@ -210,23 +250,23 @@ pub(super) fn kept_forms(db: &Connection) -> Result<Vec<KeptForm>, StoreError> {
     rows.map(read).collect()
 }
 
-/// Closing times in the order told, each with the day on which it was.
-pub(super) fn closing_times(db: &Connection) -> Result<Vec<(OfficeCode, Date, Time)>, StoreError> {
+/// What was told of closing times.
+pub(super) fn closing_times(db: &Connection) -> Result<Closing, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT office, at, json_extract(directory_version.directory, '$.office.closes')
+        "SELECT office, at, effective, json_extract(directory_version.directory, '$.office.closes')
          FROM directory_change JOIN directory_version USING (digest) ORDER BY id",
     )?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
-    let read = |row: rusqlite::Result<(String, String, String)>| {
-        let (office, at, closes) = row?;
-        let office = office.parse().map_err(|_| damaged("an office's code"))?;
-        let at = At::try_from(at).map_err(|_| damaged("the moment of a directory"))?;
-        let closes = closes.parse().map_err(|_| damaged("a closing time"))?;
-        Ok((office, at.date(), closes))
-    };
-    rows.map(read).collect()
+    let mut rows = statement.query([])?;
+    let mut closing = Closing::default();
+    while let Some(row) = rows.next()? {
+        let text = |column: usize| row.get::<_, String>(column);
+        let office = text(0)?.parse().map_err(|_| damaged("an office's code"))?;
+        let at = At::try_from(text(1)?).map_err(|_| damaged("the moment of a directory"))?;
+        let from = text(2)?.parse().map_err(|_| damaged("the day of a directory"))?;
+        let closes = text(3)?.parse().map_err(|_| damaged("a closing time"))?;
+        closing.tell(&office, (at.date(), from), closes);
+    }
+    Ok(closing)
 }
 
 pub(super) fn directory_changes(
@@ -234,18 +274,25 @@ pub(super) fn directory_changes(
     office: &OfficeCode,
 ) -> Result<Vec<DirectoryChange>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT at, person, directory_version.directory
+        "SELECT at, person, effective, directory_version.directory
          FROM directory_change JOIN directory_version USING (digest)
          WHERE office = ? ORDER BY id DESC LIMIT 100",
     )?;
     let rows = statement.query_map([office.as_str()], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        let effective = row.get::<_, String>(2)?;
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            effective,
+            row.get::<_, String>(3)?,
+        ))
     })?;
-    let read = |row: rusqlite::Result<(String, String, String)>| {
-        let (at, person, directory) = row?;
+    let read = |row: rusqlite::Result<(String, String, String, String)>| {
+        let (at, person, effective, directory) = row?;
         let at = At::try_from(at).map_err(|_| damaged("the moment of a directory"))?;
         let directory = serde_json::from_str(&directory).map_err(|_| damaged("a directory"))?;
-        Ok(DirectoryChange { at, person, directory })
+        let effective = effective.parse().map_err(|_| damaged("the day of a directory"))?;
+        Ok(DirectoryChange { at, person, effective, directory })
     };
     rows.map(read).collect()
 }

@@ -27,6 +27,7 @@ const SCHEMA: Schema = Schema {
         OF_AN_OFFICE,
         MAIL,
         FORM_VERSIONS,
+        EFFECTIVE,
     ],
     unnumbered: false,
 };
@@ -338,6 +339,12 @@ const FORM_VERSIONS: &str = "
         person  TEXT NOT NULL,
         PRIMARY KEY (code, version)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// From which day on a state of a directory holds; before there were days to come it was that of the change.
+const EFFECTIVE: &str = "
+    ALTER TABLE directory_change ADD COLUMN effective TEXT;
+    UPDATE directory_change SET effective = substr(at, 1, 10);
 ";
 
 /// Accounts and what proves who somebody is; and looks at officials' figures, from lines of the own series.

@@ -8,13 +8,13 @@ use ed25519_dalek::VerifyingKey;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::Author;
 use super::branches::{Branch, Branches, Ranges};
 use super::changes::{Changed, Changes};
 use super::decisions::Judgements;
 use super::reading;
 use super::retention::kept_since;
 use super::schema;
-use super::{Author, Closing};
 use crate::central::store::{
     Admission, Answered, EnrolmentCode, Entry, Kiosk, PhoneForm, StoreError, Verified,
 };
@@ -94,10 +94,7 @@ impl Writer {
 
     /// What was told of closing times; of offices of which nothing was told here, what the author brought.
     fn know_closing(&mut self) -> Result<(), StoreError> {
-        let mut known = Closing::default();
-        for (office, day, closes) in reading::closing_times(&self.db)? {
-            known.tell(&office, day, closes);
-        }
+        let known = reading::closing_times(&self.db)?;
         self.author.closing.replace(known);
         Ok(())
     }
@@ -544,46 +541,65 @@ impl Writer {
         self.note(vec![(line, vec![])])
     }
 
-    /// Puts states of offices in force that are kept here.
+    /// Puts states of offices in force that are kept here, each from a day on.
     pub(super) fn redirect(
         &mut self,
-        directories: &[Directory],
+        directories: &[(Date, Directory)],
         person: &str,
     ) -> Result<(), StoreError> {
-        for directory in directories {
-            self.in_force(directory, Some(person))?;
+        for (from, directory) in directories {
+            self.in_force(directory, Some(*from), Some(person))?;
         }
         Ok(())
     }
 
     /// Keeps a directory that files hold, and notes it in the own series, unless it is the one in force.
     pub(super) fn direct(&mut self, directory: &Directory) -> Result<(), StoreError> {
-        self.in_force(directory, None)
+        let today = At::new(self.author.clock.now()).date();
+        // Files hold from now on, whatever was to come while the office was kept here.
+        let to_come = reading::directory_versions(&self.db)?.remove(&directory.office.code);
+        let to_come = to_come.unwrap_or_default();
+        self.in_force(directory, None, None)?;
+        for (from, _) in to_come.after(today) {
+            self.in_force(directory, Some(from), None)?;
+        }
+        Ok(())
     }
 
-    /// Keeps a directory as the one in force; `person` put it in force here, or else files hold it.
-    fn in_force(&mut self, directory: &Directory, person: Option<&str>) -> Result<(), StoreError> {
+    /// Keeps a directory as the one in force from today or a day to come; `person` put it in force here, or else files
+    /// hold it.
+    fn in_force(
+        &mut self,
+        directory: &Directory,
+        from: Option<Date>,
+        person: Option<&str>,
+    ) -> Result<(), StoreError> {
         let (office, digest) = (&directory.office.code, directory.digest());
-        let text = serde_json::to_string(directory)
-            .map_err(|error| StoreError::Refused(error.to_string()))?;
-        self.db.execute(
-            "INSERT OR IGNORE INTO directory_version (digest, directory) VALUES (?, ?)",
-            params![digest.0, text],
-        )?;
-        if !reading::knows_directory(&self.db, office, digest)? {
+        let at = At::new(self.author.clock.now());
+        let to_come = from.filter(|from| *from > at.date());
+        let from = to_come.unwrap_or(at.date());
+        keep_directory(&self.db, directory)?;
+        if reading::directory_on(&self.db, office, from)? != Some(digest) {
             let line = Line {
                 office: Some(office.to_string()),
                 digest: Some(digest),
+                effective: to_come,
                 person: person.map(str::to_owned),
                 ..Line::draft(Event::Directory)
             };
             self.note(vec![(line, vec![])])?;
-            let at = At::new(self.author.clock.now());
             self.db.execute(
-                "INSERT INTO directory_change (office, at, person, digest) VALUES (?, ?, ?, ?)",
-                params![office.as_str(), at.to_string(), person.unwrap_or_default(), digest.0],
+                "INSERT INTO directory_change (office, at, person, digest, effective)
+                 VALUES (?, ?, ?, ?, ?)",
+                params![
+                    office.as_str(),
+                    at.to_string(),
+                    person.unwrap_or_default(),
+                    digest.0,
+                    from.to_string()
+                ],
             )?;
-            self.author.closing.tell(office, at.date(), directory.office.closes);
+            self.author.closing.tell(office, (at.date(), from), directory.office.closes);
         }
         // What was kept here once stays kept when files no longer hold it.
         self.db.execute(
@@ -593,6 +609,17 @@ impl Writer {
         )?;
         Ok(())
     }
+}
+
+/// Keeps a directory under its digest.
+pub(super) fn keep_directory(db: &Connection, directory: &Directory) -> Result<(), StoreError> {
+    let text =
+        serde_json::to_string(directory).map_err(|error| StoreError::Refused(error.to_string()))?;
+    db.execute(
+        "INSERT OR IGNORE INTO directory_version (digest, directory) VALUES (?, ?)",
+        params![directory.digest().0, text],
+    )?;
+    Ok(())
 }
 
 /// Puts a kiosk into the list.
