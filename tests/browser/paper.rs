@@ -8,6 +8,7 @@ use std::process::Command;
 use hailong::domain::access::{Role, Standing};
 use serde_json::{Value, json};
 
+use crate::common::golden::is_golden;
 use crate::common::{TestCentral, has};
 use crate::driver::Browser;
 use crate::staff::{before_the_day, complete};
@@ -15,12 +16,20 @@ use crate::staff::{before_the_day, complete};
 /// A4 in points, and how far a browser rounds.
 const A4: [f64; 2] = [595.0, 842.0];
 
-/// The open page as a browser prints it, in black and white.
+/// The open page as a browser prints it, in black and white, once its letters are there.
 async fn printed(browser: &Browser, file: &Path) {
+    browser.ask("return document.fonts.ready.then(() => true)").await;
     let how = json!({ "printBackground": false, "preferCSSPageSize": true });
     let answer = browser.command("Page.printToPDF", how).await;
     let bytes = answer["data"].as_str().unwrap().as_bytes();
     std::fs::write(file, data_encoding::BASE64.decode(bytes).unwrap()).unwrap();
+}
+
+/// What stands on the paper, line by line as it is read, held against what was accepted.
+fn is_as_accepted(name: &str, text: &str) {
+    let lines = text.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace()));
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    is_golden(name, &(lines.join("\n") + "\n"));
 }
 
 fn told(program: &str, arguments: &[&str]) -> String {
@@ -52,7 +61,6 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
     for language in ["vi", "en"] {
         let day = format!("http://{}/summary/phu-sa/2026-11-24?lang={language}", central.staff);
         browser.open(&day).await;
-        browser.ask("return document.fonts.ready.then(() => true)").await;
         let file = kept.as_deref().unwrap_or(folder.path()).join(format!("report-{language}.pdf"));
         printed(&browser, &file).await;
         let file = file.to_str().unwrap();
@@ -67,6 +75,7 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
         // A day with as many things to look at again as this one.
         assert!(value("Pages").parse::<u32>().unwrap() <= 4, "{about}");
         let text = told("pdftotext", &[file, "-"]);
+        is_as_accepted(&format!("report-{language}.txt"), &text);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let head: &[&str] = if language == "vi" {
             &[
@@ -104,12 +113,12 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
     }
     // All offices beside each other, by the same head.
     browser.open(&format!("http://{}/offices/2026-11-24", central.staff)).await;
-    browser.ask("return document.fonts.ready.then(() => true)").await;
     let file = kept.as_deref().unwrap_or(folder.path()).join("report-offices.pdf");
     printed(&browser, &file).await;
     let file = file.to_str().unwrap();
     let text = told("pdftotext", &[file, "-"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    is_as_accepted("report-offices.txt", &text);
     let percent = format!("{:.1}%", of["rate"].as_f64().unwrap() * 100.0).replace('.', ",");
     for one in ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "BÁO CÁO", "của các đơn vị", &percent]
     {
@@ -127,12 +136,12 @@ async fn a_day_is_printed_as_a_report_on_a4_with_the_digits_of_its_page() {
     let path = central.central.sign_ins.open_door(login);
     browser.open(&format!("http://{}{path}", central.staff)).await;
     browser.open(&format!("http://{}/own/2026-11-24", central.staff)).await;
-    browser.ask("return document.fonts.ready.then(() => true)").await;
     let file = kept.as_deref().unwrap_or(folder.path()).join("report-own.pdf");
     printed(&browser, &file).await;
     let file = file.to_str().unwrap();
     let text = told("pdftotext", &[file, "-"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    is_as_accepted("report-own.txt", &text);
     for one in ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "BÁO CÁO", "đối với cán bộ"]
     {
         assert!(words.contains(one), "{one} is not on the paper: {words}");
