@@ -110,19 +110,35 @@ impl Offices {
 
     /// All of them today, which is remembered.
     fn today(&self, today: Date) -> All {
-        let all = self.on(today);
-        let mut known = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != today {
-            *known = (today, Arc::clone(&all));
+        let known = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == today {
+            return Arc::clone(&known.1);
         }
+        drop(known);
+        // Whoever changes them waits: what is remembered is never of before.
+        let offices = self.offices.read().unwrap_or_else(PoisonError::into_inner);
+        let all = on(&offices, today);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = (today, Arc::clone(&all));
         all
     }
 
     /// From which days to come on an office changes.
     pub fn to_come(&self, office: &OfficeCode, today: Date) -> Vec<(Date, Arc<Directory>)> {
+        let mut before = self.on(today).iter().find(|one| one.office.code == *office).cloned();
+        let mut to_come = self.told_after(office, today);
+        // A change that was dropped leaves nothing to come.
+        to_come.retain(|(_, directory)| {
+            let before = before.replace(Arc::clone(directory));
+            before.as_ref() != Some(directory)
+        });
+        to_come
+    }
+
+    /// All that was told of days after one.
+    fn told_after(&self, office: &OfficeCode, day: Date) -> Vec<(Date, Arc<Directory>)> {
         let offices = self.offices.read().unwrap_or_else(PoisonError::into_inner);
         let one = offices.iter().find(|one| one.code == *office);
-        let after = one.into_iter().flat_map(|one| one.versions.after(today));
+        let after = one.into_iter().flat_map(|one| one.versions.after(day));
         after.map(|(from, directory)| (from, Arc::clone(directory))).collect()
     }
 
@@ -210,11 +226,13 @@ impl Central {
                 return Err(ChangeError::Meanwhile);
             }
             let mut changed: Vec<(Date, Directory)> = Vec::new();
-            for Change { from, directory, .. } in changes {
-                let (from, code) = (from.max(today), &directory.office.code);
+            for Change { from, before, directory } in changes {
+                // A new office is there at once: its kiosks are set up before its first day.
+                let from = if before.is_none() { today } else { from.max(today) };
+                let code = &directory.office.code;
                 if let Some(before) = central.directory_on(code, from) {
                     // What is to come later was made of what it was before.
-                    for (later, to_come) in central.offices.to_come(code, from) {
+                    for (later, to_come) in central.offices.told_after(code, from) {
                         let carried = to_come.carrying(&before, &directory);
                         if carried != *to_come {
                             changed.push((later, carried));
@@ -224,8 +242,10 @@ impl Central {
                 changed.push((from, directory));
             }
             let _placing = central.placing.read().await;
-            central.store.redirect(changed.clone(), person).await?;
-            central.offices.put(today, changed);
+            let held = central.store.redirect(changed.clone(), person).await?;
+            let changed = held.into_iter().zip(changed);
+            let changed = changed.filter_map(|(from, (_, directory))| Some((from?, directory)));
+            central.offices.put(today, changed.collect());
             let kept = report::keep_setting(&central.config, &central.forms(), &central.offices());
             if let Err(error) = kept {
                 tracing::error!(%error, "the setting beside the store is not of now");

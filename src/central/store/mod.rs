@@ -539,12 +539,13 @@ pub trait Store: access::AccessStore + mail::MailStore {
     async fn direct(&self, directory: &Directory) -> Result<(), StoreError>;
 
     /// Puts other states of offices in force that are kept in the store, each from a day on that is not over, all of
-    /// them or none, each with its line in the own series.
+    /// them or none, each with its line in the own series. Gives from which day on each holds; none of one that held
+    /// already.
     async fn redirect(
         &self,
         directories: Vec<(Date, Directory)>,
         person: String,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<Option<Date>>, StoreError>;
 
     /// Offices that are kept in the store.
     async fn kept_offices(&self) -> Result<Vec<OfficeCode>, StoreError>;

@@ -449,7 +449,7 @@ impl Store for SqliteStore {
         &self,
         directories: Vec<(Date, Directory)>,
         person: String,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Option<Date>>, StoreError> {
         self.write(move |writer| writer.redirect(&directories, &person)).await
     }
 

@@ -169,7 +169,7 @@ pub(super) fn line(db: &Connection, branch: i64, seq: u64) -> Result<Option<Vec<
     }))
 }
 
-/// The digest of the directory that holds on a day, as far as days were told.
+/// The digest of the directory that holds on a day; of days before the first one told, what that is.
 pub(super) fn directory_on(
     db: &Connection,
     office: &OfficeCode,
@@ -186,13 +186,15 @@ pub(super) fn directory_on(
     if told.is_some() {
         return Ok(told.map(Hash));
     }
-    // A store of before changes were kept.
-    let known: Option<[u8; 32]> = db
-        .query_row("SELECT digest FROM directory WHERE office = ?", [office.as_str()], |row| {
-            row.get(0)
-        })
+    let first: Option<[u8; 32]> = db
+        .query_row(
+            "SELECT digest FROM directory_change WHERE office = ?
+             ORDER BY effective, id DESC LIMIT 1",
+            [office.as_str()],
+            |row| row.get(0),
+        )
         .optional()?;
-    Ok(known.map(Hash))
+    Ok(first.map(Hash))
 }
 
 pub(super) fn directory_versions(

@@ -341,10 +341,18 @@ const FORM_VERSIONS: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// From which day on a state of a directory holds; before there were days to come it was that of the change.
+/// From which day on a state of a directory holds; before there were days to come it was that of the change. What was
+/// in force before changes were kept is the first state that is known.
 const EFFECTIVE: &str = "
     ALTER TABLE directory_change ADD COLUMN effective TEXT;
     UPDATE directory_change SET effective = substr(at, 1, 10);
+    INSERT INTO directory_change (office, at, person, digest, effective)
+        SELECT office, begun, '', digest, substr(begun, 1, 10)
+        FROM (SELECT office, digest,
+                     COALESCE((SELECT min(enrolled) FROM kiosk WHERE kiosk.office = directory.office),
+                              '2026-01-01T00:00:00.000+07:00') AS begun
+              FROM directory)
+        WHERE office NOT IN (SELECT office FROM directory_change);
 ";
 
 /// Accounts and what proves who somebody is; and looks at officials' figures, from lines of the own series.

@@ -260,7 +260,10 @@ impl Writer {
 
     /// Writes lines into the central service's own series and places them.
     pub(super) fn note(&mut self, drafts: Vec<(Line, Vec<Answer>)>) -> Result<(), StoreError> {
-        let at = At::new(self.author.clock.now());
+        self.note_at(At::new(self.author.clock.now()), drafts)
+    }
+
+    fn note_at(&mut self, at: At, drafts: Vec<(Line, Vec<Answer>)>) -> Result<(), StoreError> {
         let mono_ms = self.author.clock.mono_ms();
         let refused = |error: &dyn std::fmt::Display| StoreError::Refused(error.to_string());
         let mut written = Vec::new();
@@ -546,40 +549,39 @@ impl Writer {
         &mut self,
         directories: &[(Date, Directory)],
         person: &str,
-    ) -> Result<(), StoreError> {
-        for (from, directory) in directories {
-            self.in_force(directory, Some(*from), Some(person))?;
-        }
-        Ok(())
+    ) -> Result<Vec<Option<Date>>, StoreError> {
+        let at = At::new(self.author.clock.now());
+        let each = directories.iter();
+        each.map(|(from, directory)| self.in_force(directory, (at, *from), Some(person))).collect()
     }
 
     /// Keeps a directory that files hold, and notes it in the own series, unless it is the one in force.
     pub(super) fn direct(&mut self, directory: &Directory) -> Result<(), StoreError> {
-        let today = At::new(self.author.clock.now()).date();
+        let at = At::new(self.author.clock.now());
         // Files hold from now on, whatever was to come while the office was kept here.
         let to_come = reading::directory_versions(&self.db)?.remove(&directory.office.code);
         let to_come = to_come.unwrap_or_default();
-        self.in_force(directory, None, None)?;
-        for (from, _) in to_come.after(today) {
-            self.in_force(directory, Some(from), None)?;
+        self.in_force(directory, (at, at.date()), None)?;
+        for (from, _) in to_come.after(at.date()) {
+            self.in_force(directory, (at, from), None)?;
         }
         Ok(())
     }
 
-    /// Keeps a directory as the one in force from today or a day to come; `person` put it in force here, or else files
-    /// hold it.
+    /// Keeps a directory as the one in force from the day of `at` or a day to come, which is given unless it held
+    /// already; `person` put it in force here, or else files hold it.
     fn in_force(
         &mut self,
         directory: &Directory,
-        from: Option<Date>,
+        (at, from): (At, Date),
         person: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Date>, StoreError> {
         let (office, digest) = (&directory.office.code, directory.digest());
-        let at = At::new(self.author.clock.now());
-        let to_come = from.filter(|from| *from > at.date());
+        let to_come = (from > at.date()).then_some(from);
         let from = to_come.unwrap_or(at.date());
         keep_directory(&self.db, directory)?;
-        if reading::directory_on(&self.db, office, from)? != Some(digest) {
+        let changes = reading::directory_on(&self.db, office, from)? != Some(digest);
+        if changes {
             let line = Line {
                 office: Some(office.to_string()),
                 digest: Some(digest),
@@ -587,7 +589,7 @@ impl Writer {
                 person: person.map(str::to_owned),
                 ..Line::draft(Event::Directory)
             };
-            self.note(vec![(line, vec![])])?;
+            self.note_at(at, vec![(line, vec![])])?;
             self.db.execute(
                 "INSERT INTO directory_change (office, at, person, digest, effective)
                  VALUES (?, ?, ?, ?, ?)",
@@ -607,7 +609,7 @@ impl Writer {
              ON CONFLICT (office) DO UPDATE SET digest = excluded.digest, kept = kept OR excluded.kept",
             params![office.as_str(), digest.0, person.is_some()],
         )?;
-        Ok(())
+        Ok(changes.then_some(from))
     }
 }
 
