@@ -281,7 +281,7 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
     use std::io::Write;
 
     use super::Format;
-    use hailong::central::report::of_folder;
+    use hailong::central::report::Report;
     let format = match asked.format {
         Format::Table => "table",
         Format::Json => "json",
@@ -295,10 +295,13 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         ));
     }
     if let Some(server) = &asked.place.server() {
-        let office = asked.office.as_deref().unwrap_or("only");
+        let of = match &asked.office {
+            _ if asked.all => "offices".to_owned(),
+            office => format!("summary/{}", office.as_deref().unwrap_or("only")),
+        };
         let date = asked.date.map_or_else(|| "latest".to_owned(), |date| date.to_string());
         let lang = asked.lang.as_ref().map_or_else(String::new, |lang| format!("&lang={lang}"));
-        let path = format!("/api/v1/summary/{office}/{date}?format={format}{lang}");
+        let path = format!("/api/v1/{of}/{date}?format={format}{lang}");
         if let Some(out) = &asked.out {
             let bytes = staff::fetch(server, &path, out, |_| true)?;
             println!("{}: {bytes} bytes", out.display());
@@ -307,20 +310,20 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         println!("{}", staff::get(server, &path)?.trim_end());
         return Ok(());
     }
-    let office = asked.office.as_deref();
-    let report = of_folder(&asked.place.data, office, asked.date).map_err(of_report)?;
-    let lang = asked.lang.as_deref();
-    let sheet = || report.spreadsheet(lang).map_err(|error| Failure::new(USAGE, error));
-    let unwritten = |error| Failure::new(INTERNAL, error);
-    let bytes = match asked.format {
-        Format::Table => {
-            let table = report.table(lang);
-            table.map_err(|error| Failure::new(USAGE, error))?.into_bytes()
-        }
-        Format::Json => format!("{}\n", report.json()).into_bytes(),
-        Format::Csv => sheet()?.csv().map_err(unwritten)?,
-        Format::Xlsx => sheet()?.xlsx().map_err(unwritten)?,
+    let (data, lang) = (&asked.place.data, asked.lang.as_deref());
+    let report = if asked.all {
+        Report::of_offices(data, asked.date)
+    } else {
+        Report::of_office(data, asked.office.as_deref(), asked.date)
     };
+    let report = report.map_err(of_report)?;
+    let bytes = match asked.format {
+        Format::Table => report.table(lang).map(String::into_bytes),
+        Format::Json => Ok(format!("{}\n", report.json()).into_bytes()),
+        Format::Csv => report.csv(lang),
+        Format::Xlsx => report.xlsx(lang),
+    };
+    let bytes = bytes.map_err(of_report)?;
     let Some(out) = &asked.out else {
         return match std::io::stdout().lock().write_all(&bytes) {
             // Whoever reads it has seen enough.
@@ -348,7 +351,7 @@ fn of_report(error: hailong::central::report::ReportError) -> Failure {
     let code = match &error {
         ReportError::NoStore(_) | ReportError::Office(_) | ReportError::NoDay => USAGE,
         ReportError::Language(_) => USAGE,
-        ReportError::Store(_) | ReportError::Summary(_) => INTERNAL,
+        ReportError::Store(_) | ReportError::Summary(_) | ReportError::Unwritten(_) => INTERNAL,
         ReportError::Setting(_) => CONFIGURATION,
     };
     Failure::new(code, error)

@@ -164,6 +164,9 @@ struct Summary {
     /// The office's code; by default the only one.
     #[arg(long, value_name = "CODE")]
     office: Option<String>,
+    /// All offices beside each other.
+    #[arg(long, conflicts_with = "office")]
+    all: bool,
     /// A table to read, JSON as published, CSV or XLSX with the same figures.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,

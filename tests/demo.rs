@@ -73,6 +73,13 @@ fn a_day_is_lived_complete_drawn_and_the_same_again_from_the_same_seed() {
     assert!(english.contains("Tuesday, 01/12/2026") && !english.contains("lượt"), "{english}");
     assert!(english.contains(&format!("Report verification code: {digest}")), "{english}");
     assert_eq!(table(&["--lang", "xx"]), (Some(2), String::new()), "no such language");
+    // All offices beside each other, of which a demo has one.
+    let (code, all) = table(&["--all", "--format", "json"]);
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    assert_eq!((code, &all["groups"][0]["offices"][0]["n"]), (Some(0), &figures["n"]), "{all}");
+    let (_, all) = table(&["--all"]);
+    assert!(all.starts_with("Các đơn vị · Thứ Ba, 01/12/2026\n1 đơn vị"), "{all}");
+    assert_eq!(table(&["--all", "--office", "phu-sa"]).0, Some(2), "either of them");
 
     assert!(demo(other.path(), &day).status.success());
     assert_eq!(summary(other.path())["digest"], figures["digest"]);

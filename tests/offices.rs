@@ -108,7 +108,10 @@ async fn offices_of_one_form_stand_beside_each_other_with_what_each_publishes() 
     let of =
         |office: &str| five.offices.iter().find(|line| line.office.as_str() == office).unwrap();
     assert_eq!((of("phu-sa").against, of("dong-tien").against), (Against::Below, Against::Above));
-    assert!(of("phu-sa").wants_attention());
+    let wanting = |of: &Comparison| -> Vec<String> {
+        of.wanting_attention().map(|line| line.office.to_string()).collect()
+    };
+    assert!(wanting(&comparison).contains(&"phu-sa".to_owned()), "{comparison:?}");
     assert_eq!((five.n, five.satisfied, five.rate), (100, 80, Some(0.8)));
     assert_eq!(three.offices[0].state, State::Complete, "{three:?}");
     // Three ratings are shown nowhere, nor in a sum.
@@ -247,7 +250,24 @@ async fn a_longer_period_and_its_spreadsheets_have_the_digits_of_each_office() {
         let rate = line.rate.map_or(calamine::Data::Empty, calamine::Data::Float);
         assert_eq!(row[7], rate);
     }
-    assert_eq!(asked(&central, &token, "/api/v1/offices/2026").await.0, 404, "too long");
+    // A year is what its one month with ratings is, and a table for people tells the same.
+    let year = compared(&central, &token, "2026").await;
+    let of_year = |office: &str| year.lines().find(|line| line.office.as_str() == office).unwrap();
+    for line in &lines {
+        let other = of_year(line.office.as_str());
+        assert_eq!((other.n, other.rate, other.withheld), (line.n, line.rate, line.withheld));
+    }
+    let (status, table) = asked(&central, &token, "/api/v1/offices/2026?format=table").await;
+    let table = String::from_utf8(table).unwrap();
+    assert!(status == 200 && table.starts_with("Các đơn vị · Năm 2026\n3 đơn vị"), "{table}");
+    for line in lines.iter().filter(|line| line.n > 0) {
+        let told =
+            table.lines().find(|told| told.trim_start().starts_with(&format!("{}  ", line.name)));
+        let told = told.unwrap_or_else(|| panic!("{}: {table}", line.name));
+        assert!(told.contains(&format!(" {}  ", line.n)), "{told}");
+        let rate = line.rate.map(|rate| format!("{:.1}%", rate * 100.0).replace('.', ","));
+        assert!(rate.is_none_or(|rate| told.contains(rate.trim_end_matches('%'))), "{told}");
+    }
     // Chosen by first and last day; what is no period leads nowhere.
     let cookie = central.cookie(Role::Supervisor).await;
     let (status, shown) = common::web::page(&central, "/offices/2026-11", &cookie).await;
@@ -304,7 +324,7 @@ async fn a_complaint_that_is_given_far_more_often_than_usual_is_named_and_no_pra
     let rises = line(&today).rises;
     let [rise] = &rises[..] else { panic!("{rises:?}") };
     assert_eq!((rise.code.as_str(), rise.n, rise.of, rise.usual), ("cho_lau", 9, 60, 0.0167));
-    assert!(line(&today).wants_attention());
+    assert!(today.wanting_attention().any(|line| line.office.as_str() == "phu-sa"));
     // Before there was anything usual nothing rose.
     assert_eq!(line(&compared(&central, &token, "2026-11-11").await).rises, []);
     let cookie = central.cookie(Role::Supervisor).await;

@@ -250,6 +250,7 @@ async fn each_door_answers_as_it_is_described() {
         "/api/v1/comments/phu-sa/2026-11-24",
         "/api/v1/offices/2026-11-24",
         "/api/v1/offices/latest",
+        "/api/v1/offices/2026?format=table",
         "/api/v1/offices/2026-11?format=csv",
         "/api/v1/offices/2026-W48?format=xlsx&lang=en",
         "/api/v1/directory",
@@ -280,7 +281,7 @@ async fn each_door_answers_as_it_is_described() {
         ("/api/v1/offices/20261124", 404),
         ("/api/v1/offices/2026-11-26", 404),
         ("/api/v1/offices/2026-12", 404),
-        ("/api/v1/offices/2026-11-24?format=table", 400),
+        ("/api/v1/offices/2026-11-24?format=text", 400),
         ("/api/v1/kiosks?format=xml", 400),
         ("/api/v1/directory?format=xml", 400),
     ] {

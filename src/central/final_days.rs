@@ -1,4 +1,5 @@
-//! Days that are final, remembered as they are published: a year's summary is made of them, and so is what is usual.
+//! Days and months that are final, remembered as they are published: a year's summary is made of them, and so is what is
+//! usual.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +8,14 @@ use jiff::civil::Date;
 
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::office::Directory;
+use crate::domain::period::Sum;
 use crate::domain::signals::Signal;
 use crate::domain::summary::{Shown, State, Summary};
 
 /// Most whole days that are remembered, some 10 kB each.
-const WHOLE: usize = 10_000;
+const WHOLE: usize = 5_000;
+/// Most months that are remembered, some 20 kB each.
+const MONTHS: usize = 2_000;
 /// Most days of which the sums are remembered that make up what is usual, some 2 kB each.
 const SHOWN: usize = 40_000;
 
@@ -34,6 +38,7 @@ pub struct Made {
 /// What is remembered; those that came first are forgotten first.
 pub struct FinalDays {
     whole: Mutex<Memory<Summary>>,
+    months: Mutex<Memory<Sum>>,
     shown: Mutex<Memory<Shown>>,
     /// Also of days that are complete: each state has its own.
     signals: Mutex<Memory<(State, Vec<Signal>)>>,
@@ -45,6 +50,7 @@ impl Default for FinalDays {
     fn default() -> Self {
         Self {
             whole: Mutex::new(Memory::new(WHOLE)),
+            months: Mutex::new(Memory::new(MONTHS)),
             shown: Mutex::new(Memory::new(SHOWN)),
             signals: Mutex::new(Memory::new(WHOLE)),
             directories: Mutex::default(),
@@ -61,6 +67,16 @@ impl FinalDays {
     /// Remembers a day's summary.
     pub fn keep_whole(&self, made: Made, summary: Arc<Summary>) {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).keep(made, summary);
+    }
+
+    /// A month's days added up, if they were made from the same.
+    pub fn month(&self, made: &Made) -> Option<Arc<Sum>> {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner).get(made)
+    }
+
+    /// Remembers a month's days added up.
+    pub fn keep_month(&self, made: Made, sum: Arc<Sum>) {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner).keep(made, sum);
     }
 
     /// What a day shows, if it was made from the same.

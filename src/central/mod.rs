@@ -30,6 +30,7 @@ pub mod office_page;
 pub mod offices;
 pub mod offices_page;
 mod offices_sheet;
+pub mod offices_table;
 pub mod offline;
 pub mod pages;
 pub mod phone;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::access::sign_in_page::busy;
 use super::access::who::Who;
-use super::pages::{Asked, number, percent};
+use super::pages::Asked;
 use super::problem::Problem;
 use super::service::Central;
 use super::staff::{in_language, render};
@@ -21,14 +21,12 @@ use super::store::sqlite::READERS;
 use super::summary::SummaryError;
 use super::summary_data::{CSV, Format, Missing, XLSX, file, unwritten};
 use super::summary_page::{Chosen, missing_page, printed, views};
-use super::{offices_sheet, report};
+use super::{offices_sheet, offices_table, report};
 use crate::domain::comparison::{Against, Comparison, Line, compare};
-use crate::domain::form::{Forms, in_language as worded};
+use crate::domain::form::in_language as worded;
 use crate::domain::ids::OfficeCode;
-use crate::domain::office::Directory;
 use crate::domain::period::{Kind, Period};
-use crate::domain::summary::Rise;
-use crate::texts::{Texts, fill};
+use crate::texts::Texts;
 
 /// The day that somebody comes for: today, or the last one with a contact when nothing happened yet.
 pub(super) async fn latest(central: &Central, who: &Who) -> Result<Date, StoreError> {
@@ -52,7 +50,7 @@ pub(super) async fn beside_each_other(
     // As many at once as there are connections that are kept: each further one would be opened for a single summary.
     let summaries = stream::iter(theirs).map(|directory| {
         let central = Arc::clone(central);
-        let made = tokio::spawn(async move { line_of(&central, &directory, period).await });
+        let made = tokio::spawn(async move { central.summaries(&directory).line(period).await });
         async { made.await.map_err(|error| StoreError::Refused(error.to_string()))? }
     });
     let lines = summaries.buffer_unordered(READERS).try_collect::<Vec<_>>().await?;
@@ -99,14 +97,15 @@ pub(super) async fn page(
     let t = &texts.offices;
     let address =
         |line: &Line| in_language(&central, texts, &format!("/summary/{}/{period}", line.office));
-    let all = || comparison.groups.iter().flat_map(|group| &group.offices);
+    let forms = central.forms();
     let named =
         |line: &Line, why: String| json!({ "name": line.name, "href": address(line), "why": why });
-    let attention: Vec<Value> = all()
-        .filter(|line| line.wants_attention())
-        .map(|line| named(line, attention_text(&central, line, texts)))
+    let attention: Vec<Value> = comparison
+        .wanting_attention()
+        .map(|line| named(line, offices_table::why(&forms, line, texts)))
         .collect();
-    let praised: Vec<Value> = all()
+    let praised: Vec<Value> = comparison
+        .lines()
         .filter(|line| line.against == Against::Above)
         .map(|line| named(line, t.above.clone()))
         .collect();
@@ -114,7 +113,6 @@ pub(super) async fn page(
         .groups
         .iter()
         .map(|group| {
-            let forms = central.forms();
             let form = forms.in_force(&group.form, period.from());
             let question =
                 form.map(|form| worded(&form.question, &texts.language).replace('\n', " "));
@@ -141,7 +139,6 @@ pub(super) async fn page(
     };
     let today = central.now().date();
     let day = period.to().min(today).max(period.from());
-    let (n, rated) = (all().count(), all().filter(|line| line.n > 0).count());
     let data = |format: &str| {
         let (base, lang) = (central.config.staff_base(), &texts.language);
         format!("{base}/api/v1/offices/{period}?format={format}&lang={lang}")
@@ -151,12 +148,11 @@ pub(super) async fn page(
         "date_long": texts.summary.period(period),
         "printed": printed(&texts.summary, today),
         "is_day": period.kind() == Kind::Day,
-        // All but the year.
-        "views": &views(&texts.summary, day, period, page)[..4],
+        "views": views(&texts.summary, day, period, page),
         "choose_href": format!("{}/offices", central.config.staff_base()),
         "from": period.from(),
         "to": period.to(),
-        "total": fill(&t.total, &[("n", &n), ("rated", &rated)]),
+        "total": offices_table::total(&comparison, texts),
         "groups": groups,
         "attention": attention,
         "praised": praised,
@@ -169,46 +165,13 @@ pub(super) async fn page(
     render(&central, texts, Some(&who), StatusCode::OK, "offices.html", context)
 }
 
-/// An office in a period, under its form; nothing before its form was in force, for there is nothing to compare.
-async fn line_of(
-    central: &Central,
-    directory: &Directory,
-    period: Period,
-) -> Result<Option<(String, Line)>, SummaryError> {
-    let office = &directory.office;
-    match central.summaries(directory).with_rises(period).await {
-        Ok((summary, rises)) => {
-            Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary, rises))))
-        }
-        Err(SummaryError::NoForm(..)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Most days for which offices stand beside each other: a quarter of a province's days is remembered, a year is not.
-const MOST_DAYS: usize = 92;
-
-/// A period by its name, if it has begun and is not too long.
+/// A period by its name, if it has begun.
 fn known_period(central: &Central, period: &str) -> Option<Period> {
     let period = period.parse::<Period>().ok()?;
-    (period.from() <= central.now().date() && period.days().count() <= MOST_DAYS).then_some(period)
+    (period.from() <= central.now().date()).then_some(period)
 }
 
-/// Why somebody should look at an office.
-pub(super) fn attention_text(central: &Central, line: &Line, texts: &Texts) -> String {
-    let t = &texts.offices;
-    let counted = |text: &str, n: usize| (n > 0).then(|| fill(text, &[("n", &n)]));
-    let reasons = [
-        (line.against == Against::Below).then(|| t.below.clone()),
-        counted(&t.silent, line.dark_kiosks),
-        counted(&t.down, line.down),
-        counted(&t.signals, line.signals),
-    ];
-    let rises = rises_text(&central.forms(), &line.rises, texts);
-    reasons.into_iter().flatten().chain(rises).collect::<Vec<_>>().join("; ")
-}
-
-/// `GET /api/v1/offices/{period}`: the same figures, as JSON or as a spreadsheet.
+/// `GET /api/v1/offices/{period}`: the same figures, as JSON, a table or a spreadsheet.
 pub(super) async fn api(
     State(central): State<Arc<Central>>,
     Extension(who): Extension<Arc<Who>>,
@@ -219,13 +182,13 @@ pub(super) async fn api(
     let texts = report::in_language(&central.config.texts, query.lang.as_deref());
     let texts = texts.map_err(|error| bad(error.to_string()))?;
     let format = query.format.as_deref();
-    if !matches!(format, None | Some("json" | "csv" | "xlsx")) {
-        return Err(bad("format is json, csv or xlsx".into()));
+    if !matches!(format, None | Some("json" | "table" | "csv" | "xlsx")) {
+        return Err(bad("format is json, table, csv or xlsx".into()));
     }
     let period = if period == "latest" {
         Period::day(latest(&central, &who).await?)
     } else {
-        let no_period = "expected a day or a period of at most 92 days that has begun, such as 2026-11-24 or 2026-W48";
+        let no_period = "expected a day or a period that has begun, such as 2026-11-24 or 2026-W48";
         let known = known_period(&central, &period);
         known.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, no_period))?
     };
@@ -236,6 +199,9 @@ pub(super) async fn api(
         Err(error) => return Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),
     };
     match format {
+        Some("table") => {
+            Ok(offices_table::of(&comparison, &central.forms(), texts).into_response())
+        }
         Some("csv") => {
             let bytes = offices_sheet::csv(&comparison).map_err(unwritten)?;
             Ok(file(CSV, &format!("hailong-{period}.csv"), bytes))
@@ -246,20 +212,6 @@ pub(super) async fn api(
         }
         _ => Ok(Json(comparison).into_response()),
     }
-}
-
-/// “Phải chờ lâu: 12 trong 60 lượt, thường lệ 3,0%”, for each.
-pub(super) fn rises_text(forms: &Forms, rises: &[Rise], texts: &Texts) -> Vec<String> {
-    let t = &texts.summary;
-    let text = |rise: &Rise| {
-        let reason = forms.reason_text(&rise.code, &texts.language);
-        let reason = reason.unwrap_or_else(|| rise.code.clone());
-        let (n, of) =
-            (number(rise.n as i64, &t.thousands_mark), number(rise.of as i64, &t.thousands_mark));
-        let usual = percent(rise.usual, &t.decimal_mark);
-        fill(&texts.offices.rise, &[("reason", &reason), ("n", &n), ("of", &of), ("usual", &usual)])
-    };
-    rises.iter().map(text).collect()
 }
 
 /// Where all offices of whoever reads a page stand beside it, if there are others.

@@ -1,6 +1,8 @@
-//! The daily summary read from a data folder, beside a service that may be running there.
+//! Summaries read from a data folder, beside a service that may be running there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,16 +11,19 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use super::final_days::FinalDays;
 use super::service::DEMO_MARK;
-use super::spreadsheet::Spreadsheet;
+use super::spreadsheet::{Spreadsheet, SpreadsheetError};
 use super::store::sqlite::{self, SqliteStore};
 use super::store::{Store, StoreError};
 use super::summary::{Summaries, SummaryError};
-use super::table;
+use super::{offices_sheet, offices_table, table};
+use crate::domain::comparison::{Comparison, compare};
 use crate::domain::form::{Form, Forms};
+use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::office::Directory;
 use crate::domain::period::Period;
 use crate::domain::summary::Summary;
 use crate::domain::time::At;
+use crate::domain::versions::Versions;
 use crate::texts::Texts;
 
 /// What the service was last started with, kept beside the database so that it can be read alone.
@@ -80,6 +85,9 @@ pub enum ReportError {
     /// The summary.
     #[error(transparent)]
     Summary(#[from] SummaryError),
+    /// A spreadsheet.
+    #[error(transparent)]
+    Unwritten(#[from] SpreadsheetError),
 }
 
 /// There are no texts in the language asked for.
@@ -123,74 +131,176 @@ pub fn keep_setting(
     std::fs::rename(new, config.data.join(FILE))
 }
 
-/// One office's period, and what is needed to write it in words.
+/// What a period is told of.
+enum Of {
+    Office(Box<Summary>, Box<Directory>),
+    Offices(Comparison),
+}
+
+/// One office's period, or that of all offices beside each other, and what is needed to write it in words.
 pub struct Report {
-    summary: Summary,
-    directory: Directory,
+    of: Of,
     forms: Forms,
     texts: Vec<Texts>,
 }
 
 impl Report {
-    /// In words of a language, or of the language of rest.
-    pub fn table(&self, language: Option<&str>) -> Result<String, NoLanguage> {
-        let texts = in_language(&self.texts, language)?;
-        Ok(table::of(&self.summary, &self.directory, &self.forms, texts))
+    /// The summary of an office's period, by default of its latest day, from the store in `folder` (or in its folder
+    /// `central`).
+    pub fn of_office(
+        folder: &Path,
+        office: Option<&str>,
+        period: Option<Period>,
+    ) -> Result<Self, ReportError> {
+        Self::read(folder, async |opened| {
+            let offices = &opened.setting.offices;
+            let codes = || {
+                let codes = offices.iter().map(|directory| directory.office.code.to_string());
+                ReportError::Office(codes.collect::<Vec<_>>().join(", "))
+            };
+            let directory = match (office, offices.as_slice()) {
+                (None, [only]) => only,
+                (None, _) => return Err(codes()),
+                (Some(code), offices) => offices
+                    .iter()
+                    .find(|directory| directory.office.code.as_str() == code)
+                    .ok_or_else(codes)?,
+            };
+            let period = opened.period(period, slice::from_ref(directory)).await?;
+            let now = opened.now(period, slice::from_ref(directory)).await?;
+            let summary = opened.summaries(directory, now).of_period(period).await?;
+            Ok(Of::Office(Box::new(summary), Box::new(directory.clone())))
+        })
     }
 
-    /// As a spreadsheet, in words of a language, or of the language of rest.
-    pub fn spreadsheet(&self, language: Option<&str>) -> Result<Spreadsheet<'_>, NoLanguage> {
+    /// All offices beside each other in a period, by default on the latest day of any of them.
+    pub fn of_offices(folder: &Path, period: Option<Period>) -> Result<Self, ReportError> {
+        Self::read(folder, async |opened| {
+            let offices = &opened.setting.offices;
+            let period = opened.period(period, offices).await?;
+            let now = opened.now(period, offices).await?;
+            let mut lines = Vec::new();
+            for directory in offices.iter().filter(|one| !one.office.is_over(period.from())) {
+                lines.extend(opened.summaries(directory, now).line(period).await?);
+            }
+            Ok(Of::Offices(compare(period, lines)))
+        })
+    }
+
+    fn read(
+        folder: &Path,
+        of: impl AsyncFnOnce(&Opened) -> Result<Of, ReportError>,
+    ) -> Result<Self, ReportError> {
+        let (folder, setting) = Setting::find(folder)?;
+        let store = SqliteStore::open_read_only(&folder)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        runtime.block_on(async {
+            let versions = store.directory_versions().await?;
+            let forms = Arc::new(Forms::new(setting.forms.clone()));
+            let is_demo = folder.join(DEMO_MARK).exists();
+            let days = FinalDays::default();
+            let opened = Opened { setting, store, versions, forms, is_demo, days };
+            let of = of(&opened).await?;
+            let Opened { setting, forms, .. } = opened;
+            Ok(Self { of, forms: Arc::unwrap_or_clone(forms), texts: setting.texts })
+        })
+    }
+
+    /// In words of a language, or of the language of rest.
+    ///
+    /// # Errors
+    /// When there are no texts in the language.
+    pub fn table(&self, language: Option<&str>) -> Result<String, ReportError> {
         let texts = in_language(&self.texts, language)?;
-        Ok(Spreadsheet::of(&self.summary, &self.directory, &self.forms, texts))
+        Ok(match &self.of {
+            Of::Office(summary, directory) => table::of(summary, directory, &self.forms, texts),
+            Of::Offices(offices) => offices_table::of(offices, &self.forms, texts),
+        })
+    }
+
+    /// As a CSV, in words of a language, or of the language of rest.
+    ///
+    /// # Errors
+    /// When there are no texts in the language, or it cannot be written.
+    pub fn csv(&self, language: Option<&str>) -> Result<Vec<u8>, ReportError> {
+        let texts = in_language(&self.texts, language)?;
+        Ok(match &self.of {
+            Of::Office(summary, directory) => {
+                Spreadsheet::of(summary, directory, &self.forms, texts).csv()?
+            }
+            Of::Offices(offices) => offices_sheet::csv(offices)?,
+        })
+    }
+
+    /// As a workbook, likewise.
+    ///
+    /// # Errors
+    /// When there are no texts in the language, or it cannot be written.
+    pub fn xlsx(&self, language: Option<&str>) -> Result<Vec<u8>, ReportError> {
+        let texts = in_language(&self.texts, language)?;
+        Ok(match &self.of {
+            Of::Office(summary, directory) => {
+                Spreadsheet::of(summary, directory, &self.forms, texts).xlsx()?
+            }
+            Of::Offices(offices) => offices_sheet::xlsx(offices, texts)?,
+        })
     }
 
     /// As published.
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(&self.summary).unwrap_or_default()
+        match &self.of {
+            Of::Office(summary, _) => serde_json::to_string_pretty(summary),
+            Of::Offices(offices) => serde_json::to_string_pretty(offices),
+        }
+        .unwrap_or_default()
     }
 }
 
-/// The summary of a period, by default of the latest day, from the store in `folder` (or in its folder `central`).
-pub fn of_folder(
-    folder: &Path,
-    office: Option<&str>,
-    period: Option<Period>,
-) -> Result<Report, ReportError> {
-    let (folder, setting) = Setting::find(folder)?;
-    let codes =
-        || setting.offices.iter().map(|d| d.office.code.to_string()).collect::<Vec<_>>().join(", ");
-    let directory = match (office, setting.offices.as_slice()) {
-        (None, [only]) => only,
-        (None, _) => return Err(ReportError::Office(codes())),
-        (Some(code), offices) => offices
-            .iter()
-            .find(|directory| directory.office.code.as_str() == code)
-            .ok_or_else(|| ReportError::Office(codes()))?,
-    };
-    let forms = Forms::new(setting.forms);
-    let store = SqliteStore::open_read_only(&folder)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| StoreError::Refused(error.to_string()))?;
-    let summary = runtime.block_on(async {
-        let code = &directory.office.code;
-        let period = match period {
-            Some(period) => period,
-            None => Period::day(store.latest_day(code).await?.ok_or(ReportError::NoDay)?),
-        };
-        let mut now = At::new(Timestamp::now());
-        if folder.join(DEMO_MARK).exists() {
-            // A demo's days are ahead of the machine's clock: now is when it last heard anything.
-            let record = store.day(code, period.from()).await?;
-            now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
+/// A store that is read beside a running service, or without one.
+struct Opened {
+    setting: Setting,
+    store: SqliteStore,
+    versions: BTreeMap<OfficeCode, Versions<Hash>>,
+    forms: Arc<Forms>,
+    is_demo: bool,
+    days: FinalDays,
+}
+
+impl Opened {
+    fn summaries<'a>(&'a self, directory: &'a Directory, now: At) -> Summaries<'a> {
+        let versions = self.versions.get(&directory.office.code).cloned().unwrap_or_default();
+        Summaries::new(&self.store, &self.days, directory, Arc::clone(&self.forms), now)
+            .with_versions(versions)
+    }
+
+    /// The one that was asked for, or the latest day with a contact.
+    async fn period(
+        &self,
+        period: Option<Period>,
+        offices: &[Directory],
+    ) -> Result<Period, ReportError> {
+        if let Some(period) = period {
+            return Ok(period);
         }
-        let days = FinalDays::default();
-        let versions = store.directory_versions().await?.remove(code).unwrap_or_default();
-        let summaries = Summaries::new(&store, &days, directory, Arc::new(forms.clone()), now)
-            .with_versions(versions);
-        Ok::<_, ReportError>(summaries.of_period(period).await?)
-    })?;
-    let directory = directory.clone();
-    Ok(Report { summary, directory, forms, texts: setting.texts })
+        let mut latest = None;
+        for directory in offices {
+            latest = latest.max(self.store.latest_day(&directory.office.code).await?);
+        }
+        latest.map(Period::day).ok_or(ReportError::NoDay)
+    }
+
+    /// Now; of a demo, whose days are ahead of the machine's clock, when it last heard anything.
+    async fn now(&self, period: Period, offices: &[Directory]) -> Result<At, StoreError> {
+        let mut now = At::new(Timestamp::now());
+        if self.is_demo {
+            for directory in offices {
+                let record = self.store.day(&directory.office.code, period.from()).await?;
+                now = record.progress.iter().filter_map(|one| one.last_heard).fold(now, At::max);
+            }
+        }
+        Ok(now)
+    }
 }

@@ -8,10 +8,11 @@ use jiff::civil::Date;
 use super::final_days::{FinalDays, Made};
 use super::store::{DayRecord, Gap, Passage, Progress, Store, StoreError};
 use crate::domain::calendar::{ms_within, quiet_minutes};
+use crate::domain::comparison::Line;
 use crate::domain::form::{Form, Forms};
 use crate::domain::ids::Hash;
 use crate::domain::office::Directory;
-use crate::domain::period::{self, Kind, Period};
+use crate::domain::period::{Kind, Period, Sum};
 use crate::domain::signals::{self, Signal, Thresholds};
 use crate::domain::summary::{
     Available, Down, Figures, Rise, Setting, Shown, Silent, State, Summary, USUAL_DAYS, USUAL_GAP,
@@ -114,6 +115,19 @@ impl<'a> Summaries<'a> {
         Ok((summary, rises))
     }
 
+    /// The office's line in a period among all offices, under its form; none before there was a form in force, for then
+    /// there is nothing to compare.
+    pub async fn line(&self, period: Period) -> Result<Option<(String, Line)>, SummaryError> {
+        let office = &self.directory.office;
+        match self.with_rises(period).await {
+            Ok((summary, rises)) => {
+                Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary, rises))))
+            }
+            Err(SummaryError::NoForm(..)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn before_usual(
         &self,
         period: Period,
@@ -122,31 +136,79 @@ impl<'a> Summaries<'a> {
         if period.kind() == Kind::Day {
             return Ok(Arc::unwrap_or_clone(self.plain(period.from(), passage).await?));
         }
-        let mut days = Vec::new();
-        let mut without = None;
-        for date in period.days().take_while(|date| *date <= self.now.date().max(period.from())) {
-            match self.plain(date, passage).await {
-                Ok(day) => days.push(day),
-                Err(error @ SummaryError::NoForm(..)) => without = without.or(Some(error)),
-                Err(error) => return Err(error),
-            }
-        }
+        let last = self.now.date().max(period.from());
+        let days: Vec<Date> = period.days().take_while(|date| *date <= last).collect();
         let none = || SummaryError::NoForm(self.directory.office.form.clone(), period.from());
-        period::sum(period, &days).ok_or_else(|| without.unwrap_or_else(none))
+        Ok(self.sum(&days, passage).await?.ok_or_else(none)?.over(period))
     }
 
     /// The summary of those days of a period that are final, beside nothing that is usual; none when none is.
     pub async fn of_final_days(&self, period: Period) -> Result<Option<Summary>, SummaryError> {
         let passage = self.store.passage(&self.directory.office.code).await?;
-        let mut days = Vec::new();
-        for date in period.days().filter(|date| self.is_final(*date, &passage)) {
-            match self.plain(date, &passage).await {
-                Ok(day) => days.push(day),
-                Err(SummaryError::NoForm(..)) => {}
-                Err(error) => return Err(error),
+        let days: Vec<Date> = period.days().filter(|date| self.is_final(*date, &passage)).collect();
+        Ok(self.sum(&days, &passage).await?.map(|sum| sum.over(period)))
+    }
+
+    /// Days in order, added up; those before there was a form in force are passed over.
+    async fn sum(&self, days: &[Date], passage: &Passage) -> Result<Option<Sum>, SummaryError> {
+        let mut all: Option<Sum> = None;
+        for month in days.chunk_by(|one, next| one.first_of_month() == next.first_of_month()) {
+            let Some(sum) = self.sum_of_month(month, passage).await? else { continue };
+            match &mut all {
+                Some(all) => all.add(&sum),
+                None => all = Some(Arc::unwrap_or_clone(sum)),
             }
         }
-        Ok(period::sum(period, &days))
+        Ok(all)
+    }
+
+    /// The same of days of one month: a whole one that is final is remembered.
+    async fn sum_of_month(
+        &self,
+        days: &[Date],
+        passage: &Passage,
+    ) -> Result<Option<Arc<Sum>>, SummaryError> {
+        let is_whole =
+            days.first().is_some_and(|first| days.len() == first.days_in_month() as usize);
+        let made = (is_whole && days.iter().all(|date| self.is_final(*date, passage)))
+            .then(|| self.month_made_from(days));
+        if let Some(known) = made.as_ref().and_then(|made| self.days.month(made)) {
+            return Ok(Some(known));
+        }
+        let mut all: Option<Sum> = None;
+        for date in days {
+            match (self.plain(*date, passage).await, &mut all) {
+                (Ok(day), Some(all)) => all.add(&Sum::of(&day)),
+                (Ok(day), None) => all = Some(Sum::of(&day)),
+                (Err(SummaryError::NoForm(..)), _) => {}
+                (Err(error), _) => return Err(error),
+            }
+        }
+        let all = all.map(Arc::new);
+        if let (Some(made), Some(all)) = (made, &all)
+            && all.is_settled()
+        {
+            self.days.keep_month(made, Arc::clone(all));
+        }
+        Ok(all)
+    }
+
+    /// What a month is made from: its first day stands for it.
+    fn month_made_from(&self, days: &[Date]) -> Made {
+        let mut made = self.made_from(days[0]);
+        let mut directories = vec![made.directory];
+        for date in &days[1..] {
+            let Made { changes, directory, .. } = self.made_from(*date);
+            // No number of a day's ever falls.
+            made.changes += changes;
+            directories.push(directory);
+        }
+        directories.dedup();
+        if let [_, _, ..] = directories[..] {
+            let all: Vec<&[u8]> = directories.iter().map(|digest| digest.0.as_slice()).collect();
+            made.directory = Hash::of(&all.concat());
+        }
+        made
     }
 
     /// What is usual before a day.
@@ -203,8 +265,7 @@ impl<'a> Summaries<'a> {
             return Ok(known);
         }
         let summary = Arc::new(self.made(date).await?);
-        // A day that was erased before all journals passed it names kiosks that may be heard of again.
-        if summary.state == State::Final && summary.silent_kiosks.is_empty() {
+        if summary.is_settled() {
             self.days.keep_whole(made, Arc::clone(&summary));
         }
         Ok(summary)

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::access::who::Who;
 use super::comments;
 use super::kiosks::counter_names;
-use super::offices_page::{rises_text, way_up};
+use super::offices_page::way_up;
+use super::offices_table;
 use super::pages::Asked;
 use super::service::Central;
 use super::staff::{in_language, render};
@@ -147,7 +148,7 @@ pub(super) async fn page(
         "signals": signals,
         "available": available,
         "silent": silent,
-        "rises": rises_text(&forms, &rises, texts),
+        "rises": offices_table::rises(&forms, &rises, texts),
         "in_review": doubts.in_review,
         "unconfirmed": doubts.unconfirmed,
         "office_name": directory.office.name,

@@ -214,7 +214,7 @@ impl Table<'_> {
 }
 
 /// Pads to a width in characters: Vietnamese letters in NFC take one column each.
-fn pad(text: &str, width: usize) -> String {
+pub(super) fn pad(text: &str, width: usize) -> String {
     let length = text.chars().count();
     format!("{text}{}", " ".repeat(width.saturating_sub(length)))
 }

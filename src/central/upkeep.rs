@@ -2,14 +2,17 @@
 //! whose time is over, and what makes check codes quick to find.
 
 use std::convert::Infallible;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::service::Central;
 use super::store::StoreError;
 use super::{decide, roots};
+use crate::domain::period::Period;
 
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_secs(60);
@@ -25,13 +28,16 @@ pub async fn keep(central: Arc<Central>) -> Infallible {
     }
 }
 
-/// Remembers what is usual at each office, so that the first one to look after a start need not wait for it. Later the
-/// roots of each night do.
+/// Remembers what is usual at each office, and then the months of a year, so that the first one to look after a start need
+/// not wait for them. Later the roots of each night and whoever looks do.
 async fn remember(central: &Central) {
     let today = central.now().date();
-    for directory in central.offices().iter() {
-        if let Err(error) = central.summaries(directory).of_day(today).await {
-            tracing::debug!(%error, office = %directory.office.code, "nothing to remember");
+    let of_a_year = Period::new(today.saturating_sub(1.year()).first_of_month(), today);
+    for period in iter::once(Period::day(today)).chain(of_a_year) {
+        for directory in central.offices().iter() {
+            if let Err(error) = central.summaries(directory).of_period(period).await {
+                tracing::debug!(%error, office = %directory.office.code, "nothing to remember");
+            }
         }
     }
 }

@@ -106,11 +106,11 @@ impl Line {
         }
     }
 
-    /// Whether somebody should look at it.
-    pub fn wants_attention(&self) -> bool {
+    /// Whether somebody should look at it, down-times aside.
+    fn stands_out(&self) -> bool {
         self.against == Against::Below
             || !self.rises.is_empty()
-            || self.down + self.dark_kiosks + self.signals > 0
+            || self.dark_kiosks + self.signals > 0
     }
 }
 
@@ -179,6 +179,18 @@ pub fn compare(period: Period, lines: impl IntoIterator<Item = (String, Line)>) 
 }
 
 impl Comparison {
+    /// All offices, by form and name.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.groups.iter().flat_map(|group| &group.offices)
+    }
+
+    /// Offices that somebody should look at. In a longer period nearly each of them has a kiosk that was down once: that
+    /// is for its own page.
+    pub fn wanting_attention(&self) -> impl Iterator<Item = &Line> {
+        let is_day = self.to.is_none();
+        self.lines().filter(move |line| line.stands_out() || (is_day && line.down > 0))
+    }
+
     /// The days that it is of.
     pub fn period(&self) -> Period {
         Period::new(self.date, self.to.unwrap_or(self.date)).unwrap_or(Period::day(self.date))

@@ -4,7 +4,6 @@
 //! two periods give by difference what a day withholds. The price: ratings of a slice on a day on which it is
 //! too small to be shown stand apart (`withheld`), and in no rate.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -224,39 +223,120 @@ fn day(text: &str) -> Result<Date, NoPeriod> {
     if plain { text.parse().map_err(|_| NoPeriod) } else { Err(NoPeriod) }
 }
 
-/// The summary of a period from those of its days, in order: the days so far, of one office.
+/// Days of one office in a row, added up as they are published. What follows from the sums, rates among it, is worked
+/// out [at the end](Sum::over), so that months are added up as days are.
 ///
-/// `usual` is that of the first day, until it stands beside its own. Signals and what kiosks were silent stand with
-/// their days. None when there is no day.
-pub fn sum<D: Borrow<Summary>>(period: Period, days: &[D]) -> Option<Summary> {
-    let (first, others) = days.split_first()?;
-    let first = first.borrow();
-    let mut all = first.clone();
-    all.to = Some(period.to);
-    all.date = period.from;
-    all.by_day = vec![line(first)];
-    all.withheld = if first.levels.is_none() { first.n } else { 0 };
-    all.n -= all.withheld;
-    all.signals.clear();
-    all.day_off = None;
-    for rows in [&mut all.by_official, &mut all.by_counter] {
-        for row in rows {
-            withhold(row);
+/// `usual` is that of the first day, until it stands beside its own. Signals stand with their days.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sum(Summary);
+
+impl Sum {
+    /// A single day.
+    pub fn of(day: &Summary) -> Self {
+        let mut all = day.clone();
+        all.by_day = vec![line(day)];
+        all.withheld = if day.levels.is_none() { day.n } else { 0 };
+        all.n -= all.withheld;
+        all.signals.clear();
+        all.day_off = None;
+        for row in all.by_official.iter_mut().chain(&mut all.by_counter) {
+            // What a day shows of no level stands apart.
+            if row.levels.is_none() {
+                (row.withheld, row.n) = (row.n, 0);
+            }
+        }
+        Self(all)
+    }
+
+    /// Adds days that come later.
+    pub fn add(&mut self, later: &Self) {
+        let (all, later) = (&mut self.0, &later.0);
+        all.state = least(all.state, later.state);
+        all.by_day.extend(later.by_day.iter().cloned());
+        all.n += later.n;
+        all.withheld += later.withheld;
+        add_levels(&mut all.levels, later.levels.as_ref());
+        all.satisfied = plus(all.satisfied, later.satisfied);
+        for (rows, more) in
+            [(&mut all.by_official, &later.by_official), (&mut all.by_counter, &later.by_counter)]
+        {
+            for row in more {
+                add_row(rows, row);
+            }
+        }
+        for hour in &later.by_hour {
+            match all.by_hour.iter_mut().find(|known| known.hour == hour.hour) {
+                Some(known) => known.n += hour.n,
+                None => all.by_hour.push(hour.clone()),
+            }
+        }
+        for reason in &later.reasons {
+            match all.reasons.iter_mut().find(|known| known.code == reason.code) {
+                Some(known) => known.n += reason.n,
+                None => all.reasons.push(reason.clone()),
+            }
+        }
+        let (c, more) = (&mut all.contacts, &later.contacts);
+        // Who was served is known when it is known of every day on which anybody was.
+        c.served = match (c.served, more.served) {
+            (Some(before), Some(more)) => Some(before + more),
+            (None, served) if c.opened == 0 => served,
+            (served, None) if more.opened == 0 => served,
+            _ => None,
+        };
+        c.opened += more.opened;
+        c.invited += more.invited;
+        c.declined += more.declined;
+        c.timed_out += more.timed_out;
+        c.interrupted += more.interrupted;
+        c.later += more.later;
+        c.rated += more.rated;
+        all.by_channel.counter += later.by_channel.counter;
+        all.by_channel.phone += later.by_channel.phone;
+        all.phone_beside.higher += later.phone_beside.higher;
+        all.phone_beside.lower += later.phone_beside.lower;
+        all.phone_beside.same += later.phone_beside.same;
+        all.phone_waiting += later.phone_waiting;
+        all.unattributed += later.unattributed;
+        all.down.extend(later.down.iter().cloned());
+        for one in &later.available {
+            let known = all.available.iter_mut().find(|known| known.kiosk == one.kiosk);
+            let Some(Available { minutes, open_minutes, .. }) = known else {
+                all.available.push(one.clone());
+                continue;
+            };
+            *minutes += one.minutes;
+            *open_minutes += one.open_minutes;
+        }
+        for silent in &later.silent_kiosks {
+            match all.silent_kiosks.iter_mut().find(|known| known.id == silent.id) {
+                Some(known) => known.dark |= silent.dark,
+                None => all.silent_kiosks.push(silent.clone()),
+            }
         }
     }
-    for day in others {
-        add(&mut all, day.borrow());
+
+    /// Whether nothing of its days can change any more.
+    pub fn is_settled(&self) -> bool {
+        self.0.is_settled()
     }
-    rated(&mut all);
-    all.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n));
-    all.by_hour.sort_by_key(|hour| hour.hour);
-    let c = &all.contacts;
-    all.response_rate = c
-        .served
-        .filter(|served| *served > 0)
-        .map(|served| statistics::four_decimals(c.rated as f64 / served as f64));
-    all.digest = all.digest_of().to_string();
-    Some(all)
+
+    /// The summary of a period of which these are the days so far.
+    pub fn over(self, period: Period) -> Summary {
+        let mut all = self.0;
+        all.to = Some(period.to);
+        all.date = period.from;
+        rated(&mut all);
+        all.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n));
+        all.by_hour.sort_by_key(|hour| hour.hour);
+        let c = &all.contacts;
+        all.response_rate = c
+            .served
+            .filter(|served| *served > 0)
+            .map(|served| statistics::four_decimals(c.rated as f64 / served as f64));
+        all.digest = all.digest_of().to_string();
+        all
+    }
 }
 
 /// A day's own line.
@@ -271,100 +351,18 @@ fn line(day: &Summary) -> DayLine {
     }
 }
 
-/// What a day shows of no level stands apart.
-fn withhold(row: &mut Row) {
-    if row.levels.is_none() {
-        (row.withheld, row.n) = (row.n, 0);
-    }
-}
-
-fn add(all: &mut Summary, day: &Summary) {
-    all.state = least(all.state, day.state);
-    all.by_day.push(line(day));
-    match &day.levels {
-        Some(levels) => {
-            all.n += day.n;
-            add_levels(&mut all.levels, levels);
-            all.satisfied = plus(all.satisfied, day.satisfied);
-        }
-        None => all.withheld += day.n,
-    }
-    for (rows, more) in
-        [(&mut all.by_official, &day.by_official), (&mut all.by_counter, &day.by_counter)]
-    {
-        for row in more {
-            add_row(rows, row);
-        }
-    }
-    for hour in &day.by_hour {
-        match all.by_hour.iter_mut().find(|known| known.hour == hour.hour) {
-            Some(known) => known.n += hour.n,
-            None => all.by_hour.push(hour.clone()),
-        }
-    }
-    for reason in &day.reasons {
-        match all.reasons.iter_mut().find(|known| known.code == reason.code) {
-            Some(known) => known.n += reason.n,
-            None => all.reasons.push(reason.clone()),
-        }
-    }
-    let (c, more) = (&mut all.contacts, &day.contacts);
-    // Who was served is known when it is known of every day on which anybody was.
-    c.served = match (c.served, more.served) {
-        (Some(before), Some(more)) => Some(before + more),
-        (None, served) if c.opened == 0 => served,
-        (served, None) if more.opened == 0 => served,
-        _ => None,
-    };
-    c.opened += more.opened;
-    c.invited += more.invited;
-    c.declined += more.declined;
-    c.timed_out += more.timed_out;
-    c.interrupted += more.interrupted;
-    c.later += more.later;
-    c.rated += more.rated;
-    all.by_channel.counter += day.by_channel.counter;
-    all.by_channel.phone += day.by_channel.phone;
-    all.phone_beside.higher += day.phone_beside.higher;
-    all.phone_beside.lower += day.phone_beside.lower;
-    all.phone_beside.same += day.phone_beside.same;
-    all.phone_waiting += day.phone_waiting;
-    all.unattributed += day.unattributed;
-    all.down.extend(day.down.iter().cloned());
-    for one in &day.available {
-        let known = all.available.iter_mut().find(|known| known.kiosk == one.kiosk);
-        let Some(Available { minutes, open_minutes, .. }) = known else {
-            all.available.push(one.clone());
-            continue;
-        };
-        *minutes += one.minutes;
-        *open_minutes += one.open_minutes;
-    }
-    for silent in &day.silent_kiosks {
-        match all.silent_kiosks.iter_mut().find(|known| known.id == silent.id) {
-            Some(known) => known.dark |= silent.dark,
-            None => all.silent_kiosks.push(silent.clone()),
-        }
-    }
-}
-
 fn add_row(rows: &mut Vec<Row>, more: &Row) {
     let Some(row) = rows.iter_mut().find(|row| row.id == more.id) else {
-        let mut row = more.clone();
-        withhold(&mut row);
-        return rows.push(row);
+        return rows.push(more.clone());
     };
-    match &more.levels {
-        Some(levels) => {
-            row.n += more.n;
-            add_levels(&mut row.levels, levels);
-            row.satisfied = plus(row.satisfied, more.satisfied);
-        }
-        None => row.withheld += more.n,
-    }
+    row.n += more.n;
+    row.withheld += more.withheld;
+    add_levels(&mut row.levels, more.levels.as_ref());
+    row.satisfied = plus(row.satisfied, more.satisfied);
 }
 
-fn add_levels(all: &mut Option<Levels>, more: &Levels) {
+fn add_levels(all: &mut Option<Levels>, more: Option<&Levels>) {
+    let Some(more) = more else { return };
     let known = &mut all.get_or_insert_default().0;
     for (code, n) in &more.0 {
         match known.iter_mut().find(|(known, _)| known == code) {
@@ -374,8 +372,9 @@ fn add_levels(all: &mut Option<Levels>, more: &Levels) {
     }
 }
 
+/// Nothing is known where neither is.
 fn plus(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    Some(a.unwrap_or(0) + b.unwrap_or(0))
+    (a.is_some() || b.is_some()).then(|| a.unwrap_or(0) + b.unwrap_or(0))
 }
 
 /// Rates follow from the sums.
@@ -406,12 +405,21 @@ fn least(a: State, b: State) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::form::About;
     use crate::domain::statistics::Interval;
-    use crate::domain::summary::{Beside, Channels, Contacts, Hour, Usual};
+    use crate::domain::summary::{Beside, Channels, Contacts, Hour, Reason, Silent, Usual};
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn period(text: &str) -> Period {
         text.parse().unwrap()
+    }
+
+    fn sum(days: &[Summary]) -> Sum {
+        let (first, others) = days.split_first().unwrap();
+        let mut all = Sum::of(first);
+        others.iter().for_each(|day| all.add(&Sum::of(day)));
+        all
     }
 
     #[test]
@@ -539,7 +547,7 @@ mod tests {
             ),
             day("2026-11-25", vec![row("c", 4, None)], None),
         ];
-        let week = sum(period("2026-W48"), &days).unwrap();
+        let week = sum(&days).over(period("2026-W48"));
         assert_eq!((week.n, week.withheld, week.satisfied), (77, 4, Some(74)));
         assert_eq!(week.rate, Some(0.961));
         assert_eq!(week.interval, statistics::wilson(74, 77));
@@ -556,8 +564,55 @@ mod tests {
         assert_eq!(week.period(), period("2026-W48"));
         assert_eq!(week.digest, week.digest_of().to_string());
         // A period without the last day differs from the week by what that day itself shows, which is nothing.
-        let before = sum(period("2026-11-23..2026-11-24"), &days[..2]).unwrap();
+        let before = sum(&days[..2]).over(period("2026-11-23..2026-11-24"));
         assert_eq!((before.n, &before.levels), (week.n, &week.levels));
+    }
+
+    prop_compose! {
+        /// A day with any officials, as it may be published.
+        fn any_day()(
+            rows in prop::collection::vec((0..4usize, 0..20u64, any::<bool>()), 0..4),
+            served in prop::option::of(0..40u64),
+            reasons in prop::collection::vec(0..3usize, 0..3),
+            silent in prop::option::of(any::<bool>()),
+            state in 0..4usize,
+        ) -> Summary {
+            let name = |n: &usize| ["a", "b", "c", "d"][*n].to_owned();
+            let mut one: Vec<Row> = Vec::new();
+            for (id, n, shows) in rows {
+                if one.iter().all(|row| row.id != name(&id)) {
+                    one.push(row(&name(&id), n, shows.then_some(n / 2)));
+                }
+            }
+            let mut of = day("2026-11-23", one, served);
+            of.reasons = reasons.iter().collect::<BTreeSet<_>>().into_iter()
+                .map(|code| Reason { code: name(code), about: About::Official, n: 7 }).collect();
+            of.silent_kiosks = silent.iter()
+                .map(|dark| Silent { id: "q1".parse().unwrap(), last_heard: None, dark: *dark }).collect();
+            of.state = [State::Open, State::Provisional, State::Complete, State::Final][state];
+            of
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn months_are_added_up_as_days_are(
+            days in prop::collection::vec(any_day(), 2..12),
+            cuts in prop::collection::btree_set(1..11usize, 1..4),
+        ) {
+            let mut parts = Vec::new();
+            let mut since = 0;
+            for cut in cuts.into_iter().filter(|cut| *cut < days.len()) {
+                parts.push(sum(&days[since..cut]));
+                since = cut;
+            }
+            parts.push(sum(&days[since..]));
+            let mut parts = parts.into_iter();
+            let mut all = parts.next().unwrap();
+            parts.for_each(|part| all.add(&part));
+            let over = all.over(period("2026-W48"));
+            prop_assert_eq!(over, sum(&days).over(period("2026-W48")));
+        }
     }
 
     #[test]
@@ -567,7 +622,7 @@ mod tests {
             let days: Vec<Summary> = (days.iter().zip(dates))
                 .map(|((n, served), date)| day(date, vec![row("a", *n, Some(*n))], *served))
                 .collect();
-            let all = sum(period("2026-W48"), &days).unwrap();
+            let all = sum(&days).over(period("2026-W48"));
             (all.contacts.served, all.response_rate)
         };
         assert_eq!(of(&[(10, Some(20)), (5, Some(10))]), (Some(30), Some(0.5)));
@@ -581,9 +636,8 @@ mod tests {
     fn the_state_is_that_of_the_day_that_can_change_most() {
         let mut days = [day("2026-11-23", vec![], None), day("2026-11-24", vec![], None)];
         days[0].state = State::Final;
-        assert_eq!(sum(period("2026-W48"), &days).unwrap().state, State::Complete);
+        assert_eq!(sum(&days).over(period("2026-W48")).state, State::Complete);
         days[0].state = State::Open;
-        assert_eq!(sum(period("2026-W48"), &days).unwrap().state, State::Open);
-        assert!(sum(period("2026-W48"), &[] as &[Summary]).is_none());
+        assert_eq!(sum(&days).over(period("2026-W48")).state, State::Open);
     }
 }

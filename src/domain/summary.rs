@@ -434,6 +434,12 @@ impl Summary {
         self.by_official.iter().filter(|row| row.n + row.withheld > 0).nth(1).is_some()
     }
 
+    /// Whether nothing of it can change any more. A day that was erased before all journals passed it names kiosks that
+    /// may be heard of again.
+    pub fn is_settled(&self) -> bool {
+        self.state == State::Final && self.silent_kiosks.is_empty()
+    }
+
     /// The days that it is of.
     pub fn period(&self) -> Period {
         let last = self.to.unwrap_or(self.date);

@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 
+use crate::central::offices_table;
 use crate::central::pages::{number, percent, percent_range};
 use crate::domain::comparison::{Against, Comparison, Line};
 use crate::domain::form::Forms;
@@ -207,20 +208,20 @@ impl Writer<'_> {
     /// All offices' day. `why` says why somebody should look at one.
     pub fn of_offices(&self, offices: &Comparison, why: impl Fn(&Line) -> String) -> Draft {
         let (t, d, o) = (&self.texts.summary, &self.texts.delivery, &self.texts.offices);
-        let all = || offices.groups.iter().flat_map(|group| &group.offices);
-        let (n, rated) = (all().count(), all().filter(|line| line.n > 0).count());
-        let attention: Vec<&Line> = all().filter(|line| line.wants_attention()).collect();
+        let attention: Vec<&Line> = offices.wanting_attention().collect();
         let date = self.day(offices.date);
-        let subject =
-            fill(&d.subject_all, &[("n", &n), ("date", &date), ("attention", &attention.len())]);
+        let subject = fill(
+            &d.subject_all,
+            &[("n", &offices.lines().count()), ("date", &date), ("attention", &attention.len())],
+        );
         let mut text = Paragraphs::default();
         text.add([
             o.title.clone(),
             t.period(Period::day(offices.date)),
-            fill(&o.total, &[("n", &n), ("rated", &rated)]),
+            offices_table::total(offices, self.texts),
         ]);
         // That of the office whose figures can change most.
-        if let Some(state) = all().map(|line| line.state).min() {
+        if let Some(state) = offices.lines().map(|line| line.state).min() {
             let state = match state {
                 State::Open => &t.table_open,
                 State::Provisional => &t.table_provisional,
@@ -236,7 +237,7 @@ impl Writer<'_> {
             format!("{}{of}: {rate}", t.rate)
         }));
         text.list(&t.attention, attention.iter().map(|one| format!("{}: {}", one.name, why(one))));
-        let above = all().filter(|line| line.against == Against::Above);
+        let above = offices.lines().filter(|line| line.against == Against::Above);
         let above = above.map(|line| format!("{}: {}", line.name, o.above));
         text.list(&t.commended, above);
         let page = format!("/offices/{}", offices.date);

@@ -25,7 +25,8 @@ use self::drafts::{Draft, Told, Writer};
 use self::files::Files;
 use self::mailer::{Mailer, Unsent};
 use super::kiosks::counter_names;
-use super::offices_page::{attention_text, beside_each_other, rises_text};
+use super::offices_page::beside_each_other;
+use super::offices_table;
 use super::service::Central;
 use super::store::mail::{Mail, Outcome, Posted};
 use super::store::{Heard, Standing, StoreError};
@@ -174,10 +175,11 @@ async fn of_day(
 ) -> Result<Option<Draft>, DeliveryError> {
     let pages = central.config.staff_address();
     let writer = writer(central, &pages, recipient);
+    let forms = &central.forms();
     let Some(office) = &recipient.office else {
         let offices = beside_each_other(central, |_| true, Period::day(date)).await?;
         return Ok(Some(
-            writer.of_offices(&offices, |line| attention_text(central, line, writer.texts)),
+            writer.of_offices(&offices, |line| offices_table::why(forms, line, writer.texts)),
         ));
     };
     let Some(directory) = central.directory(office) else {
@@ -195,8 +197,7 @@ async fn of_day(
         let counters = |one: &Heard| counter_names(&one.counters, Some(&directory), writer.texts);
         known.map_or_else(|| id.to_string(), counters)
     };
-    let forms = &central.forms();
-    let rises = rises_text(forms, &rises, writer.texts);
+    let rises = offices_table::rises(forms, &rises, writer.texts);
     Ok(Some(writer.of_office(&summary, &rises, &directory, forms, name)))
 }
 
