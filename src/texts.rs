@@ -284,7 +284,7 @@ texts! {
         plan_apply, plan_leave, plan_more, plan_gone, plan_meanwhile, where_said, about, becomes,
         problems, place, passed_over, becomes_new, becomes_same, becomes_gone, outcome_nothing,
         outcome_would, outcome_done, outcome_wrong, wrong_unreadable, unreadable_workbook, unreadable_old, unreadable_text, unreadable_csv, unreadable_large, wrong_nothing, wrong_lacking,
-        wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_too_many, wrong_form,
+        wrong_shape, wrong_needed, wrong_long, wrong_twice, wrong_office, wrong_in_files, wrong_of_province, wrong_used, wrong_too_many, wrong_form, wrong_form_to_come,
         wrong_counter, wrong_official, wrong_order, wrong_clash, wrong_outside, expect_code,
         expect_number, expect_date, expect_time, expect_weekdays, col_office, col_office_name, col_name,
         col_form, col_opens, col_closes, col_until, col_into, col_decision, col_counter, col_number,

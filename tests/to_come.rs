@@ -6,13 +6,17 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use common::web::{form_of, page, send};
 use common::{TestCentral, TestKiosk, at, rate, sample_config};
 use hailong::central::roots::make;
 use hailong::central::verify::of_file;
+use hailong::clock::{Clock, Sleep};
+use hailong::demo::clock::DemoClock;
 use hailong::domain::access::{Role, Standing, Unit};
+use hailong::domain::decision::{Decision, What};
 use hailong::domain::ids::OfficeCode;
 use hailong::domain::line::Event;
 use hailong::domain::office::Directory;
@@ -26,6 +30,7 @@ use hailong::kiosk::journal_reader::JournalReader;
 use hailong::kiosk::network::{Network, client};
 use hailong::kiosk::window::ui;
 use hailong::texts::Texts;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use slint::Global;
@@ -99,6 +104,30 @@ const TO_COME: [(&str, &str); 3] = [
     ("roster.csv", "office,weekdays,counter,official,from,to\ndong-tien,1-5,q1,cb03,07:30,17:00\n"),
 ];
 
+/// A kiosk's clock that may be behind.
+struct Behind {
+    truth: Arc<DemoClock>,
+    behind_hours: AtomicI64,
+}
+
+/// It, while a test holds its hands.
+struct Machine(Arc<Behind>);
+
+impl Clock for Machine {
+    fn now(&self) -> Timestamp {
+        let hours = self.0.behind_hours.load(Ordering::SeqCst);
+        self.0.truth.now() - SignedDuration::from_hours(hours)
+    }
+
+    fn mono_ms(&self) -> u64 {
+        self.0.truth.mono_ms()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        self.0.truth.sleep(duration)
+    }
+}
+
 #[test]
 fn what_is_to_come_holds_from_its_day_on_also_at_a_kiosk_without_a_network() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -156,7 +185,10 @@ fn what_is_to_come_holds_from_its_day_on_also_at_a_kiosk_without_a_network() {
         (central.again_with(config).await, kiosk)
     });
     central.clock.set(at("2026-11-30 16:00"));
-    let screen = kiosk.screen(&Rc::new(Cell::new(1_000)));
+    let (truth, behind_hours) = (Arc::clone(&central.clock), AtomicI64::new(0));
+    let clock = Arc::new(Behind { truth, behind_hours });
+    let machine = Arc::new(Machine(Arc::clone(&clock)));
+    let screen = kiosk.screen_at(machine, &Rc::new(Cell::new(1_000)));
     let shown = || {
         let (office, official) = (ui::Office::get(screen.app()), ui::Official::get(screen.app()));
         (office.get_name().to_string(), official.get_name().to_string())
@@ -167,6 +199,16 @@ fn what_is_to_come_holds_from_its_day_on_also_at_a_kiosk_without_a_network() {
     screen.tick();
     assert!(headless.turn_until(Duration::from_secs(20), || !screen.busy()));
     assert_eq!(shown(), ("Trung tâm Đông Hải".into(), "Phạm Quốc Dũng".into()));
+    // A clock that shows yesterday once more has yesterday's office, until it is right again.
+    for (off, expected) in
+        [(16, ("Trung tâm Đông Tiến", "Lê Thu Hà")), (0, ("Trung tâm Đông Hải", "Phạm Quốc Dũng"))]
+    {
+        clock.behind_hours.store(off, Ordering::SeqCst);
+        screen.tick();
+        assert!(headless.turn_until(Duration::from_secs(20), || !screen.busy()));
+        let (office, official) = shown();
+        assert_eq!((office.as_str(), official.as_str()), expected);
+    }
     screen.stop();
     drop(screen);
     // Nor does it take a restart for what began while it was off.
@@ -225,6 +267,119 @@ async fn a_day_that_is_over_keeps_the_names_of_then_and_whoever_checks_it_finds_
     let report = tokio::task::spawn_blocking(move || of_file(&file, None).unwrap()).await.unwrap();
     assert_eq!(report.problems, [""; 0]);
     assert!(report.summaries >= 2, "{}", report.summaries);
+}
+
+/// Ratings of a day from the office's counter, until the day is over.
+async fn rated(central: &TestCentral, kiosk: &mut TestKiosk, when: &str, n: usize) {
+    central.clock.set(at(when));
+    let day = &when[..10];
+    let mut desk = kiosk.desk();
+    for number in 0..n {
+        rate(&mut desk, if number % 3 == 0 { "khong_hai_long" } else { "hai_long" }, &[]);
+    }
+    central.clock.set(at(&format!("{day} 17:05")));
+    desk.stop().unwrap();
+    kiosk.sent(JournalReader::open(&kiosk.path()).unwrap().last().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_into_the_directory_later_has_what_they_are_attributed() {
+    let (central, mut kiosk, token) = begun().await;
+    // Before anybody is on shift.
+    rated(&central, &mut kiosk, "2026-11-24 07:10", 9).await;
+    assert_eq!(of_day(&central, "2026-11-24").await.unattributed, 9);
+    central.clock.set(at("2026-11-25 07:00"));
+    let new = [("officials.csv", "office,id,name\ndong-tien,cb09,Đỗ Thị Mơ\n")];
+    assert_eq!(import(&central, &token, "", &new).await.0, 200);
+    let what = What::Attributed {
+        counter: "q1".parse().unwrap(),
+        from: at("2026-11-24 07:00"),
+        until: at("2026-11-24 17:00"),
+        office: "dong-tien".parse().unwrap(),
+        official: Some("cb09".parse().unwrap()),
+    };
+    let decision =
+        Decision { what, person: "Trần Thị Mận".into(), reason: "roster corrected".into() };
+    central.central.decide(decision, Unit::PROVINCE).await.unwrap();
+    let summary = of_day(&central, "2026-11-24").await;
+    let row = summary.by_official.iter().find(|row| row.id == "cb09").unwrap();
+    // The directory of then does not know her name.
+    assert_eq!((row.n, row.name.as_str(), summary.unattributed), (9, "cb09", 0));
+    let cookie = central.cookie(Role::Supervisor).await;
+    let (_, shown) = page(&central, "/summary/dong-tien/2026-11-24", &cookie).await;
+    assert!(shown.contains("Đỗ Thị Mơ"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_that_is_new_is_there_at_once_and_a_restart_finds_it_as_it_was() {
+    let (central, _, token) = begun().await;
+    let new = [
+        ("offices.csv", "code,name\ntay-tien,Trung tâm Tây Tiến\n"),
+        ("counters.csv", "office,id,number,name\ntay-tien,q1,1,Tiếp nhận chung\n"),
+        ("officials.csv", "office,id,name\ntay-tien,cb01,Bùi Văn Tám\n"),
+        (
+            "roster.csv",
+            "office,weekdays,counter,official,from,to\ntay-tien,1-5,q1,cb01,07:30,17:00\n",
+        ),
+    ];
+    assert_eq!(import(&central, &token, "from=2026-12-01", &new).await.0, 200);
+    let name = |central: &TestCentral, day: &str| {
+        let directory =
+            central.central.directory_on(&"tay-tien".parse().unwrap(), day.parse().unwrap());
+        directory.map(|directory| directory.office.name.clone())
+    };
+    assert_eq!(name(&central, "2026-11-24").as_deref(), Some("Trung tâm Tây Tiến"));
+    for (query, is) in
+        [("", "Trung tâm B"), ("from=2026-12-01", "Trung tâm E"), ("", "Trung tâm C")]
+    {
+        let text = format!("code,name\ntay-tien,{is}\n");
+        assert_eq!(import(&central, &token, query, &[("offices.csv", &text)]).await.0, 200);
+    }
+    let names = |central: &TestCentral| [name(central, "2026-11-24"), name(central, "2026-12-01")];
+    let before = names(&central);
+    assert_eq!(before.each_ref().map(Option::as_deref), [Some("Trung tâm C"), Some("Trung tâm E")]);
+    let mut config = sample_config();
+    config.offices.clear();
+    let central = central.again_with(config).await;
+    assert_eq!(names(&central), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_told_by_the_form_and_the_name_of_then() {
+    let (central, mut kiosk, token) = begun().await;
+    rated(&central, &mut kiosk, "2026-11-24 08:15", 36).await;
+    central.clock.set(at("2026-11-25 07:00"));
+    let cookie = central.cookie(Role::Administrator).await;
+    let mut other = common::sample_form();
+    other.code = "ba-muc-moi".into();
+    other.version = 1;
+    other.effective = "2026-12-01".parse().unwrap();
+    other.decision = "Quyết định 12/QĐ-UBND ngày 20/11/2026".into();
+    for level in &mut other.levels {
+        level.code += "_moi";
+    }
+    let text = toml::to_string_pretty(&other).unwrap();
+    let of = common::sample_form().reference();
+    let form = form_of(&central, &cookie).await;
+    let fields = [("form", form.as_str()), ("do", "put"), ("of", of.as_str()), ("toml", &text)];
+    assert_eq!(send(&central, "/forms", &cookie, &fields).await.0, 200);
+    // Not before it is in force.
+    let asked = [("offices.csv", "code,name,form\ndong-tien,Trung tâm Đông Hải,ba-muc-moi\n")];
+    let (status, said) = import(&central, &token, "", &asked).await;
+    assert!(status == 422 && said.to_string().contains("01/12/2026"), "{said}");
+    assert_eq!(import(&central, &token, "from=2026-12-01", &asked).await.0, 200);
+    central.clock.set(at("2026-12-02 09:00"));
+    assert_eq!(office(&central).office.form, "ba-muc-moi");
+    let cookie = central.cookie(Role::Administrator).await;
+    let (status, shown) = page(&central, "/summary/dong-tien/2026-11-24", &cookie).await;
+    assert_eq!(status, 200);
+    assert!(shown.contains("Trung tâm Đông Tiến"), "its name of then: {shown}");
+    assert!(shown.contains("Không hài lòng") && !shown.contains("Đáng biểu dương"), "{shown}");
+    let (_, all) = page(&central, "/offices/2026-11-24", &cookie).await;
+    assert!(all.contains("Trung tâm Đông Tiến") && !all.contains("Trung tâm Đông Hải"), "{all}");
+    // A period over both has the levels of both.
+    let (_, shown) = page(&central, "/summary/dong-tien/2026-11-24..2026-12-02", &cookie).await;
+    assert!(shown.contains("Trung tâm Đông Hải") && !shown.contains("Đáng biểu dương"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,12 +127,10 @@ fn figures(central: &Central, texts: &Texts, directory: &Directory, summary: &Su
     let last = summary.to.unwrap_or(summary.date);
     let form = forms.in_force(&directory.office.form, last);
     let one_line = |text: &str| text.replace('\n', " ");
-    // Those of the form, and whatever was answered under an older version.
+    // Those of the form, and whatever was answered under another one.
     let counted: &[(String, u64)] = summary.levels.as_ref().map_or(&[], |levels| &levels.0);
-    let known = |code: &str| {
-        let versions = forms.iter().filter(|one| one.code == directory.office.form);
-        versions.flat_map(|one| &one.levels).filter(|level| level.code == code).last()
-    };
+    let told = forms.levels_told(form, summary.answered());
+    let known = |code: &str| told.iter().find(|level| level.code == code);
     let levels: Vec<Value> = counted
         .iter()
         .map(|(code, n)| {

@@ -22,7 +22,6 @@ use super::qr_svg::{Drawn, draw};
 use super::service::Central;
 use super::staff::{in_language, refuse, render};
 use super::store::{Heard, KioskMatter, Standing, StoreError};
-use super::summary::running;
 use crate::domain::access::Right;
 use crate::domain::decision::{Decision, What};
 use crate::domain::enrolment::Counters;
@@ -179,7 +178,7 @@ async fn running_days(
 ) -> Result<Vec<Available>, StoreError> {
     let yesterday = central.now().date().yesterday().unwrap_or(Date::MIN);
     let first = yesterday.saturating_sub((RUNNING_DAYS - 1).days());
-    running(central.store.as_ref(), directory, first, yesterday).await
+    central.summaries(directory).running(first, yesterday).await
 }
 
 /// The way to the kiosks of each office, with how many there are, and how many are silent.

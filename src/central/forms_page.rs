@@ -156,11 +156,13 @@ pub(super) async fn one(
     show_one(&central, texts, &who, form, false, next, Told::default()).await
 }
 
-/// The office whose kiosk is drawn: one that shows the form, if there is one.
-fn office_of(central: &Central, form: &Form) -> Option<Arc<Directory>> {
+/// The reader's office whose kiosk is drawn: one that shows the form, if there is one.
+fn office_of(central: &Central, who: &Who, form: &Form) -> Option<Arc<Directory>> {
     let offices = central.offices();
     let today = central.now().date();
-    let drawn = |one: &&Arc<Directory>| !one.counters.is_empty() && !one.office.is_over(today);
+    let drawn = |one: &&Arc<Directory>| {
+        who.has_office(&one.office.code) && !one.counters.is_empty() && !one.office.is_over(today)
+    };
     let shows = |one: &&Arc<Directory>| drawn(one) && one.office.form == form.code;
     offices.iter().find(shows).or_else(|| offices.iter().find(drawn)).cloned()
 }
@@ -175,7 +177,7 @@ async fn show_one(
     told: Told,
 ) -> Response {
     let t = &texts.forms;
-    let office = office_of(central, form);
+    let office = office_of(central, who, form);
     let pictures = match &office {
         Some(directory) => central.previews.of(&central.config, directory, form).await,
         None => Err(String::new()),

@@ -163,7 +163,9 @@ async fn drop_change(
     let is_in_files = central.offices.in_files().contains(code);
     let day_before = from.yesterday().unwrap_or(from);
     let stays = central.directory_on(code, day_before);
-    let Some(stays) = stays.filter(|_| from > central.now().date() && !is_in_files) else {
+    let today = central.now().date();
+    let begins = central.offices.to_come(code, today).iter().any(|(day, _)| *day == from);
+    let Some(stays) = stays.filter(|_| begins && !is_in_files) else {
         return Ok(Told::default());
     };
     if stays.office != directory.office && *who.unit() != Unit::PROVINCE {

@@ -98,6 +98,8 @@ pub(super) async fn page(
     let address =
         |line: &Line| in_language(&central, texts, &format!("/summary/{}/{period}", line.office));
     let forms = central.forms();
+    let today = central.now().date();
+    let day = period.to().min(today).max(period.from());
     let named =
         |line: &Line, why: String| json!({ "name": line.name, "href": address(line), "why": why });
     let attention: Vec<Value> = comparison
@@ -113,7 +115,7 @@ pub(super) async fn page(
         .groups
         .iter()
         .map(|group| {
-            let form = forms.in_force(&group.form, period.from());
+            let form = forms.in_force(&group.form, day);
             let question =
                 form.map(|form| worded(&form.question, &texts.language).replace('\n', " "));
             let satisfied =
@@ -137,8 +139,6 @@ pub(super) async fn page(
         };
         json!({ "href": page(other), "label": label })
     };
-    let today = central.now().date();
-    let day = period.to().min(today).max(period.from());
     let data = |format: &str| {
         let (base, lang) = (central.config.staff_base(), &texts.language);
         format!("{base}/api/v1/offices/{period}?format={format}&lang={lang}")

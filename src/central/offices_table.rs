@@ -60,7 +60,7 @@ fn write(out: &mut String, offices: &Comparison, forms: &Forms, texts: &Texts) -
         }
     }
     for group in &offices.groups {
-        let form = forms.in_force(&group.form, offices.date);
+        let form = forms.in_force(&group.form, offices.period().to());
         if let Some(form) = form {
             let question = in_language(&form.question, &texts.language).replace('\n', " ");
             writeln!(out, "\n{question}")?;

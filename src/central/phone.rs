@@ -18,6 +18,7 @@ use crate::domain::check::CheckCode;
 use crate::domain::comments::masked;
 use crate::domain::form::{Form, Pole, Reader, Text, in_language};
 use crate::domain::line::{Event, Line};
+use crate::domain::period::Period;
 use crate::domain::seal::Answer;
 use crate::domain::ticket::{BadTicket, Claims};
 use crate::domain::time::At;
@@ -86,7 +87,9 @@ async fn open(central: &Central, ticket: &str) -> Result<Open, Closed> {
     if claims.expired(central.now()) {
         return Err(Closed::Expired);
     }
-    let directory = central.directory(&kiosk.office).ok_or(Closed::NotValid)?;
+    let now = central.directory(&kiosk.office).ok_or(Closed::NotValid)?;
+    let day = Period::day(claims.opened().date());
+    let directory = central.summaries(&now).directory(day).await?;
     let shown = state.opening.as_ref().and_then(|line| line.form.as_ref());
     let forms = central.forms();
     let form = shown

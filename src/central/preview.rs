@@ -18,8 +18,8 @@ use crate::texts::Texts;
 
 /// Forms of which the pictures are remembered, some 500 kB each.
 const REMEMBERED: usize = 12;
-/// Drawing takes no longer.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Whoever asks waits no longer, for others and for the drawing: their page is to come before their request ends.
+const LONGEST: Duration = Duration::from_secs(20);
 /// What is to be drawn, in the folder of the pictures.
 pub const SUBJECT: &str = "subject.json";
 /// Longest reason that is shown, in bytes.
@@ -83,12 +83,15 @@ impl Previews {
         if let Some(known) = self.known(hash) {
             return Ok((hash, known));
         }
-        let _one = self.drawing.acquire().await.map_err(|error| error.to_string())?;
-        // Somebody else may have waited for the same.
-        let pictures = match self.known(hash) {
-            Some(known) => known,
-            None => draw(&config.drawing, &subject, &config.texts, form).await?.into(),
-        };
+        let drawn = tokio::time::timeout(LONGEST, async {
+            let _one = self.drawing.acquire().await.map_err(|error| error.to_string())?;
+            // Somebody else may have waited for the same.
+            match self.known(hash) {
+                Some(known) => Ok(known),
+                None => draw(&config.drawing, &subject, &config.texts, form).await.map(Arc::from),
+            }
+        });
+        let pictures = drawn.await.map_err(|_| format!("{} s", LONGEST.as_secs()))??;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(of, _)| *of != hash);
         while known.len() >= REMEMBERED {
@@ -109,7 +112,7 @@ async fn draw(
     let why = |error: std::io::Error| error.to_string();
     let folder = tempfile::tempdir().map_err(why)?;
     std::fs::write(folder.path().join(SUBJECT), subject).map_err(why)?;
-    let drawing = Command::new(program)
+    let ended = Command::new(program)
         .arg("screens")
         .arg(folder.path())
         .arg("--of")
@@ -118,9 +121,9 @@ async fn draw(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output();
-    let ended = tokio::time::timeout(LONGEST, drawing).await;
-    let ended = ended.map_err(|_| format!("{} s", LONGEST.as_secs()))?.map_err(why)?;
+        .output()
+        .await
+        .map_err(why)?;
     if !ended.status.success() {
         let said = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
         return Err(said[..said.floor_char_boundary(LONGEST_REASON)].to_owned());

@@ -8,7 +8,7 @@ use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, Worksheet, XlsxError,
 };
 
-use crate::domain::form::{About, Forms, in_language};
+use crate::domain::form::{About, Forms, Level, in_language};
 use crate::domain::office::Directory;
 use crate::domain::statistics::Interval;
 use crate::domain::summary::{Levels, Row, State, Summary};
@@ -135,22 +135,19 @@ impl<'a> Spreadsheet<'a> {
         Self { summary, directory, forms, texts }
     }
 
-    /// Codes and names of the levels: those of the form in force on the first day, and whatever else was answered.
+    /// Codes and names of the levels: those of the form in force on the last day, and whatever else was answered.
     fn levels(&self) -> Vec<(String, String)> {
-        let form = self.forms.in_force(&self.directory.office.form, self.summary.date);
-        let mut levels: Vec<(String, String)> = form
-            .iter()
-            .flat_map(|form| &form.levels)
-            .map(|level| {
-                let label = in_language(&level.label, &self.texts.language);
-                (level.code.clone(), label.replace('\n', " "))
-            })
-            .collect();
-        let rows = self.summary.by_counter.iter().chain(&self.summary.by_official);
-        let all = rows.map(|row| &row.levels).chain([&self.summary.levels]).flatten();
-        for (code, _) in all.flat_map(|levels| &levels.0) {
+        let last = self.summary.to.unwrap_or(self.summary.date);
+        let form = self.forms.in_force(&self.directory.office.form, last);
+        let named = |level: &Level| {
+            let label = in_language(&level.label, &self.texts.language);
+            (level.code.clone(), label.replace('\n', " "))
+        };
+        let told = self.forms.levels_told(form, self.summary.answered());
+        let mut levels: Vec<(String, String)> = told.into_iter().map(named).collect();
+        for code in self.summary.answered() {
             if !levels.iter().any(|(known, _)| known == code) {
-                levels.push((code.clone(), code.clone()));
+                levels.push((code.to_owned(), code.to_owned()));
             }
         }
         levels

@@ -91,6 +91,16 @@ impl<'a> Summaries<'a> {
         Ok(found)
     }
 
+    /// The directory that was in force on the last day of a period that has begun.
+    pub async fn directory(&self, period: Period) -> Result<Arc<Directory>, StoreError> {
+        self.directory_on(self.last_day(period)).await
+    }
+
+    /// The last day of a period that has begun, or the first one if none has.
+    fn last_day(&self, period: Period) -> Date {
+        period.to().min(self.now.date()).max(period.from())
+    }
+
     /// The summary of a day.
     pub async fn of_day(&self, date: Date) -> Result<Summary, SummaryError> {
         self.of_period(Period::day(date)).await
@@ -107,7 +117,7 @@ impl<'a> Summaries<'a> {
         let passage = self.store.passage(&self.directory.office.code).await?;
         let usuals = self.usuals(period.from(), &passage).await?;
         let summary = self.before_usual(period, &passage).await?.beside(&usuals);
-        let last = period.to().min(self.now.date()).max(period.from());
+        let last = self.last_day(period);
         let rises = match self.form(&*self.directory_on(last).await?, last) {
             Ok(form) => usuals.rising(&summary, form),
             Err(_) => Vec::new(),
@@ -118,7 +128,8 @@ impl<'a> Summaries<'a> {
     /// The office's line in a period among all offices, under its form; none before there was a form in force, for then
     /// there is nothing to compare.
     pub async fn line(&self, period: Period) -> Result<Option<(String, Line)>, SummaryError> {
-        let office = &self.directory.office;
+        let directory = self.directory(period).await?;
+        let office = &directory.office;
         match self.with_rises(period).await {
             Ok((summary, rises)) => {
                 Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary, rises))))
@@ -136,7 +147,7 @@ impl<'a> Summaries<'a> {
         if period.kind() == Kind::Day {
             return Ok(Arc::unwrap_or_clone(self.plain(period.from(), passage).await?));
         }
-        let last = self.now.date().max(period.from());
+        let last = self.last_day(period);
         let days: Vec<Date> = period.days().take_while(|date| *date <= last).collect();
         let none = || SummaryError::NoForm(self.directory.office.form.clone(), period.from());
         Ok(self.sum(&days, passage).await?.ok_or_else(none)?.over(period))
@@ -289,6 +300,33 @@ impl<'a> Summaries<'a> {
         Ok(signals)
     }
 
+    /// How long each of the office's kiosks was running while it was open, on days from one to another: those that its
+    /// journal has passed, for of the others nobody can know yet.
+    pub async fn running(&self, from: Date, to: Date) -> Result<Vec<Available>, StoreError> {
+        let office = &self.directory.office.code;
+        let (progress, gaps) = self.store.running(office, from, to).await?;
+        let mut sums: Vec<Available> = Vec::new();
+        for date in from.series(1.day()).take_while(|date| *date <= to) {
+            let after = date.tomorrow().unwrap_or(date);
+            let of_day = |gap: &&Gap| gap.from.date() < after && gap.to.date() >= date;
+            let gaps: Vec<Gap> = gaps.iter().filter(of_day).cloned().collect();
+            let has_passed = |one: &&Progress| one.passed.is_some_and(|passed| passed >= date);
+            let progress: Vec<Progress> = progress.iter().filter(has_passed).cloned().collect();
+            for one in
+                available(&self.directory_on(date).await?.open_on(date), &progress, &gaps, date)
+            {
+                match sums.iter_mut().find(|sum| sum.kiosk == one.kiosk) {
+                    Some(sum) => {
+                        sum.minutes += one.minutes;
+                        sum.open_minutes += one.open_minutes;
+                    }
+                    None => sums.push(one),
+                }
+            }
+        }
+        Ok(sums)
+    }
+
     async fn made(&self, date: Date) -> Result<Summary, SummaryError> {
         let Self { store, now, .. } = *self;
         let (directory, forms) = (&*self.directory_on(date).await?, &*self.forms);
@@ -392,35 +430,6 @@ fn available(open: &[(At, At)], progress: &[Progress], gaps: &[Gap], date: Date)
         Available { kiosk: progress.kiosk.clone(), minutes: ms / 60_000, open_minutes }
     };
     progress.iter().filter(|one| one.enrolled.date() <= date).map(of).collect()
-}
-
-/// How long each of an office's kiosks was running while the office was open, on days from one to another: those that its
-/// journal has passed, for of the others nobody can know yet.
-pub async fn running(
-    store: &dyn Store,
-    directory: &Directory,
-    from: Date,
-    to: Date,
-) -> Result<Vec<Available>, StoreError> {
-    let (progress, gaps) = store.running(&directory.office.code, from, to).await?;
-    let mut sums: Vec<Available> = Vec::new();
-    for date in from.series(1.day()).take_while(|date| *date <= to) {
-        let after = date.tomorrow().unwrap_or(date);
-        let of_day = |gap: &&Gap| gap.from.date() < after && gap.to.date() >= date;
-        let gaps: Vec<Gap> = gaps.iter().filter(of_day).cloned().collect();
-        let has_passed = |one: &&Progress| one.passed.is_some_and(|passed| passed >= date);
-        let progress: Vec<Progress> = progress.iter().filter(has_passed).cloned().collect();
-        for one in available(&directory.open_on(date), &progress, &gaps, date) {
-            match sums.iter_mut().find(|sum| sum.kiosk == one.kiosk) {
-                Some(sum) => {
-                    sum.minutes += one.minutes;
-                    sum.open_minutes += one.open_minutes;
-                }
-                None => sums.push(one),
-            }
-        }
-    }
-    Ok(sums)
 }
 
 fn silent(

@@ -80,12 +80,14 @@ pub(super) async fn find(
     if period.from() > central.now().date() {
         return Err(Missing::NoDay);
     }
-    let (summary, rises) = central.summaries(&directory).with_rises(period).await?;
+    let summaries = central.summaries(&directory);
+    let (summary, rises) = summaries.with_rises(period).await?;
     if summary.by_official.iter().any(|row| row.n > 0 || row.withheld > 0) {
         let days = (summary.date, summary.to.unwrap_or(summary.date));
         central.store.looked(who.person(), code, days, view).await?;
     }
-    Ok((directory, summary, rises))
+    // What it is called, and what is, as of then.
+    Ok((summaries.directory(period).await?, summary, rises))
 }
 
 /// In which form, and in which language.

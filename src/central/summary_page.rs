@@ -60,11 +60,12 @@ pub(super) async fn page(
         None
     };
     let forms = central.forms();
-    let form = forms.in_force(&directory.office.form, summary.date);
+    let last = period.to().min(central.now().date()).max(period.from());
+    let form = forms.in_force(&directory.office.form, last);
     let one_line = |text: &str| text.replace('\n', " ");
-    let levels: Vec<serde_json::Value> = form
-        .iter()
-        .flat_map(|form| &form.levels)
+    let levels: Vec<serde_json::Value> = forms
+        .levels_told(form, summary.answered())
+        .into_iter()
         .map(|level| {
             json!({
                 "code": level.code,
@@ -86,6 +87,13 @@ pub(super) async fn page(
         .counters
         .iter()
         .map(|counter| (counter.id.to_string(), json!(texts.counter_and_name(counter))))
+        .collect();
+    // Whoever came into the directory after the day stands in the summary by their code.
+    let now = central.directory(&directory.office.code);
+    let officials: serde_json::Map<String, serde_json::Value> = (now.iter())
+        .flat_map(|now| &now.officials)
+        .filter(|one| directory.officials.iter().all(|then| then.id != one.id))
+        .map(|official| (official.id.to_string(), json!(official.name)))
         .collect();
     let mut kiosks = serde_json::Map::new();
     let named = summary.down.iter().map(|down| &down.kiosk);
@@ -174,6 +182,7 @@ pub(super) async fn page(
         "up": way_up(&central, texts, &who, day),
         "comments": comments,
         "counters": counters,
+        "officials": officials,
         "kiosks": kiosks,
         "prev": other(period.previous()),
         "next": other(next),

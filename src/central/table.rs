@@ -58,9 +58,11 @@ impl Table<'_> {
         writeln!(out, "{} {}", t.table_state, self.state(summary))?;
         writeln!(out)?;
         self.write_rates(out, summary)?;
-        let form = self.forms.in_force(&self.directory.office.form, summary.date);
+        let last = summary.to.unwrap_or(summary.date);
+        let form = self.forms.in_force(&self.directory.office.form, last);
+        let levels = self.forms.levels_told(form, summary.answered());
         let label = |code: &str| {
-            form.and_then(|form| form.levels.iter().find(|level| level.code == code)).map_or_else(
+            levels.iter().find(|level| level.code == code).map_or_else(
                 || code.to_owned(),
                 |level| in_language(&level.label, &self.texts.language).replace('\n', " "),
             )

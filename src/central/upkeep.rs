@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use super::service::Central;
 use super::store::StoreError;
-use super::{decide, roots};
+use super::{decide, report, roots};
 use crate::domain::period::Period;
 
 /// How often it is looked whether something is due.
@@ -49,6 +49,11 @@ pub async fn look(central: &Central, erased: &mut Option<Date>) {
     }
     let today = central.now().date();
     if *erased != Some(today) {
+        // Offices may be others from today on.
+        let kept = report::keep_setting(&central.config, &central.forms(), &central.offices());
+        if let Err(error) = kept {
+            tracing::error!(%error, "the setting beside the store is not of today");
+        }
         match erase(central, today).await {
             Ok(()) => *erased = Some(today),
             Err(error) => tracing::error!(%error, "what is over is not erased yet"),

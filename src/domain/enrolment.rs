@@ -190,11 +190,17 @@ pub struct Enrolled {
 }
 
 impl Enrolled {
-    /// The same on a day on which its office is another than before, if it is.
+    /// Its office on a day.
+    pub fn directory_on(&self, day: Date) -> &Directory {
+        let begun = self.to_come.iter().take_while(|one| one.from <= day).last();
+        begun.map_or(&self.directory, |one| &one.directory)
+    }
+
+    /// The same on a day on which its office is another than before, if it is. What is to come is in it no more: whoever
+    /// wants that of another day, as after a clock that was wrong, asks what was told.
     pub fn as_of(&self, day: Date) -> Option<Self> {
-        let begun = self.to_come.iter().take_while(|one| one.from <= day).count();
-        let (begun, to_come) = self.to_come.split_at(begun);
-        let directory = begun.last()?.directory.clone();
-        Some(Self { directory, to_come: to_come.to_vec(), ..self.clone() })
+        let directory = self.directory_on(day);
+        let other = || Self { directory: directory.clone(), to_come: Vec::new(), ..self.clone() };
+        (*directory != self.directory).then(other)
     }
 }

@@ -268,6 +268,13 @@ impl Form {
             if text.get("vi").is_none_or(|words| words.trim().is_empty()) {
                 return fail(format!("{path}.vi"), "expected a text under the key vi".into());
             }
+            // A language that is left out is told in another; an empty one would be told as nothing.
+            if let Some((language, _)) = text.iter().find(|(_, words)| words.trim().is_empty()) {
+                return fail(
+                    format!("{path}.{language}"),
+                    "expected a text, or none at all".into(),
+                );
+            }
         }
         Ok(())
     }
@@ -416,6 +423,25 @@ impl Forms {
         self.iter()
             .filter(|form| form.code == code && form.effective <= day)
             .max_by_key(|form| (form.effective, form.version))
+    }
+
+    /// The levels to tell of what was answered: those of a form, and of others whatever was answered under them, as the
+    /// newest version tells it.
+    pub fn levels_told<'a>(
+        &'a self,
+        form: Option<&'a Form>,
+        answered: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<&'a Level> {
+        let mut told: Vec<&Level> = form.into_iter().flat_map(|form| &form.levels).collect();
+        for code in answered {
+            if told.iter().any(|level| level.code == *code) {
+                continue;
+            }
+            let of = |form: &'a Form| form.levels.iter().find(|level| level.code == *code);
+            let versions = self.iter().filter(|form| of(form).is_some());
+            told.extend(versions.max_by_key(|form| form.effective).and_then(of));
+        }
+        told
     }
 
     /// Who reads words that come with these codes, see [`Form::reader`].

@@ -1,5 +1,7 @@
 //! An office's directory: its counters, its officials, and who is on shift where and when.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use serde::{Deserialize, Serialize};
 
@@ -208,7 +210,7 @@ impl Directory {
     }
 
     /// This later state, after an earlier one was changed from `before` to `after`: what the change says holds here, too,
-    /// where this state was as the earlier one.
+    /// where this state was as the earlier one, word by word and day by day.
     pub fn carrying(&self, before: &Self, after: &Self) -> Self {
         let mut later = self.clone();
         let office = &mut later.office;
@@ -229,16 +231,45 @@ impl Directory {
         follow(&mut office.opens, &was.opens, &is.opens);
         follow(&mut office.closes, &was.closes, &is.closes);
         follow(&mut office.ended, &was.ended, &is.ended);
-        follow_each(&mut later.counters, &before.counters, &after.counters, |one| &one.id);
-        follow_each(&mut later.officials, &before.officials, &after.officials, |one| &one.id);
-        follow(&mut later.roster, &before.roster, &after.roster);
+        follow_each(&mut later.roster, &before.roster, &after.roster, |one| one.weekday);
         follow(&mut later.signals, &before.signals, &after.signals);
         match (&mut later.calendar, &before.calendar, &after.calendar) {
             (Some(later), Some(before), Some(after)) => {
-                follow(&mut later.hours, &before.hours, &after.hours);
-                follow(&mut later.days, &before.days, &after.days);
+                follow_each(&mut later.hours, &before.hours, &after.hours, |one| one.weekday);
+                follow_each(&mut later.days, &before.days, &after.days, |one| one.date);
             }
             (later, before, after) => follow(later, before, after),
+        }
+        follow_each(&mut later.counters, &before.counters, &after.counters, |one| one.id.clone());
+        for one in &mut later.counters {
+            let (was, is) = (before.counter(&one.id), after.counter(&one.id));
+            let (Some(was), Some(is)) = (was, is) else { continue };
+            let Counter { id: _, number, name, branch, until } = one;
+            follow(number, &was.number, &is.number);
+            follow(name, &was.name, &is.name);
+            follow(branch, &was.branch, &is.branch);
+            follow(until, &was.until, &is.until);
+        }
+        follow_each(&mut later.officials, &before.officials, &after.officials, |one| {
+            one.id.clone()
+        });
+        for one in &mut later.officials {
+            let (was, is) = (before.official(&one.id), after.official(&one.id));
+            let (Some(was), Some(is)) = (was, is) else { continue };
+            let Official { id: _, name, title, photo, until } = one;
+            follow(name, &was.name, &is.name);
+            follow(title, &was.title, &is.title);
+            follow(photo, &was.photo, &is.photo);
+            follow(until, &was.until, &is.until);
+        }
+        // Whoever is still on the roster stays.
+        for shift in &later.roster {
+            if later.officials.iter().all(|one| one.id != shift.official) {
+                later.officials.extend(self.official(&shift.official).cloned());
+            }
+            if later.counters.iter().all(|one| one.id != shift.counter) {
+                later.counters.extend(self.counter(&shift.counter).cloned());
+            }
         }
         later
     }
@@ -261,26 +292,108 @@ fn follow<T: PartialEq + Clone>(later: &mut T, before: &T, after: &T) {
     }
 }
 
-/// The same of each, told apart by its code; of the calendar and the roster there is none.
-fn follow_each<T: PartialEq + Clone, K: PartialEq>(
+/// The same of all that has one key, such as a code or a day: what is added, taken away, or another.
+fn follow_each<T: PartialEq + Clone, K: Ord>(
     later: &mut Vec<T>,
     before: &[T],
     after: &[T],
-    code: impl Fn(&T) -> &K,
+    key: impl Fn(&T) -> K,
 ) {
-    for is in after {
-        let was = before.iter().find(|one| code(one) == code(is));
-        match (later.iter_mut().find(|one| code(one) == code(is)), was) {
-            (None, _) => later.push(is.clone()),
-            (Some(one), Some(was)) => follow(one, was, is),
-            (Some(_), None) => {}
+    let keys: BTreeSet<K> = before.iter().chain(after).map(&key).collect();
+    for one in keys {
+        let of =
+            |all: &[T]| -> Vec<T> { all.iter().filter(|it| key(it) == one).cloned().collect() };
+        let (was, is) = (of(before), of(after));
+        if was != is && of(later) == was {
+            let at = later.iter().position(|it| key(it) == one).unwrap_or(later.len());
+            later.retain(|it| key(it) != one);
+            later.splice(at..at, is);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
+    use super::super::calendar::OwnDay;
     use super::*;
+
+    #[test]
+    fn what_is_changed_today_holds_in_what_is_to_come_word_by_word_and_day_by_day() {
+        let official = |id: &str, title: &str, until: Option<Date>| Official {
+            id: id.parse().unwrap(),
+            name: "Đỗ An".into(),
+            title: title.into(),
+            photo: None,
+            until,
+        };
+        let shift = |weekday: i8, official: &str| Shift {
+            weekday,
+            counter: "q3".parse().unwrap(),
+            official: official.parse().unwrap(),
+            from: "07:30".parse().unwrap(),
+            to: "17:00".parse().unwrap(),
+        };
+        let own_day = |date: &str| OwnDay {
+            date: date.parse().unwrap(),
+            name: "Nghỉ bù".into(),
+            hours: None,
+        };
+        let state = |officials: &[Official], roster: &[Shift], days: &[&str]| Directory {
+            office: Office {
+                code: "phu-sa".parse().unwrap(),
+                name: String::new(),
+                form: "nam-muc".into(),
+                opens: "07:30".parse().unwrap(),
+                closes: "17:00".parse().unwrap(),
+                former: vec![],
+                ended: None,
+            },
+            counters: vec![],
+            officials: officials.to_vec(),
+            roster: roster.to_vec(),
+            calendar: Some(Calendar {
+                hours: vec![],
+                days: days.iter().map(|day| own_day(day)).collect(),
+            }),
+            signals: None,
+        };
+        let (first, other) = (official("cb02", "", None), official("cb03", "", None));
+        let before = state(slice::from_ref(&first), &[shift(1, "cb02"), shift(2, "cb02")], &[]);
+        // To come: a title, another official on Tuesdays, a day off.
+        let titled = official("cb02", "Phó Giám đốc", None);
+        let roster = [shift(1, "cb02"), shift(2, "cb03")];
+        let later = state(&[titled.clone(), other.clone()], &roster, &["2026-12-24"]);
+        // Today: a last day, the Monday's roster, another day off.
+        let until = Some("2026-11-27".parse().unwrap());
+        let gone = official("cb02", "", until);
+        let mut today = state(
+            &[gone, official("cb04", "", None)],
+            &[shift(1, "cb04"), shift(2, "cb02")],
+            &["2026-12-25"],
+        );
+        let carried = later.carrying(&before, &today);
+        let expected =
+            [official("cb02", "Phó Giám đốc", until), other.clone(), official("cb04", "", None)];
+        assert_eq!(carried.officials, expected);
+        assert_eq!(carried.roster, [shift(1, "cb04"), shift(2, "cb03")]);
+        let days: Vec<String> =
+            carried.calendar.unwrap().days.iter().map(|day| day.date.to_string()).collect();
+        assert_eq!(days, ["2026-12-24", "2026-12-25"]);
+
+        // What is taken back is taken back later, too, unless the later state's own roster needs it.
+        let much_later = state(
+            &[titled.clone(), other.clone()],
+            &[shift(1, "cb02"), shift(2, "cb03"), shift(3, "cb02")],
+            &["2026-12-24"],
+        );
+        assert_eq!(much_later.carrying(&later, &before).officials, slice::from_ref(&first));
+        let needed = state(&[titled, other.clone()], &[shift(3, "cb03")], &[]);
+        assert_eq!(needed.carrying(&later, &before).officials, [first, other]);
+        today.signals = None;
+        assert_eq!(today.carrying(&today, &today), today);
+    }
 
     #[test]
     fn a_hand_over_at_noon_has_no_gap_and_no_overlap() {

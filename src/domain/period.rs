@@ -355,6 +355,10 @@ fn add_row(rows: &mut Vec<Row>, more: &Row) {
     let Some(row) = rows.iter_mut().find(|row| row.id == more.id) else {
         return rows.push(more.clone());
     };
+    // Whoever came into the directory in between stands there by their code at first.
+    if row.name == row.id {
+        row.name.clone_from(&more.name);
+    }
     row.n += more.n;
     row.withheld += more.withheld;
     add_levels(&mut row.levels, more.levels.as_ref());

@@ -31,7 +31,8 @@ pub const USUAL_DAYS: u32 = 90;
 /// … of which the last one lies so many days before the summary's own: by then its tickets have expired.
 pub const USUAL_GAP: u32 = 8;
 /// Version of the rules of counting and withholding. By the first one `usual` was of the 90 days just before, whatever
-/// they publish: two days' told what a day in between withheld.
+/// they publish: two days' told what a day in between withheld. By the second one each day was told by the directory that
+/// there was when somebody asked; by the third it is the one of then.
 pub const FORMULA: u32 = 3;
 
 /// How far a day's figures can still change.
@@ -440,6 +441,13 @@ impl Summary {
         self.state == State::Final && self.silent_kiosks.is_empty()
     }
 
+    /// Codes of levels that it tells of.
+    pub fn answered(&self) -> impl Iterator<Item = &str> {
+        let rows = self.by_counter.iter().chain(&self.by_official).map(|row| &row.levels);
+        let all = [&self.levels].into_iter().chain(rows).flatten();
+        all.flat_map(|levels| &levels.0).map(|(code, _)| code.as_str())
+    }
+
     /// The days that it is of.
     pub fn period(&self) -> Period {
         let last = self.to.unwrap_or(self.date);
@@ -694,24 +702,28 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         }
     };
     let all = row("", "", Some(&figures.total), withheld.all);
-    let by_official = setting
-        .directory
-        .officials
-        .iter()
-        .map(|official| {
-            let key = Some(official.id.clone());
+    // Whoever came into the directory later, and was attributed ratings of the day, stands there by their code.
+    let known = &setting.directory.officials;
+    let others = figures.officials.keys().flatten();
+    let others = others.filter(|id| known.iter().all(|official| official.id != **id));
+    let officials = known.iter().map(|official| (&official.id, official.name.as_str()));
+    let by_official = officials
+        .chain(others.map(|id| (id, id.as_str())))
+        .map(|(id, name)| {
+            let key = Some(id.clone());
             let hide = withheld.officials.contains(&key);
-            row(official.id.as_str(), &official.name, figures.officials.get(&key), hide)
+            row(id.as_str(), name, figures.officials.get(&key), hide)
         })
         .collect();
-    let by_counter = setting
-        .directory
-        .counters
-        .iter()
-        .map(|counter| {
-            let hide = withheld.counters.contains(&counter.id);
-            let slice = figures.counters.get(&counter.id);
-            row(counter.id.as_str(), &counter.label(), slice, hide)
+    let known = &setting.directory.counters;
+    let others = figures.counters.keys();
+    let others = others.filter(|id| known.iter().all(|counter| counter.id != **id));
+    let counters = known.iter().map(|counter| (&counter.id, counter.label()));
+    let by_counter = counters
+        .chain(others.map(|id| (id, id.to_string())))
+        .map(|(id, name)| {
+            let hide = withheld.counters.contains(id);
+            row(id.as_str(), &name, figures.counters.get(id), hide)
         })
         .collect();
     let mut reasons = Vec::new();

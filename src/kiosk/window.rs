@@ -288,14 +288,21 @@ impl Screen {
     fn configure(&self) {
         let today = At::new(self.clock.now()).date();
         let has_come = self.in_force.borrow().has_changed().unwrap_or(false);
-        let (enrolled, texts) = if has_come {
-            let InForce { enrolled, texts } =
-                self.in_force.borrow_mut().borrow_and_update().clone();
-            (enrolled.as_of(today).map_or(enrolled, Arc::new), texts)
+        // Of what was told, not of what is in force: a clock that was ahead may have gone back.
+        let InForce { enrolled, texts } = if has_come {
+            self.in_force.borrow_mut().borrow_and_update().clone()
         } else {
-            let Some(enrolled) = self.enrolled.borrow().as_of(today) else { return };
-            (Arc::new(enrolled), self.usual_texts.borrow().clone())
+            let in_force = self.in_force.borrow();
+            let told = in_force.borrow();
+            let told_of_days = !told.enrolled.to_come.is_empty();
+            if !told_of_days
+                || *told.enrolled.directory_on(today) == self.enrolled.borrow().directory
+            {
+                return;
+            }
+            told.clone()
         };
+        let enrolled = enrolled.as_of(today).map_or(enrolled, Arc::new);
         let forms = Forms::new(enrolled.forms.iter().cloned());
         let Some(form) = forms.to_show(&enrolled.directory.office.form, today) else {
             tracing::warn!("the configuration has no form for today; the last one stays");

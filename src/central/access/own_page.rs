@@ -63,7 +63,11 @@ fn whose(central: &Central, who: &Who) -> Option<(Arc<Directory>, OfficialId)> {
     Some((central.directory(office)?, who.account.standing.official.clone()?))
 }
 
-async fn find(central: &Central, who: &Who, period: &str) -> Result<(Own, Period), Missing> {
+async fn find(
+    central: &Central,
+    who: &Who,
+    period: &str,
+) -> Result<(Own, Period, Arc<Directory>), Missing> {
     let (directory, official) = whose(central, who).ok_or(Missing::Account)?;
     let period: Period = period.parse().map_err(|_| Missing::Period)?;
     // A day late: not before a day is over does anybody see theirs.
@@ -73,11 +77,12 @@ async fn find(central: &Central, who: &Who, period: &str) -> Result<(Own, Period
         return Err(Missing::Early);
     }
     let shown = Period::new(period.from(), period.to().min(until)).map_err(|_| Missing::Period)?;
-    let summary = central.summaries(&directory).of_period(shown).await;
-    let summary = summary.map_err(Missing::Summary)?;
+    let summaries = central.summaries(&directory);
+    let summary = summaries.of_period(shown).await.map_err(Missing::Summary)?;
+    let directory = summaries.directory(shown).await.map_err(Missing::Store)?;
     let figures = summary.by_official.into_iter().find(|row| row.id == official.as_str());
     let (office, date, to) = (summary.office, summary.date, summary.to);
-    Ok((Own { office, official, date, to, figures, digest: summary.digest }, period))
+    Ok((Own { office, official, date, to, figures, digest: summary.digest }, period, directory))
 }
 
 /// `GET /own`: the last day that is over.
@@ -97,7 +102,7 @@ pub async fn page(
     Query(asked): Query<Asked>,
 ) -> Response {
     let texts = asked.texts(&central.config);
-    let (own, period) = match find(&central, &who, &period).await {
+    let (own, period, directory) = match find(&central, &who, &period).await {
         Ok(found) => found,
         Err(missing) => return missing_page(&central, texts, &who, &missing),
     };
@@ -142,13 +147,13 @@ pub async fn page(
     let other = |period: Option<Period>| {
         period.map(|period| json!({ "href": address(period), "label": s.period(period) }))
     };
-    let directory = whose(&central, &who).map(|(directory, _)| directory);
     let forms = central.forms();
-    let form =
-        directory.as_ref().and_then(|directory| forms.in_force(&directory.office.form, own.date));
-    let levels: Vec<Value> = form
-        .iter()
-        .flat_map(|form| &form.levels)
+    let form = forms.in_force(&directory.office.form, own.to.unwrap_or(own.date));
+    let told = own.figures.iter().filter_map(|row| row.levels.as_ref());
+    let answered = told.flat_map(|levels| &levels.0).map(|(code, _)| code.as_str());
+    let levels: Vec<Value> = forms
+        .levels_told(form, answered)
+        .into_iter()
         .map(|level| {
             let label = crate::domain::form::in_language(&level.label, &texts.language);
             json!({ "code": level.code, "label": label.replace('\n', " "), "face": level.face })
@@ -156,7 +161,7 @@ pub async fn page(
         .collect();
     let context = json!({
         "own": own,
-        "office_name": directory.as_ref().map(|directory| &directory.office.name),
+        "office_name": directory.office.name,
         "date_long": s.period(period),
         "printed": printed(s, today),
         "is_day": period.kind() == Kind::Day,
@@ -194,7 +199,7 @@ pub async fn api(
 ) -> Result<Response, Problem> {
     let not_found = |why: &str| Problem::new(StatusCode::NOT_FOUND, why);
     match find(&central, &who, &period).await {
-        Ok((own, _)) => Ok(Json(own).into_response()),
+        Ok((own, ..)) => Ok(Json(own).into_response()),
         Err(Missing::Account) => Err(not_found("this account is no official's of an office here")),
         Err(Missing::Period) => Err(not_found("expected a period such as 2026-11")),
         Err(Missing::Early) => Err(not_found("figures of today are seen tomorrow")),

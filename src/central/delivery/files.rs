@@ -17,6 +17,7 @@ use crate::central::summary::SummaryError;
 use crate::domain::access::{DELIVERY, View};
 use crate::domain::ids::{Hash, OfficeCode};
 use crate::domain::office::Directory;
+use crate::domain::period::Period;
 use crate::domain::summary::{State, Summary};
 use crate::domain::time::At;
 use crate::files::write_whole;
@@ -87,7 +88,7 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
     let mut failed = None;
     for directory in central.offices().iter() {
         for date in first.series(1.day()).take_while(|date| *date <= today) {
-            let closes = closing(directory, date);
+            let closes = closing(central, directory, date).await.map_err(DeliveryError::from)?;
             if closes.is_none_or(|closes| closes.plus_minutes(AFTER_CLOSING) > now) {
                 continue;
             }
@@ -118,7 +119,9 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
                 None => lying(file(folder, directory, date, "json")).await,
             };
             if known != Some((digest, state)) {
-                match put(central, folder, directory, &summary).await {
+                let then = central.summaries(directory).directory(Period::day(date)).await;
+                let then = then.map_err(DeliveryError::from)?;
+                match put(central, folder, &then, &summary).await {
                     Ok(()) => written += 1,
                     // One office's folder that cannot be written keeps no other waiting.
                     Err(error) => {

@@ -124,7 +124,7 @@ async fn post(central: &Arc<Central>, mail: &MailConfig) -> Result<(), DeliveryE
         };
         let last = central.store.last_key(&begins).await?;
         let last = last.and_then(|key| key[begins.len()..].parse::<Date>().ok());
-        for date in due(central, recipient, last) {
+        for date in due(central, recipient, last).await? {
             let Some(draft) = of_day(central, recipient, date).await? else { continue };
             let mails = vec![addressed(format!("{begins}{date}"), recipient, draft)];
             central.store.post(mails, Vec::new(), Vec::new()).await?;
@@ -146,7 +146,11 @@ fn writer<'a>(central: &'a Central, pages: &'a str, recipient: &Recipient) -> Wr
 
 /// The days, the first one first, of which a recipient is to be told now: those on which one of theirs was open and all
 /// have closed, after the last one that they were told of; today alone, when they were told of none.
-fn due(central: &Central, recipient: &Recipient, last: Option<Date>) -> Vec<Date> {
+async fn due(
+    central: &Central,
+    recipient: &Recipient,
+    last: Option<Date>,
+) -> Result<Vec<Date>, StoreError> {
     let now = central.now();
     let today = now.date();
     let first = last.map_or(today, |last| {
@@ -154,17 +158,27 @@ fn due(central: &Central, recipient: &Recipient, last: Option<Date>) -> Vec<Date
     });
     let offices = central.offices();
     let theirs = |code: &OfficeCode| recipient.office.as_ref().is_none_or(|own| own == code);
-    let has_closed = |date: &Date| {
-        let own = offices.iter().filter(|directory| theirs(&directory.office.code));
-        let closings = own.filter_map(|one| closing(one, *date));
-        closings.max().is_some_and(|closes| closes.plus_minutes(AFTER_CLOSING) <= now)
-    };
-    first.series(1.day()).take_while(|date| *date <= today).filter(has_closed).collect()
+    let mut due = Vec::new();
+    for date in first.series(1.day()).take_while(|date| *date <= today) {
+        let mut closes = None;
+        for directory in offices.iter().filter(|directory| theirs(&directory.office.code)) {
+            closes = closes.max(closing(central, directory, date).await?);
+        }
+        if closes.is_some_and(|closes| closes.plus_minutes(AFTER_CLOSING) <= now) {
+            due.push(date);
+        }
+    }
+    Ok(due)
 }
 
-/// When an office closes on a day; nothing when it is not open on it.
-fn closing(directory: &Directory, date: Date) -> Option<At> {
-    directory.open_on(date).last().map(|(_, closes)| *closes)
+/// When an office closed on a day, by its hours of then; nothing when it was not open on it.
+async fn closing(
+    central: &Central,
+    directory: &Directory,
+    date: Date,
+) -> Result<Option<At>, StoreError> {
+    let then = central.summaries(directory).directory(Period::day(date)).await?;
+    Ok(then.open_on(date).last().map(|(_, closes)| *closes))
 }
 
 /// What a recipient is told of a day; nothing before there is a form.
@@ -186,11 +200,13 @@ async fn of_day(
         tracing::warn!(%office, address = recipient.address, "no such office: no mail");
         return Ok(None);
     };
-    let (summary, rises) = match central.summaries(&directory).with_rises(Period::day(date)).await {
+    let (summaries, day) = (central.summaries(&directory), Period::day(date));
+    let (summary, rises) = match summaries.with_rises(day).await {
         Ok(found) => found,
         Err(SummaryError::NoForm(..)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let directory = summaries.directory(day).await?;
     let kiosks = central.store.heard().await?;
     let name = |id: &KioskId| {
         let known = kiosks.iter().find(|one| one.id == *id);

@@ -79,6 +79,8 @@ pub enum Wrong {
     OfProvince,
     /// No such form; those that there are.
     NoForm(String, Vec<String>),
+    /// A form that is not in force yet; its first day.
+    FormToCome(String, Date),
     /// No such counter of the office.
     NoCounter(String),
     /// No such official of the office.

@@ -235,6 +235,15 @@ impl Planner<'_> {
                 self.setting.forms.iter().map(|one| one.code.clone()).collect();
             return Err(Wrong::NoForm(unknown.clone(), known.into_iter().collect()));
         }
+        // A day without a form in force would have no figures.
+        if let Some(code) = &form
+            && self.draft(&id).map_or(true, |draft| draft.directory.office.form != *code)
+            && self.setting.forms.in_force(code, self.setting.from).is_none()
+        {
+            let versions = self.setting.forms.iter().filter(|one| one.code == *code);
+            let first = versions.map(|one| one.effective).min();
+            return Err(Wrong::FormToCome(code.clone(), first.unwrap_or(self.setting.from)));
+        }
         let (opens, closes) = (moment(row, "opens")?, moment(row, "closes")?);
         let decision = name(row, "decision")?.unwrap_or_default();
         let until = until(row)?;

@@ -242,6 +242,10 @@ fn wrong(wrong: &Wrong, t: &DirectoryTexts) -> String {
         Wrong::NoOffice(code) => fill(&t.wrong_office, &[("code", code)]),
         Wrong::OfProvince => t.wrong_of_province.clone(),
         Wrong::InFiles(code) => fill(&t.wrong_in_files, &[("code", code)]),
+        Wrong::FormToCome(code, from) => {
+            let from = from.strftime("%d/%m/%Y").to_string();
+            fill(&t.wrong_form_to_come, &[("code", code), ("from", &from)])
+        }
         Wrong::NoForm(code, known) => {
             fill(&t.wrong_form, &[("code", code), ("known", &known.join(", "))])
         }
