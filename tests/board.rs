@@ -18,7 +18,7 @@ async fn board(central: &TestCentral, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_shows_final_days_of_the_whole_office_and_nothing_of_now_or_of_anybody() {
+async fn it_shows_remembered_of_the_whole_office_and_nothing_of_now_or_of_anybody() {
     let central = after_two_weeks().await;
     let (status, shown) = board(&central, "/board/phu-sa").await;
     assert_eq!(status, 200);

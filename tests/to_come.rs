@@ -363,7 +363,10 @@ async fn a_day_is_told_by_the_form_and_the_name_of_then() {
     let form = form_of(&central, &cookie).await;
     let fields = [("form", form.as_str()), ("do", "put"), ("of", of.as_str()), ("toml", &text)];
     assert_eq!(send(&central, "/forms", &cookie, &fields).await.0, 200);
-    // Not before it is in force.
+    // Not before it is in force: neither a new office, which is there at once, nor another one.
+    let new = [("offices.csv", "code,name,form\ntay-tien,Trung tâm Tây Tiến,ba-muc-moi\n")];
+    let (status, said) = import(&central, &token, "from=2026-12-01", &new).await;
+    assert!(status == 422 && said.to_string().contains("01/12/2026"), "{said}");
     let asked = [("offices.csv", "code,name,form\ndong-tien,Trung tâm Đông Hải,ba-muc-moi\n")];
     let (status, said) = import(&central, &token, "", &asked).await;
     assert!(status == 422 && said.to_string().contains("01/12/2026"), "{said}");

@@ -124,7 +124,7 @@ fn change_words(one: &Decided) -> Value {
 /// The figures of the board: of the office as a whole, and of nobody in it.
 fn figures(central: &Central, texts: &Texts, directory: &Directory, summary: &Summary) -> Value {
     let forms = &central.forms();
-    let last = summary.to.unwrap_or(summary.date);
+    let last = summary.last_day();
     let form = forms.in_force(&directory.office.form, last);
     let one_line = |text: &str| text.replace('\n', " ");
     // Those of the form, and whatever was answered under another one.

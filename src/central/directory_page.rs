@@ -134,6 +134,7 @@ fn setting<'a>(
         signals: Some(central.config.signals),
         emptied: None,
         from,
+        today: central.now().date(),
     }
 }
 

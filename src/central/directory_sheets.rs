@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::import::planner::follows_roster;
 use super::import::rows::{Kind, OFFICE};
 use super::import::words::{clock, weekdays};
 use crate::domain::ids::{CounterId, OfficialId};
@@ -50,7 +49,7 @@ pub(super) fn shifts(
 
 /// An office's hours, a line for each time, with its weekdays; none when they follow its roster.
 pub(super) fn hours(directory: &Directory) -> Vec<(Vec<i8>, String, String)> {
-    if follows_roster(directory) {
+    if directory.follows_roster() {
         return Vec::new();
     }
     let mut lines: Vec<(Vec<i8>, String, String)> = Vec::new();

@@ -39,12 +39,17 @@ pub(super) async fn latest(central: &Central, who: &Who) -> Result<Date, StoreEr
     Ok(latest.unwrap_or_else(|| central.now().date()))
 }
 
+/// More days than these are worked out for one reader at a time.
+const LONG: usize = 92;
+
 /// Offices beside each other, each as it is published; an office that was over before is left out.
 pub(super) async fn beside_each_other(
     central: &Arc<Central>,
     has: impl Fn(&OfficeCode) -> bool,
     period: Period,
 ) -> Result<Comparison, SummaryError> {
+    let is_long = period.days().count() > LONG;
+    let _one = if is_long { central.comparing.acquire().await.ok() } else { None };
     let mut theirs = central.offices().to_vec();
     theirs.retain(|one| has(&one.office.code) && !one.office.is_over(period.from()));
     // As many at once as there are connections that are kept: each further one would be opened for a single summary.
@@ -198,9 +203,10 @@ pub(super) async fn api(
         Err(SummaryError::Store(error)) => return Err(error.into()),
         Err(error) => return Err(Problem::new(StatusCode::NOT_FOUND, error.to_string())),
     };
+    let last = period.to().min(central.now().date()).max(period.from());
     match format {
         Some("table") => {
-            Ok(offices_table::of(&comparison, &central.forms(), texts).into_response())
+            Ok(offices_table::of(&comparison, last, &central.forms(), texts).into_response())
         }
         Some("csv") => {
             let bytes = offices_sheet::csv(&comparison).map_err(unwritten)?;

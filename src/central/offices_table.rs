@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use jiff::civil::Date;
+
 use super::pages::{number, percent, percent_range};
 use super::table::pad;
 use crate::domain::comparison::{Against, Comparison, Group, Line};
@@ -42,13 +44,20 @@ pub(super) fn rises(forms: &Forms, rises: &[Rise], texts: &Texts) -> Vec<String>
     rises.iter().map(text).collect()
 }
 
-/// The table: how many offices, what to look at, and a line for each, like beside like.
-pub fn of(offices: &Comparison, forms: &Forms, texts: &Texts) -> String {
+/// The table: how many offices, what to look at, and a line for each, like beside like; `last` is the last of their days
+/// that has begun.
+pub fn of(offices: &Comparison, last: Date, forms: &Forms, texts: &Texts) -> String {
     let mut out = String::new();
-    write(&mut out, offices, forms, texts).map_or_else(|_| String::new(), |()| out)
+    write(&mut out, offices, last, forms, texts).map_or_else(|_| String::new(), |()| out)
 }
 
-fn write(out: &mut String, offices: &Comparison, forms: &Forms, texts: &Texts) -> std::fmt::Result {
+fn write(
+    out: &mut String,
+    offices: &Comparison,
+    last: Date,
+    forms: &Forms,
+    texts: &Texts,
+) -> std::fmt::Result {
     let t = &texts.summary;
     writeln!(out, "{} · {}", texts.offices.title, t.period(offices.period()))?;
     writeln!(out, "{}", total(offices, texts))?;
@@ -60,7 +69,7 @@ fn write(out: &mut String, offices: &Comparison, forms: &Forms, texts: &Texts) -
         }
     }
     for group in &offices.groups {
-        let form = forms.in_force(&group.form, offices.period().to());
+        let form = forms.in_force(&group.form, last);
         if let Some(form) = form {
             let question = in_language(&form.question, &texts.language).replace('\n', " ");
             writeln!(out, "\n{question}")?;

@@ -6,10 +6,11 @@ use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
-use super::final_days::FinalDays;
+use super::remembered::Remembered;
 use super::service::DEMO_MARK;
 use super::spreadsheet::{Spreadsheet, SpreadsheetError};
 use super::store::sqlite::{self, SqliteStore};
@@ -133,8 +134,9 @@ pub fn keep_setting(
 
 /// What a period is told of.
 enum Of {
-    Office(Box<Summary>, Box<Directory>),
-    Offices(Comparison),
+    Office(Box<Summary>, Arc<Directory>),
+    /// With the last of their days that has begun.
+    Offices(Comparison, Date),
 }
 
 /// One office's period, or that of all offices beside each other, and what is needed to write it in words.
@@ -168,8 +170,11 @@ impl Report {
             };
             let period = opened.period(period, slice::from_ref(directory)).await?;
             let now = opened.now(period, slice::from_ref(directory)).await?;
-            let summary = opened.summaries(directory, now).of_period(period).await?;
-            Ok(Of::Office(Box::new(summary), Box::new(directory.clone())))
+            let summaries = opened.summaries(directory, now);
+            let summary = summaries.of_period(period).await?;
+            // What it is called, and what is, as of then.
+            let then = summaries.directory(period).await?;
+            Ok(Of::Office(Box::new(summary), then))
         })
     }
 
@@ -183,7 +188,8 @@ impl Report {
             for directory in offices.iter().filter(|one| !one.office.is_over(period.from())) {
                 lines.extend(opened.summaries(directory, now).line(period).await?);
             }
-            Ok(Of::Offices(compare(period, lines)))
+            let last = period.to().min(now.date()).max(period.from());
+            Ok(Of::Offices(compare(period, lines), last))
         })
     }
 
@@ -201,7 +207,7 @@ impl Report {
             let versions = store.directory_versions().await?;
             let forms = Arc::new(Forms::new(setting.forms.clone()));
             let is_demo = folder.join(DEMO_MARK).exists();
-            let days = FinalDays::default();
+            let days = Remembered::default();
             let opened = Opened { setting, store, versions, forms, is_demo, days };
             let of = of(&opened).await?;
             let Opened { setting, forms, .. } = opened;
@@ -217,7 +223,7 @@ impl Report {
         let texts = in_language(&self.texts, language)?;
         Ok(match &self.of {
             Of::Office(summary, directory) => table::of(summary, directory, &self.forms, texts),
-            Of::Offices(offices) => offices_table::of(offices, &self.forms, texts),
+            Of::Offices(offices, last) => offices_table::of(offices, *last, &self.forms, texts),
         })
     }
 
@@ -231,7 +237,7 @@ impl Report {
             Of::Office(summary, directory) => {
                 Spreadsheet::of(summary, directory, &self.forms, texts).csv()?
             }
-            Of::Offices(offices) => offices_sheet::csv(offices)?,
+            Of::Offices(offices, _) => offices_sheet::csv(offices)?,
         })
     }
 
@@ -245,7 +251,7 @@ impl Report {
             Of::Office(summary, directory) => {
                 Spreadsheet::of(summary, directory, &self.forms, texts).xlsx()?
             }
-            Of::Offices(offices) => offices_sheet::xlsx(offices, texts)?,
+            Of::Offices(offices, _) => offices_sheet::xlsx(offices, texts)?,
         })
     }
 
@@ -253,7 +259,7 @@ impl Report {
     pub fn json(&self) -> String {
         match &self.of {
             Of::Office(summary, _) => serde_json::to_string_pretty(summary),
-            Of::Offices(offices) => serde_json::to_string_pretty(offices),
+            Of::Offices(offices, _) => serde_json::to_string_pretty(offices),
         }
         .unwrap_or_default()
     }
@@ -266,7 +272,7 @@ struct Opened {
     versions: BTreeMap<OfficeCode, Versions<Hash>>,
     forms: Arc<Forms>,
     is_demo: bool,
-    days: FinalDays,
+    days: Remembered,
 }
 
 impl Opened {

@@ -29,7 +29,6 @@ use super::config::Config;
 use super::decide::{DecideError, Erasure};
 use super::delivery::{self, Deliveries};
 use super::directory_page::Plans;
-use super::final_days::FinalDays;
 use super::health::Meters;
 use super::ingest::Intake;
 use super::keys::{Keys, KeysError};
@@ -38,6 +37,7 @@ use super::offices::Offices;
 use super::pages::{self, Pages};
 use super::preview::Previews;
 use super::problem::Problem;
+use super::remembered::Remembered;
 use super::source::{Gate, Marks};
 use super::store::mail::MailStore;
 use super::store::sqlite::{Author, SqliteStore};
@@ -183,7 +183,7 @@ pub struct Central {
     /// Staff's pages.
     pub staff_pages: Pages,
     intake: Intake,
-    days: FinalDays,
+    days: Remembered,
     admitted: RwLock<Known>,
     at_once: Semaphore,
     rebuilding: Semaphore,
@@ -205,6 +205,8 @@ pub struct Central {
     pub(super) previews: Previews,
     /// Changes of offices that somebody was shown and has not decided about.
     pub(super) plans: Plans,
+    /// All offices over a long time, once at a time: whoever comes second finds what is remembered.
+    pub(super) comparing: Semaphore,
     /// One step in handling a report at a time.
     pub(super) handling: tokio::sync::Mutex<()>,
     /// One proof at a time.
@@ -257,10 +259,11 @@ impl Central {
             previews: Previews::default(),
             config,
             clock,
-            days: FinalDays::default(),
+            days: Remembered::default(),
             admitted: RwLock::default(),
             at_once: Semaphore::new(AT_ONCE),
             rebuilding: Semaphore::new(1),
+            comparing: Semaphore::new(1),
             handling: tokio::sync::Mutex::default(),
             proving: Semaphore::new(1),
             placing: tokio::sync::RwLock::default(),

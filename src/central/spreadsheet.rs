@@ -137,7 +137,7 @@ impl<'a> Spreadsheet<'a> {
 
     /// Codes and names of the levels: those of the form in force on the last day, and whatever else was answered.
     fn levels(&self) -> Vec<(String, String)> {
-        let last = self.summary.to.unwrap_or(self.summary.date);
+        let last = self.summary.last_day();
         let form = self.forms.in_force(&self.directory.office.form, last);
         let named = |level: &Level| {
             let label = in_language(&level.label, &self.texts.language);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::final_days::{FinalDays, Made};
+use super::remembered::{Made, Remembered};
 use super::store::{DayRecord, Gap, Passage, Progress, Store, StoreError};
 use crate::domain::calendar::{ms_within, quiet_minutes};
 use crate::domain::comparison::Line;
@@ -41,7 +41,7 @@ pub enum SummaryError {
 /// An office's summaries as of a moment.
 pub struct Summaries<'a> {
     store: &'a dyn Store,
-    days: &'a FinalDays,
+    days: &'a Remembered,
     directory: &'a Directory,
     forms: Arc<Forms>,
     now: At,
@@ -55,7 +55,7 @@ impl<'a> Summaries<'a> {
     /// [told](Self::with_versions).
     pub fn new(
         store: &'a dyn Store,
-        days: &'a FinalDays,
+        days: &'a Remembered,
         directory: &'a Directory,
         forms: Arc<Forms>,
         now: At,
@@ -114,6 +114,12 @@ impl<'a> Summaries<'a> {
 
     /// The same, with the complaints that are given far more often than usual.
     pub async fn with_rises(&self, period: Period) -> Result<(Summary, Vec<Rise>), SummaryError> {
+        let (summary, rises) = self.unsealed(period).await?;
+        Ok((summary.sealed(), rises))
+    }
+
+    /// The same without its digest.
+    async fn unsealed(&self, period: Period) -> Result<(Summary, Vec<Rise>), SummaryError> {
         let passage = self.store.passage(&self.directory.office.code).await?;
         let usuals = self.usuals(period.from(), &passage).await?;
         let summary = self.before_usual(period, &passage).await?.beside(&usuals);
@@ -130,7 +136,7 @@ impl<'a> Summaries<'a> {
     pub async fn line(&self, period: Period) -> Result<Option<(String, Line)>, SummaryError> {
         let directory = self.directory(period).await?;
         let office = &directory.office;
-        match self.with_rises(period).await {
+        match self.unsealed(period).await {
             Ok((summary, rises)) => {
                 Ok(Some((office.form.clone(), Line::of(office.name.clone(), &summary, rises))))
             }
@@ -157,7 +163,7 @@ impl<'a> Summaries<'a> {
     pub async fn of_final_days(&self, period: Period) -> Result<Option<Summary>, SummaryError> {
         let passage = self.store.passage(&self.directory.office.code).await?;
         let days: Vec<Date> = period.days().filter(|date| self.is_final(*date, &passage)).collect();
-        Ok(self.sum(&days, &passage).await?.map(|sum| sum.over(period)))
+        Ok(self.sum(&days, &passage).await?.map(|sum| sum.over(period).sealed()))
     }
 
     /// Days in order, added up; those before there was a form in force are passed over.
@@ -173,32 +179,66 @@ impl<'a> Summaries<'a> {
         Ok(all)
     }
 
-    /// The same of days of one month: a whole one that is final is remembered.
+    /// The same of days of one month. As much of a month as is final is remembered.
     async fn sum_of_month(
         &self,
         days: &[Date],
         passage: &Passage,
     ) -> Result<Option<Arc<Sum>>, SummaryError> {
-        let is_whole =
-            days.first().is_some_and(|first| days.len() == first.days_in_month() as usize);
-        let made = (is_whole && days.iter().all(|date| self.is_final(*date, passage)))
-            .then(|| self.month_made_from(days));
-        if let Some(known) = made.as_ref().and_then(|made| self.days.month(made)) {
+        let are_final = days.iter().take_while(|date| self.is_final(**date, passage)).count();
+        let (first, others) = days.split_at(are_final);
+        let is_all = first.first().is_some_and(|date| date.day() == 1)
+            && first.last().is_some_and(|last| {
+                let next = last.tomorrow().unwrap_or(*last);
+                *last == last.last_of_month() || !self.is_final(next, passage)
+            });
+        let mut all = if is_all {
+            self.final_days_of_month(first).await?
+        } else {
+            self.added_up(None, first, passage).await?.map(Arc::new)
+        };
+        if !others.is_empty() {
+            let first = all.map(Arc::unwrap_or_clone);
+            all = self.added_up(first, others, passage).await?.map(Arc::new);
+        }
+        Ok(all)
+    }
+
+    async fn added_up(
+        &self,
+        mut all: Option<Sum>,
+        days: &[Date],
+        passage: &Passage,
+    ) -> Result<Option<Sum>, SummaryError> {
+        for date in days {
+            match self.plain(*date, passage).await {
+                Ok(day) => put(&mut all, &day),
+                Err(SummaryError::NoForm(..)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those days are not remembered each.
+    async fn final_days_of_month(&self, days: &[Date]) -> Result<Option<Arc<Sum>>, SummaryError> {
+        let made = self.month_made_from(days);
+        if let Some(known) = self.days.month(&made) {
             return Ok(Some(known));
         }
-        let mut all: Option<Sum> = None;
+        let mut all = None;
         for date in days {
-            match (self.plain(*date, passage).await, &mut all) {
-                (Ok(day), Some(all)) => all.add(&Sum::of(&day)),
-                (Ok(day), None) => all = Some(Sum::of(&day)),
-                (Err(SummaryError::NoForm(..)), _) => {}
-                (Err(error), _) => return Err(error),
+            match self.days.whole(&self.made_from(*date)) {
+                Some(day) => put(&mut all, &day),
+                None => match self.made(*date).await {
+                    Ok(day) => put(&mut all, &day),
+                    Err(SummaryError::NoForm(..)) => {}
+                    Err(error) => return Err(error),
+                },
             }
         }
         let all = all.map(Arc::new);
-        if let (Some(made), Some(all)) = (made, &all)
-            && all.is_settled()
-        {
+        if let Some(all) = all.as_ref().filter(|all| all.is_settled()) {
             self.days.keep_month(made, Arc::clone(all));
         }
         Ok(all)
@@ -214,11 +254,9 @@ impl<'a> Summaries<'a> {
             made.changes += changes;
             directories.push(directory);
         }
-        directories.dedup();
-        if let [_, _, ..] = directories[..] {
-            let all: Vec<&[u8]> = directories.iter().map(|digest| digest.0.as_slice()).collect();
-            made.directory = Hash::of(&all.concat());
-        }
+        // Of each day: how many there are is told with it.
+        let all: Vec<&[u8]> = directories.iter().map(|digest| digest.0.as_slice()).collect();
+        made.directory = Hash::of(&all.concat());
         made
     }
 
@@ -266,17 +304,26 @@ impl<'a> Summaries<'a> {
         passage.is_erased(date) || (tickets_expired(date, self.now) && passage.has_passed(date))
     }
 
+    /// The state of a day that is over and that all journals have passed: nothing of it changes unless the store says so.
+    fn settled(&self, date: Date, passage: &Passage) -> Option<State> {
+        if self.is_final(date, passage) {
+            return Some(State::Final);
+        }
+        (date < self.now.date() && passage.has_passed(date)).then_some(State::Complete)
+    }
+
     /// The summary of a day, before anything is usual.
     async fn plain(&self, date: Date, passage: &Passage) -> Result<Arc<Summary>, SummaryError> {
-        if !self.is_final(date, passage) {
+        let Some(state) = self.settled(date, passage) else {
             return self.made(date).await.map(Arc::new);
-        }
+        };
         let made = self.made_from(date);
-        if let Some(known) = self.days.whole(&made) {
+        if let Some(known) = self.days.whole(&made).filter(|known| known.state == state) {
             return Ok(known);
         }
         let summary = Arc::new(self.made(date).await?);
-        if summary.is_settled() {
+        // A day that was erased before all journals passed it names kiosks that may be heard of again.
+        if summary.state == state && summary.silent_kiosks.is_empty() {
             self.days.keep_whole(made, Arc::clone(&summary));
         }
         Ok(summary)
@@ -368,6 +415,13 @@ impl<'a> Summaries<'a> {
             silent: silent(directory, &record, date, state, now),
         };
         Ok(publish(&figures, setting))
+    }
+}
+
+fn put(all: &mut Option<Sum>, day: &Summary) {
+    match all {
+        Some(all) => all.add(&Sum::of(day)),
+        None => *all = Some(Sum::of(day)),
     }
 }
 

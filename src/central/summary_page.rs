@@ -60,8 +60,7 @@ pub(super) async fn page(
         None
     };
     let forms = central.forms();
-    let last = period.to().min(central.now().date()).max(period.from());
-    let form = forms.in_force(&directory.office.form, last);
+    let form = forms.in_force(&directory.office.form, summary.last_day());
     let one_line = |text: &str| text.replace('\n', " ");
     let levels: Vec<serde_json::Value> = forms
         .levels_told(form, summary.answered())

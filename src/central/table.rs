@@ -58,8 +58,7 @@ impl Table<'_> {
         writeln!(out, "{} {}", t.table_state, self.state(summary))?;
         writeln!(out)?;
         self.write_rates(out, summary)?;
-        let last = summary.to.unwrap_or(summary.date);
-        let form = self.forms.in_force(&self.directory.office.form, last);
+        let form = self.forms.in_force(&self.directory.office.form, summary.last_day());
         let levels = self.forms.levels_told(form, summary.answered());
         let label = |code: &str| {
             levels.iter().find(|level| level.code == code).map_or_else(

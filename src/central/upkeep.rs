@@ -20,16 +20,18 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Does what is due for as long as the service runs; what fails is tried again.
 pub async fn keep(central: Arc<Central>) -> Infallible {
     let mut erased = None;
-    look(&central, &mut erased).await;
-    remember(&central).await;
     loop {
-        central.clock.sleep(LOOK).await;
+        let before = erased;
         look(&central, &mut erased).await;
+        if erased != before {
+            remember(&central).await;
+        }
+        central.clock.sleep(LOOK).await;
     }
 }
 
-/// Remembers what is usual at each office, and then the months of a year, so that the first one to look after a start need
-/// not wait for them. Later the roots of each night and whoever looks do.
+/// Remembers what is usual at each office, and then the months of a year, so that the first one to look after a start or a
+/// night need not wait for them.
 async fn remember(central: &Central) {
     let today = central.now().date();
     let of_a_year = Period::new(today.saturating_sub(1.year()).first_of_month(), today);
@@ -50,6 +52,7 @@ pub async fn look(central: &Central, erased: &mut Option<Date>) {
     let today = central.now().date();
     if *erased != Some(today) {
         // Offices may be others from today on.
+        let _one = central.offices.changing().await;
         let kept = report::keep_setting(&central.config, &central.forms(), &central.offices());
         if let Err(error) = kept {
             tracing::error!(%error, "the setting beside the store is not of today");

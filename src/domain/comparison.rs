@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::OfficeCode;
 use super::period::{Kind, Period};
+use super::procedure::folded;
 use super::statistics::{self, ENOUGH, Interval};
 use super::summary::{Rise, State, Summary, Usual};
 
@@ -169,7 +170,7 @@ pub fn compare(period: Period, lines: impl IntoIterator<Item = (String, Line)>) 
     for group in &mut groups {
         group.rate = statistics::rate(group.satisfied, group.n);
         group.interval = statistics::wilson(group.satisfied, group.n);
-        group.offices.sort_by(|one, other| one.name.cmp(&other.name));
+        group.offices.sort_by_cached_key(|one| (folded(&one.name), one.name.clone()));
     }
     groups.sort_by(|one, other| {
         other.offices.len().cmp(&one.offices.len()).then_with(|| one.form.cmp(&other.form))

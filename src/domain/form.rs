@@ -268,13 +268,6 @@ impl Form {
             if text.get("vi").is_none_or(|words| words.trim().is_empty()) {
                 return fail(format!("{path}.vi"), "expected a text under the key vi".into());
             }
-            // A language that is left out is told in another; an empty one would be told as nothing.
-            if let Some((language, _)) = text.iter().find(|(_, words)| words.trim().is_empty()) {
-                return fail(
-                    format!("{path}.{language}"),
-                    "expected a text, or none at all".into(),
-                );
-            }
         }
         Ok(())
     }
@@ -425,8 +418,8 @@ impl Forms {
             .max_by_key(|form| (form.effective, form.version))
     }
 
-    /// The levels to tell of what was answered: those of a form, and of others whatever was answered under them, as the
-    /// newest version tells it.
+    /// The levels to tell of what was answered: those of a form, and of others whatever was answered under them, as its
+    /// newest version tells it, or that of another form.
     pub fn levels_told<'a>(
         &'a self,
         form: Option<&'a Form>,
@@ -439,7 +432,9 @@ impl Forms {
             }
             let of = |form: &'a Form| form.levels.iter().find(|level| level.code == *code);
             let versions = self.iter().filter(|form| of(form).is_some());
-            told.extend(versions.max_by_key(|form| form.effective).and_then(of));
+            let is_own = |other: &Form| form.is_some_and(|form| form.code == other.code);
+            let newest = versions.max_by_key(|other| (is_own(other), other.effective));
+            told.extend(newest.and_then(of));
         }
         told
     }
@@ -464,6 +459,12 @@ impl Forms {
     pub fn check_next(&self, form: &Form, today: jiff::civil::Date) -> Result<(), BadForm> {
         form.check()?;
         let fail = |path: &str, message: String| Err(BadForm { path: path.to_owned(), message });
+        // A language that is left out is told in another; an empty one would be told as nothing.
+        for (path, text) in form.texts() {
+            if let Some((language, _)) = text.iter().find(|(_, words)| words.trim().is_empty()) {
+                return fail(&format!("{path}.{language}"), "expected a text, or none".into());
+            }
+        }
         let last = self.iter().filter(|one| one.code == form.code).map(|one| one.version).max();
         if form.version <= last.unwrap_or(0) {
             let next = last.unwrap_or(0) + 1;

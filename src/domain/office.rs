@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use serde::{Deserialize, Serialize};
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Hours};
 use super::ids::{CounterId, Hash, OfficeCode, OfficialId};
 use super::signals::Thresholds;
 use super::time::At;
@@ -212,6 +212,9 @@ impl Directory {
     /// This later state, after an earlier one was changed from `before` to `after`: what the change says holds here, too,
     /// where this state was as the earlier one, word by word and day by day.
     pub fn carrying(&self, before: &Self, after: &Self) -> Self {
+        if self == before {
+            return after.clone();
+        }
         let mut later = self.clone();
         let office = &mut later.office;
         let (was, is) = (&before.office, &after.office);
@@ -235,7 +238,7 @@ impl Directory {
         follow(&mut later.signals, &before.signals, &after.signals);
         match (&mut later.calendar, &before.calendar, &after.calendar) {
             (Some(later), Some(before), Some(after)) => {
-                follow_each(&mut later.hours, &before.hours, &after.hours, |one| one.weekday);
+                follow(&mut later.hours, &before.hours, &after.hours);
                 follow_each(&mut later.days, &before.days, &after.days, |one| one.date);
             }
             (later, before, after) => follow(later, before, after),
@@ -262,6 +265,11 @@ impl Directory {
             follow(photo, &was.photo, &is.photo);
             follow(until, &was.until, &is.until);
         }
+        let follow_roster = self.follows_roster() && after.follows_roster();
+        if let (true, Some(_)) = (follow_roster, &later.calendar) {
+            let hours = later.roster_hours();
+            later.calendar.get_or_insert_default().hours = hours;
+        }
         // Whoever is still on the roster stays.
         for shift in &later.roster {
             if later.officials.iter().all(|one| one.id != shift.official) {
@@ -272,6 +280,18 @@ impl Directory {
             }
         }
         later
+    }
+
+    /// From opening to closing on days on which somebody is on the roster.
+    pub fn roster_hours(&self) -> Vec<Hours> {
+        let (from, to) = (self.office.opens, self.office.closes);
+        let works = |weekday: &i8| self.roster.iter().any(|shift| shift.weekday == *weekday);
+        (1..=7).filter(works).map(|weekday| Hours { weekday, from, to }).collect()
+    }
+
+    /// Whether the office's hours are those of its roster, and so follow it.
+    pub fn follows_roster(&self) -> bool {
+        self.calendar.as_ref().is_none_or(|calendar| calendar.hours == self.roster_hours())
     }
 
     /// What a kiosk needs of it: it judges nobody.
@@ -299,6 +319,10 @@ fn follow_each<T: PartialEq + Clone, K: Ord>(
     after: &[T],
     key: impl Fn(&T) -> K,
 ) {
+    if later == before {
+        after.clone_into(later);
+        return;
+    }
     let keys: BTreeSet<K> = before.iter().chain(after).map(&key).collect();
     for one in keys {
         let of =
@@ -391,8 +415,25 @@ mod tests {
         assert_eq!(much_later.carrying(&later, &before).officials, slice::from_ref(&first));
         let needed = state(&[titled, other.clone()], &[shift(3, "cb03")], &[]);
         assert_eq!(needed.carrying(&later, &before).officials, [first, other]);
-        today.signals = None;
-        assert_eq!(today.carrying(&today, &today), today);
+        // What is as it was follows wholly, in its order; hours that follow the roster go on doing so.
+        today.roster.reverse();
+        assert_eq!(before.carrying(&before, &today), today);
+        let mut following = [&before, &before, &before].map(Directory::clone);
+        let [now, changed, later] = &mut following;
+        later.office.opens = "08:00".parse().unwrap();
+        changed.roster.push(shift(6, "cb02"));
+        for one in [&mut *now, &mut *changed, &mut *later] {
+            one.calendar = Some(Calendar { hours: one.roster_hours(), days: vec![] });
+        }
+        let carried = later.carrying(now, changed);
+        let opens: Vec<(i8, String)> = carried
+            .calendar
+            .unwrap()
+            .hours
+            .iter()
+            .map(|hours| (hours.weekday, hours.from.to_string()))
+            .collect();
+        assert_eq!(opens, [1, 2, 6].map(|weekday| (weekday, "08:00:00".to_owned())));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn has_all(procedure: &Procedure, words: &[&str]) -> bool {
 }
 
 /// The words of a text in small letters without accents, a space before each; one space for no words.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let mut plain = String::with_capacity(text.len() + 1);
     plain.push(' ');
     for letter in text.chars() {

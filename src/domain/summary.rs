@@ -425,8 +425,12 @@ impl Summary {
                 row.usual = usuals.of(sums.get(&row.id));
             }
         }
-        self.digest = self.digest_of().to_string();
         self
+    }
+
+    /// This under its digest, as it is published.
+    pub fn sealed(self) -> Self {
+        Self { digest: self.digest_of().to_string(), ..self }
     }
 
     /// Whether more than one official has ratings in it. Of one alone the office's figures are theirs: they are told to
@@ -439,6 +443,11 @@ impl Summary {
     /// may be heard of again.
     pub fn is_settled(&self) -> bool {
         self.state == State::Final && self.silent_kiosks.is_empty()
+    }
+
+    /// The last of its days that has begun.
+    pub fn last_day(&self) -> Date {
+        self.by_day.last().map_or(self.date, |day| day.date)
     }
 
     /// Codes of levels that it tells of.
@@ -682,7 +691,8 @@ pub struct Setting<'a> {
     pub silent: Vec<Silent>,
 }
 
-/// Publishes a day's figures with what must be withheld left out; nothing is usual yet ([`Summary::beside`]).
+/// Publishes a day's figures with what must be withheld left out; nothing is usual yet ([`Summary::beside`]), nor has it
+/// its digest ([`Summary::sealed`]).
 pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
     let withheld = Withheld::of(figures);
     let empty = Slice::default();
@@ -742,42 +752,41 @@ pub fn publish(figures: &Figures, setting: Setting<'_>) -> Summary {
         reasons.extend(by_code.into_values());
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.n));
     }
-    let mut summary =
-        Summary {
-            office: setting.directory.office.code.clone(),
-            date: setting.date,
-            to: None,
-            state: setting.state,
-            n: all.n,
-            withheld: 0,
-            levels: all.levels,
-            satisfied: all.satisfied,
-            rate: all.rate,
-            interval: all.interval,
-            usual: all.usual,
-            contacts: figures.contacts.clone(),
-            response_rate: figures.contacts.served.filter(|served| *served > 0).map(|served| {
-                statistics::four_decimals(figures.contacts.rated as f64 / served as f64)
-            }),
-            by_official,
-            by_counter,
-            by_day: Vec::new(),
-            by_hour: figures.hours.iter().map(|(hour, n)| Hour { hour: *hour, n: *n }).collect(),
-            by_channel: figures.channels.clone(),
-            reasons,
-            phone_beside: figures.beside.clone(),
-            phone_waiting: figures.waiting,
-            unattributed: figures.officials.get(&None).map_or(0, |slice| slice.n),
-            down: setting.down,
-            available: setting.available,
-            day_off: setting.directory.day_off(setting.date).map(str::to_owned),
-            signals: setting.signals,
-            silent_kiosks: setting.silent,
-            formula: FORMULA,
-            digest: String::new(),
-        };
-    summary.digest = summary.digest_of().to_string();
-    summary
+    Summary {
+        office: setting.directory.office.code.clone(),
+        date: setting.date,
+        to: None,
+        state: setting.state,
+        n: all.n,
+        withheld: 0,
+        levels: all.levels,
+        satisfied: all.satisfied,
+        rate: all.rate,
+        interval: all.interval,
+        usual: all.usual,
+        contacts: figures.contacts.clone(),
+        response_rate: figures
+            .contacts
+            .served
+            .filter(|served| *served > 0)
+            .map(|served| statistics::four_decimals(figures.contacts.rated as f64 / served as f64)),
+        by_official,
+        by_counter,
+        by_day: Vec::new(),
+        by_hour: figures.hours.iter().map(|(hour, n)| Hour { hour: *hour, n: *n }).collect(),
+        by_channel: figures.channels.clone(),
+        reasons,
+        phone_beside: figures.beside.clone(),
+        phone_waiting: figures.waiting,
+        unattributed: figures.officials.get(&None).map_or(0, |slice| slice.n),
+        down: setting.down,
+        available: setting.available,
+        day_off: setting.directory.day_off(setting.date).map(str::to_owned),
+        signals: setting.signals,
+        silent_kiosks: setting.silent,
+        formula: FORMULA,
+        digest: String::new(),
+    }
 }
 
 fn in_order(slice: &Slice, form: &Form) -> Levels {

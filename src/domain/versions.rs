@@ -28,6 +28,11 @@ impl<T> Versions<T> {
         self.0.get(at.saturating_sub(1)).map(|(_, what)| what)
     }
 
+    /// What was told to begin on a day.
+    pub fn told_on(&self, day: Date) -> Option<&T> {
+        self.0.iter().find(|(from, _)| *from == day).map(|(_, what)| what)
+    }
+
     /// What begins after a day, the first first.
     pub fn after(&self, day: Date) -> impl Iterator<Item = (Date, &T)> {
         let at = self.0.partition_point(|(from, _)| *from <= day);

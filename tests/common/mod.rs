@@ -20,7 +20,7 @@ use hailong::central::access::accounts_page::new_account;
 use hailong::central::access::sign_in::begin;
 use hailong::central::access::who::SESSION;
 use hailong::central::config::Config;
-use hailong::central::final_days::FinalDays;
+use hailong::central::remembered::Remembered;
 use hailong::central::service::{Central, serve};
 use hailong::central::store::{Answered, PhoneForm, Store};
 use hailong::central::summary::{Summaries, SummaryError};
@@ -649,7 +649,7 @@ pub async fn of_day(
     date: Date,
     now: At,
 ) -> Result<Summary, SummaryError> {
-    Summaries::new(store, &FinalDays::default(), directory, Arc::new(forms.clone()), now)
+    Summaries::new(store, &Remembered::default(), directory, Arc::new(forms.clone()), now)
         .of_day(date)
         .await
 }

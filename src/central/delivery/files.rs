@@ -88,10 +88,6 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
     let mut failed = None;
     for directory in central.offices().iter() {
         for date in first.series(1.day()).take_while(|date| *date <= today) {
-            let closes = closing(central, directory, date).await.map_err(DeliveryError::from)?;
-            if closes.is_none_or(|closes| closes.plus_minutes(AFTER_CLOSING) > now) {
-                continue;
-            }
             let place = (directory.office.code.clone(), date);
             let changes = central.store.changes(&place.0, date);
             let is_done = |day: &Day| {
@@ -99,6 +95,10 @@ async fn days(central: &Arc<Central>, folder: &Path) -> Result<usize, FilesError
                 rests && day.changes == changes
             };
             if files.days.get(&place).is_some_and(is_done) {
+                continue;
+            }
+            let closes = closing(central, directory, date).await.map_err(DeliveryError::from)?;
+            if closes.is_none_or(|closes| closes.plus_minutes(AFTER_CLOSING) > now) {
                 continue;
             }
             let summary = match central.summaries(directory).of_day(date).await {

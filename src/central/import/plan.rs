@@ -34,6 +34,8 @@ pub struct Setting<'a> {
     pub emptied: Option<Kind>,
     /// From which day on what changes holds: today, or one to come.
     pub from: Date,
+    /// Today, from which on a new office is there.
+    pub today: Date,
 }
 
 /// Where in the lists.

@@ -236,13 +236,19 @@ impl Planner<'_> {
             return Err(Wrong::NoForm(unknown.clone(), known.into_iter().collect()));
         }
         // A day without a form in force would have no figures.
-        if let Some(code) = &form
-            && self.draft(&id).map_or(true, |draft| draft.directory.office.form != *code)
-            && self.setting.forms.in_force(code, self.setting.from).is_none()
+        let (asked, from) = if is_new {
+            // It is there at once.
+            (Some(form.as_deref().unwrap_or(self.setting.first_form)), self.setting.today)
+        } else {
+            let other = |code: &&str| self.drafts[&id].directory.office.form != **code;
+            (form.as_deref().filter(other), self.setting.from)
+        };
+        if let Some(code) = asked
+            && self.setting.forms.in_force(code, from).is_none()
         {
-            let versions = self.setting.forms.iter().filter(|one| one.code == *code);
+            let versions = self.setting.forms.iter().filter(|one| one.code == code);
             let first = versions.map(|one| one.effective).min();
-            return Err(Wrong::FormToCome(code.clone(), first.unwrap_or(self.setting.from)));
+            return Err(Wrong::FormToCome(code.to_owned(), first.unwrap_or(from)));
         }
         let (opens, closes) = (moment(row, "opens")?, moment(row, "closes")?);
         let decision = name(row, "decision")?.unwrap_or_default();
@@ -543,8 +549,10 @@ impl Planner<'_> {
             let directory = &mut draft.directory;
             let are_told = draft.replaced.contains(&Kind::Hours);
             let none = directory.calendar.as_ref().is_none_or(|calendar| calendar.hours.is_empty());
-            if (are_told && none) || (!are_told && before.as_ref().is_none_or(follows_roster)) {
-                let hours = of_roster(directory);
+            if (are_told && none)
+                || (!are_told && before.as_ref().is_none_or(Directory::follows_roster))
+            {
+                let hours = directory.roster_hours();
                 directory.calendar.get_or_insert_default().hours = hours;
             }
             if directory.calendar == Some(Calendar::default())
@@ -617,16 +625,4 @@ impl Planner<'_> {
             self.change(&place, kind, office, "", what, Effect::Gone);
         }
     }
-}
-
-/// From opening to closing on days on which somebody is on the roster.
-fn of_roster(directory: &Directory) -> Vec<Hours> {
-    let (from, to) = (directory.office.opens, directory.office.closes);
-    let works = |weekday: &i8| directory.roster.iter().any(|shift| shift.weekday == *weekday);
-    (1..=7).filter(works).map(|weekday| Hours { weekday, from, to }).collect()
-}
-
-/// Whether an office's hours are those of its roster, and so follow it.
-pub fn follows_roster(directory: &Directory) -> bool {
-    directory.calendar.as_ref().is_none_or(|calendar| calendar.hours == of_roster(directory))
 }

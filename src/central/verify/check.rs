@@ -14,8 +14,8 @@ use super::chains::Chains;
 use super::erasures::Erasures;
 use super::receipts::Receipts;
 use super::{List, Report};
-use crate::central::final_days::FinalDays;
 use crate::central::ingest::{UNKNOWN_KIND, answers};
+use crate::central::remembered::Remembered;
 use crate::central::store::sqlite::{Author, Closing, SqliteStore};
 use crate::central::store::{Entry, FormerKey, Kiosk, Standing, Store, StoreError, Verified};
 use crate::central::summary::Summaries;
@@ -37,7 +37,7 @@ use crate::domain::versions::Versions;
 /// A store in a folder of its own.
 struct Replica {
     store: SqliteStore,
-    days: FinalDays,
+    days: Remembered,
     _folder: TempDir,
 }
 
@@ -634,7 +634,7 @@ fn replica(
     };
     let kiosks: Vec<Kiosk> = kiosks.values().cloned().collect();
     Ok(Replica {
-        days: FinalDays::default(),
+        days: Remembered::default(),
         store: SqliteStore::replica(folder.path(), author, &kiosks, carried, directories)?,
         _folder: folder,
     })

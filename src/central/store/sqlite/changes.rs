@@ -16,6 +16,7 @@ const LONG: usize = 90;
 #[derive(Default)]
 pub struct Changes {
     all: AtomicU64,
+    offices: Mutex<HashMap<OfficeCode, u64>>,
     days: Mutex<HashMap<(OfficeCode, Date), u64>>,
 }
 
@@ -24,6 +25,8 @@ pub struct Changes {
 pub(super) struct Changed {
     /// Any day may be another.
     pub all: bool,
+    /// Any day of these offices may be.
+    pub offices: BTreeSet<OfficeCode>,
     /// These days are.
     pub days: BTreeSet<(OfficeCode, Date)>,
 }
@@ -34,7 +37,7 @@ impl Changed {
         let days = from.series(1.day()).take_while(|day| *day <= to).take(LONG + 1);
         let days: Vec<Date> = days.collect();
         if days.len() > LONG {
-            self.all = true;
+            self.offices.insert(office.clone());
         } else {
             self.days.extend(days.into_iter().map(|day| (office.clone(), day)));
         }
@@ -46,7 +49,9 @@ impl Changes {
     pub fn of(&self, office: &OfficeCode, date: Date) -> u64 {
         let days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         let own = days.get(&(office.clone(), date)).copied().unwrap_or(0);
-        own + self.all.load(Ordering::Acquire)
+        let offices = self.offices.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_office = offices.get(office).copied().unwrap_or(0);
+        own + of_office + self.all.load(Ordering::Acquire)
     }
 
     /// Notes what was committed: whoever read before it reads again.
@@ -55,6 +60,10 @@ impl Changes {
             self.all.fetch_add(1, Ordering::AcqRel);
         }
         let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offices = self.offices.lock().unwrap_or_else(PoisonError::into_inner);
+        for office in changed.offices {
+            *offices.entry(office).or_default() += 1;
+        }
         for day in changed.days {
             *days.entry(day).or_default() += 1;
         }

@@ -168,6 +168,20 @@ impl Writer {
         state.ok_or_else(|| StoreError::Damaged("a kiosk that was just remembered".into()))
     }
 
+    /// Notes of whose days a decision moves figures.
+    pub(super) fn figures_move(&mut self, what: &What) -> Result<(), StoreError> {
+        let office = match (what, what.kiosk()) {
+            (What::Attributed { office, .. }, _) => Some(office.clone()),
+            (_, Some(kiosk)) => self.state(&kiosk.clone())?.office,
+            _ => None,
+        };
+        match office {
+            Some(office) => drop(self.changed.offices.insert(office)),
+            None => self.changed.all = true,
+        }
+        Ok(())
+    }
+
     /// Whether lines of a kiosk were signed off as lost.
     pub(super) fn has_lost(&mut self, kiosk: &KioskId) -> Result<bool, StoreError> {
         let of = |what: &What| matches!(what, What::Lost { kiosk: of, .. } if of == kiosk);

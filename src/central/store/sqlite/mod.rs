@@ -117,7 +117,14 @@ impl Author {
 /// When offices close: what was told of them, and from which day on it holds. Whoever reads the same lines later
 /// judges each day as it was judged then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Closing(BTreeMap<OfficeCode, Versions<Time>>);
+pub struct Closing(BTreeMap<OfficeCode, Versions<Closes>>);
+
+/// A closing time, and whether it was told of its first day, not of the day before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Closes {
+    at: Time,
+    of_its_day: bool,
+}
 
 impl Closing {
     /// An office's closing time was told on a day, to hold from one on. It holds from the next one on at the earliest:
@@ -125,8 +132,12 @@ impl Closing {
     pub fn tell(&mut self, office: &OfficeCode, (told, from): (Date, Date), closes: Time) {
         let next = told.tomorrow().unwrap_or(told);
         let versions = self.0.entry(office.clone()).or_default();
-        let first = versions.on(told).is_none();
-        versions.tell(if first { Date::MIN } else { from.max(next) }, closes);
+        let closes = Closes { at: closes, of_its_day: from >= next };
+        if versions.on(told).is_none() {
+            versions.tell(Date::MIN, closes);
+        } else if closes.of_its_day || versions.told_on(next).is_none_or(|one| !one.of_its_day) {
+            versions.tell(from.max(next), closes);
+        }
     }
 
     /// What is known better, in the place of what was told of the same offices.
@@ -136,7 +147,7 @@ impl Closing {
 
     /// When an office closes on a day, if that was told.
     pub fn on(&self, office: &OfficeCode, day: Date) -> Option<Time> {
-        self.0.get(office)?.on(day).copied()
+        Some(self.0.get(office)?.on(day)?.at)
     }
 }
 
@@ -558,7 +569,9 @@ impl Store for SqliteStore {
         let erases = decision.what.erases();
         let moves = decision.what.moves_figures();
         let taken = self.write(move |writer| {
-            writer.changed.all |= moves;
+            if moves {
+                writer.figures_move(&decision.what)?;
+            }
             writer.note_decision(decision)
         });
         let taken = taken.await?;
@@ -719,5 +732,33 @@ impl Store for SqliteStore {
         let _nobody = self.reading.write().await;
         lock(&self.readers).clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_changed_today_leaves_the_closing_time_that_was_told_for_tomorrow() {
+        let (office, day) = ("phu-sa".parse().unwrap(), |day: i8| Date::constant(2026, 11, day));
+        let time = |hour: i8| Time::constant(hour, 0, 0, 0);
+        let mut closing = Closing::default();
+        closing.tell(&office, (day(2), day(2)), time(17));
+        assert_eq!(closing.on(&office, day(1)), Some(time(17)), "the first one holds for all days");
+        closing.tell(&office, (day(24), day(25)), time(16));
+        // Another change of today, which says 17:00 as before: from tomorrow on that would be.
+        closing.tell(&office, (day(24), day(24)), time(17));
+        assert_eq!(
+            [24, 25].map(|at| closing.on(&office, day(at))),
+            [17, 16].map(|at| Some(time(at)))
+        );
+        // Told today alone it is the next day's, told twice the last one.
+        closing.tell(&office, (day(26), day(26)), time(15));
+        closing.tell(&office, (day(26), day(26)), time(18));
+        assert_eq!(
+            [26, 27].map(|at| closing.on(&office, day(at))),
+            [16, 18].map(|at| Some(time(at)))
+        );
     }
 }

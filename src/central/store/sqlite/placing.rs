@@ -216,7 +216,9 @@ impl Writer {
         let rooted = prev.is_none() || lost;
         self.succeed(prev, rooted, state, place, touched)?;
         // Before its first line a kiosk was not running, on whichever day it was admitted.
-        self.changed.all |= line.last_run == Some(LastRun::First);
+        if line.last_run == Some(LastRun::First) {
+            self.changed.offices.extend(state.office.clone());
+        }
         if let (Some(alive), Some(office)) = (line.alive, &state.office) {
             self.changed.between(office, alive.date(), line.at.date());
             self.db.execute(

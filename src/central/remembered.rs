@@ -1,5 +1,5 @@
-//! Days and months that are final, remembered as they are published: a year's summary is made of them, and so is what is
-//! usual.
+//! Days whose journals are all here and months that are final, remembered as they are published: a year's summary is made
+//! of them, and so is what is usual.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::domain::summary::{Shown, State, Summary};
 /// Most whole days that are remembered, some 10 kB each.
 const WHOLE: usize = 5_000;
 /// Most months that are remembered, some 20 kB each.
-const MONTHS: usize = 2_000;
+const MONTHS: usize = 4_000;
 /// Most days of which the sums are remembered that make up what is usual, some 2 kB each.
 const SHOWN: usize = 40_000;
 
@@ -36,7 +36,7 @@ pub struct Made {
 }
 
 /// What is remembered; those that came first are forgotten first.
-pub struct FinalDays {
+pub struct Remembered {
     whole: Mutex<Memory<Summary>>,
     months: Mutex<Memory<Sum>>,
     shown: Mutex<Memory<Shown>>,
@@ -46,7 +46,7 @@ pub struct FinalDays {
     directories: Mutex<HashMap<Hash, Arc<Directory>>>,
 }
 
-impl Default for FinalDays {
+impl Default for Remembered {
     fn default() -> Self {
         Self {
             whole: Mutex::new(Memory::new(WHOLE)),
@@ -58,7 +58,7 @@ impl Default for FinalDays {
     }
 }
 
-impl FinalDays {
+impl Remembered {
     /// A day's summary, if it was made from the same.
     pub fn whole(&self, made: &Made) -> Option<Arc<Summary>> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).get(made)
@@ -69,12 +69,12 @@ impl FinalDays {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).keep(made, summary);
     }
 
-    /// A month's days added up, if they were made from the same.
+    /// The days of a month that are final added up, if they were made from the same.
     pub fn month(&self, made: &Made) -> Option<Arc<Sum>> {
         self.months.lock().unwrap_or_else(PoisonError::into_inner).get(made)
     }
 
-    /// Remembers a month's days added up.
+    /// Remembers the days of a month that are final added up.
     pub fn keep_month(&self, made: Made, sum: Arc<Sum>) {
         self.months.lock().unwrap_or_else(PoisonError::into_inner).keep(made, sum);
     }
