@@ -278,7 +278,7 @@ pub fn summary(_: &Summary) -> Result<(), Failure> {
 
 #[cfg(feature = "central")]
 pub fn summary(asked: &Summary) -> Result<(), Failure> {
-    use std::io::Write;
+    use std::io::{IsTerminal, Write};
 
     use super::Format;
     use hailong::central::report::Report;
@@ -311,8 +311,14 @@ pub fn summary(asked: &Summary) -> Result<(), Failure> {
         return Ok(());
     }
     let (data, lang) = (&asked.place.data, asked.lang.as_deref());
+    let tell = |done, of| {
+        if std::io::stderr().is_terminal() {
+            let line = format!("{done} of {of} offices");
+            eprint!("\r{}", if done < of { line } else { " ".repeat(line.len()) + "\r" });
+        }
+    };
     let report = if asked.all {
-        Report::of_offices(data, asked.date)
+        Report::of_offices(data, asked.date, tell)
     } else {
         Report::of_office(data, asked.office.as_deref(), asked.date)
     };

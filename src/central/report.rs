@@ -178,16 +178,25 @@ impl Report {
         })
     }
 
-    /// All offices beside each other in a period, by default on the latest day of any of them.
-    pub fn of_offices(folder: &Path, period: Option<Period>) -> Result<Self, ReportError> {
+    /// All offices beside each other in a period, by default on the latest day of any of them. `tell` hears how many are
+    /// done, and of how many: a year of a province takes a while.
+    pub fn of_offices(
+        folder: &Path,
+        period: Option<Period>,
+        tell: impl Fn(usize, usize),
+    ) -> Result<Self, ReportError> {
         Self::read(folder, async |opened| {
             let offices = &opened.setting.offices;
             let period = opened.period(period, offices).await?;
             let now = opened.now(period, offices).await?;
             let mut lines = Vec::new();
-            for directory in offices.iter().filter(|one| !one.office.is_over(period.from())) {
-                lines.extend(opened.summaries(directory, now).line(period).await?);
+            for (done, directory) in offices.iter().enumerate() {
+                tell(done, offices.len());
+                if !directory.office.is_over(period.from()) {
+                    lines.extend(opened.summaries(directory, now).line(period).await?);
+                }
             }
+            tell(offices.len(), offices.len());
             let last = period.to().min(now.date()).max(period.from());
             Ok(Of::Offices(compare(period, lines), last))
         })

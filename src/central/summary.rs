@@ -1,6 +1,6 @@
 //! One office's day, or several: from the store's tallies to the published summary.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -45,7 +45,8 @@ pub struct Summaries<'a> {
     directory: &'a Directory,
     forms: Arc<Forms>,
     now: At,
-    digest: Hash,
+    /// The directory's digest, once it was asked for.
+    digest: OnceLock<Hash>,
     /// Which directory held when, by its digest; where nothing is told it is the one that there is.
     versions: Versions<Hash>,
 }
@@ -60,7 +61,7 @@ impl<'a> Summaries<'a> {
         forms: Arc<Forms>,
         now: At,
     ) -> Self {
-        let (digest, versions) = (directory.digest(), Versions::default());
+        let (digest, versions) = (OnceLock::new(), Versions::default());
         Self { store, days, directory, forms, now, digest, versions }
     }
 
@@ -71,7 +72,11 @@ impl<'a> Summaries<'a> {
 
     /// The digest of the directory that was in force on a day.
     fn digest_on(&self, date: Date) -> Hash {
-        self.versions.on(date).copied().unwrap_or(self.digest)
+        self.versions.on(date).copied().unwrap_or_else(|| self.digest())
+    }
+
+    fn digest(&self) -> Hash {
+        *self.digest.get_or_init(|| self.directory.digest())
     }
 
     /// The directory that was in force on a day.
@@ -80,7 +85,7 @@ impl<'a> Summaries<'a> {
         if let Some(known) = self.days.directory(digest) {
             return Ok(known);
         }
-        let found = if digest == self.digest {
+        let found = if digest == self.digest() {
             Some(self.directory.clone())
         } else {
             self.store.directory(digest).await?
@@ -304,12 +309,12 @@ impl<'a> Summaries<'a> {
         passage.is_erased(date) || (tickets_expired(date, self.now) && passage.has_passed(date))
     }
 
-    /// The state of a day that is over and that all journals have passed: nothing of it changes unless the store says so.
+    /// The state of a day that all journals have passed: nothing of it changes unless the store says so.
     fn settled(&self, date: Date, passage: &Passage) -> Option<State> {
         if self.is_final(date, passage) {
             return Some(State::Final);
         }
-        (date < self.now.date() && passage.has_passed(date)).then_some(State::Complete)
+        (date <= self.now.date() && passage.has_passed(date)).then_some(State::Complete)
     }
 
     /// The summary of a day, before anything is usual.
