@@ -192,11 +192,12 @@ impl<'a> Summaries<'a> {
     ) -> Result<Option<Arc<Sum>>, SummaryError> {
         let are_final = days.iter().take_while(|date| self.is_final(**date, passage)).count();
         let (first, others) = days.split_at(are_final);
-        let is_all = first.first().is_some_and(|date| date.day() == 1)
-            && first.last().is_some_and(|last| {
-                let next = last.tomorrow().unwrap_or(*last);
-                *last == last.last_of_month() || !self.is_final(next, passage)
-            });
+        // From the first of the month on without a gap: a kiosk that was retired leaves days that are not final between others.
+        let is_all = first.last().is_some_and(|last| {
+            let next = last.tomorrow().unwrap_or(*last);
+            usize::try_from(last.day()) == Ok(first.len())
+                && (*last == last.last_of_month() || !self.is_final(next, passage))
+        });
         let mut all = if is_all {
             self.final_days_of_month(first).await?
         } else {
